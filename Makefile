@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# `make help` lists the targets. Everything is built under $(O); V=1 shows commands.
+
+VERSION := 0.1.0
+O ?= build
+CC ?= gcc
+CLANG ?= clang
+BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
+PYTHON ?= /usr/bin/python3
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+ifeq ($(V),1)
+  Q :=
+  msg =
+else
+  Q := @
+  msg = @printf '  %-8s %s\n' '$(1)' '$(patsubst $(O)/%,%,$(2))';
+  MAKEFLAGS += --no-print-directory
+endif
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-missing-field-initializers $(if $(W),-Werror)
+HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE
+CFLAGS ?= -O2 -g
+ALL_CFLAGS := -std=gnu11 $(CFLAGS) $(WARN) -I. -I$(O) -D_GNU_SOURCE -DPOSTERN_VERSION='"$(VERSION)"' $(HARDEN)
+LIBS := -lbpf -lelf -lz -levent -levent_openssl -lssl -lcrypto -lconfuse -ljansson -lseccomp -lnl-3 -lnl-route-3 -lcap
+SAN := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -U_FORTIFY_SOURCE
+# libnl's headers live in their own folder
+ALL_CFLAGS += -I/usr/include/libnl3
+
+CORE_SRC := $(wildcard user/core/*.c)
+EDGE_SRC := $(filter-out user/posternd.c,$(wildcard user/*.c))
+CLI_SRC := $(wildcard tools/postern/*.c)
+UNIT_SRC := $(wildcard selftests/unit/test_*.c)
+PACKET_SRC := $(wildcard selftests/packet/test_*.c)
+BENCH_SRC := $(wildcard selftests/bench/*.c)
+FUZZ_SRC := $(wildcard selftests/fuzz/fuzz_*.c)
+
+CORE_LIB := $(O)/libcore.a
+EDGE_LIB := $(O)/libedge.a
+CORE_SAN := $(O)/libcore-san.a
+PROGRAMS := $(O)/posternd $(O)/postern
+UNIT_BIN := $(UNIT_SRC:%.c=$(O)/%)
+PACKET_BIN := $(PACKET_SRC:%.c=$(O)/%)
+BENCH_BIN := $(BENCH_SRC:%.c=$(O)/%)
+FUZZ_BIN := $(FUZZ_SRC:%.c=$(O)/%)
+
+all: $(PROGRAMS)
+
+$(PROGRAMS): | $(O)/.tools
+
+# What the build needs: command or header, and the Debian package that has it.
+$(O)/.tools: tools/need
+	@mkdir -p $(O)
+	$(Q)CC='$(CC)' CLANG='$(CLANG)' BPFTOOL='$(BPFTOOL)' sh tools/need build
+	@touch $@
+
+# --- the kernel half ------------------------------------------------------
+
+BPF_CFLAGS := -O2 -g -target bpf -std=gnu11 -mcpu=v3 -Wall -Wextra -Wno-unused-function $(if $(W),-Werror) -I. -I/usr/include/$(shell uname -m)-linux-gnu
+
+$(O)/gate.bpf.o: bpf/gate.bpf.c | $(O)/.tools
+	$(call msg,BPF,$@)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MT $@ -MF $@.d -c $< -o $@
+
+$(O)/gate.skel.h: $(O)/gate.bpf.o
+	$(call msg,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name gate > $@
+
+# --- user space -----------------------------------------------------------
+
+$(O)/%.o: %.c | $(O)/.tools
+	@mkdir -p $(@D)
+	$(call msg,CC,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(O)/%.san.o: %.c | $(O)/.tools
+	@mkdir -p $(@D)
+	$(call msg,CC-SAN,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) -MMD -MP -c $< -o $@
+
+$(O)/user/kern.o: $(O)/gate.skel.h
+
+$(CORE_LIB): $(CORE_SRC:%.c=$(O)/%.o)
+$(EDGE_LIB): $(EDGE_SRC:%.c=$(O)/%.o)
+$(CORE_SAN): $(CORE_SRC:%.c=$(O)/%.san.o)
+$(CORE_LIB) $(EDGE_LIB) $(CORE_SAN):
+	$(call msg,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(O)/posternd: $(O)/user/posternd.o $(EDGE_LIB) $(CORE_LIB)
+$(O)/postern: $(CLI_SRC:%.c=$(O)/%.o) $(EDGE_LIB) $(CORE_LIB)
+$(PROGRAMS):
+	$(call msg,LINK,$@)
+	$(Q)$(CC) -pie -Wl,-z,relro,-z,now -o $@ $^ $(LIBS)
+
+# --- tests ----------------------------------------------------------------
+
+$(O)/selftests/unit/%: $(O)/selftests/unit/%.san.o $(CORE_SAN)
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(SAN) -o $@ $^ -lcmocka
+$(O)/selftests/packet/%: $(O)/selftests/packet/%.o $(EDGE_LIB) $(CORE_LIB)
+	$(call msg,LINK,$@)
+	$(Q)$(CC) -pie -o $@ $^ -lcmocka $(LIBS)
+$(O)/selftests/bench/%: $(O)/selftests/bench/%.o $(EDGE_LIB) $(CORE_LIB)
+	$(call msg,LINK,$@)
+	$(Q)$(CC) -pie -o $@ $^ $(LIBS)
+$(O)/selftests/fuzz/%: selftests/fuzz/%.c $(CORE_SRC)
+	@mkdir -p $(@D)
+	$(call msg,FUZZ,$@)
+	$(Q)$(CLANG) -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -I. -D_GNU_SOURCE -o $@ $^
+
+selftests: $(UNIT_BIN) $(PACKET_BIN)
+
+check:
+	$(Q)sh tools/need check || $(MAKE) deps
+	$(Q)$(MAKE) all selftests
+	$(Q)O='$(O)' PYTHON='$(PYTHON)' sh selftests/run
+
+fuzz: $(FUZZ_BIN)
+	$(Q)O='$(O)' sh selftests/fuzz/run
+
+bench: 
+	$(Q)sh tools/need check || $(MAKE) deps
+	$(Q)$(MAKE) all $(BENCH_BIN)
+	$(Q)O='$(O)' $(PYTHON) selftests/bench/run.py $(PARTS)
+
+demo:
+	$(Q)sh tools/need check || $(MAKE) deps
+	$(Q)$(MAKE) all
+	$(Q)O='$(O)' HOLD='$(HOLD)' $(PYTHON) tools/demo/demo.py
+
+deps:
+	$(Q)sh tools/need install
+
+clean:
+	$(Q)rm -rf $(O)
+
+help:
+	@sed -n 's/^#: //p' Makefile
+
+#: make            build posternd, postern and the BPF object (no root)
+#: make deps       install what building and testing need (root)
+#: make demo       the gate in front of a real mail server, attacked and used (root; HOLD=1 leaves it up)
+#: make check      all tests (root)
+#: make bench      measurements, also as build/bench.json (root; PARTS="..." selects)
+#: make fuzz       fuzzers, a minute each (FUZZ_SECONDS=...)
+#: make install    into PREFIX (/usr/local), under DESTDIR
+#: make uninstall  the reverse
+#: make deb        Debian packages into build/
+#: make clean      remove build/
+
+.PHONY: all selftests check fuzz bench demo deps install uninstall deb clean help
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * abi.h: the one header that both planes share.
+ *
+ * Tables (counters, reasons), keys, values, map names and limits. A row here is
+ * the only place where a counter or a reason is declared: enum, text, JSON,
+ * OpenMetrics and the manual's tables are generated from it.
+ *
+ * Enum order is ABI of the pinned maps: append only, and raise PST_SCHEMA when a
+ * struct changes. All times are CLOCK_MONOTONIC nanoseconds, so a ban ends by
+ * itself even when no process of ours is alive.
+ */
+#ifndef PST_ABI_H
+#define PST_ABI_H
+
+#include <linux/types.h>
+
+#define PST_MAGIC  0x5053544eu /* "PSTN" */
+#define PST_SCHEMA 1
+#define PST_PIN_ROOT "/sys/fs/bpf/postern" /* pins live in PST_PIN_ROOT "/v<PST_SCHEMA>" */
+
+#define PST_BANS_MAX	   1048576 /* live bans; preallocated, never evicted by the kernel */
+#define PST_NOTES_MAX	   65536   /* bans that carry an operator's text */
+#define PST_ALLOW_MAX	   65536
+#define PST_LIST_PREFIXES_MAX 2097152
+#define PST_LISTS_MAX	   64
+#define PST_LIST_NAME_MAX  32
+#define PST_NOTE_MAX	   120
+#define PST_GUARD_ADDRS_MAX 16
+#define PST_BAN_LENS_MAX   8 /* distinct prefix lengths of bans per family */
+#define PST_SLOTS_MAX	   64
+#define PST_SLOT_BYTES	   4096 /* one page: a process maps its own slot only */
+
+/*
+ * Counters. Rows of one family partition it, so sum() over a family is right.
+ *   symbol, metric family (without the postern_ prefix), labels, help
+ */
+#define PST_COUNTERS(X)                                                                                     \
+	X(PASS_CLEAN,      "xdp_packets_total", "verdict=\"passed\",reason=\"clean\"",      "Packets seen by the XDP program, each counted once at its exit") \
+	X(PASS_ALLOWED,    "xdp_packets_total", "verdict=\"passed\",reason=\"allowed\"",    "")     \
+	X(PASS_OBSERVED,   "xdp_packets_total", "verdict=\"passed\",reason=\"observed\"",   "")     \
+	X(PASS_OFF,        "xdp_packets_total", "verdict=\"passed\",reason=\"gate_off\"",   "")     \
+	X(PASS_UNGUARDED,  "xdp_packets_total", "verdict=\"passed\",reason=\"unguarded\"",  "")     \
+	X(PASS_NOT_IP,     "xdp_packets_total", "verdict=\"passed\",reason=\"not_ip\"",     "")     \
+	X(PASS_FRAGMENT,   "xdp_packets_total", "verdict=\"passed\",reason=\"fragment\"",   "")     \
+	X(PASS_SHORT_ETH,  "xdp_packets_total", "verdict=\"passed\",reason=\"short_eth\"",  "")     \
+	X(PASS_SHORT_VLAN, "xdp_packets_total", "verdict=\"passed\",reason=\"short_vlan\"", "")     \
+	X(PASS_VLAN_DEPTH, "xdp_packets_total", "verdict=\"passed\",reason=\"vlan_depth\"", "")     \
+	X(PASS_SHORT_IP4,  "xdp_packets_total", "verdict=\"passed\",reason=\"short_ip4\"",  "")     \
+	X(PASS_BAD_IP4,    "xdp_packets_total", "verdict=\"passed\",reason=\"bad_ip4\"",    "")     \
+	X(PASS_SHORT_IP6,  "xdp_packets_total", "verdict=\"passed\",reason=\"short_ip6\"",  "")     \
+	X(PASS_BAD_IP6,    "xdp_packets_total", "verdict=\"passed\",reason=\"bad_ip6\"",    "")     \
+	X(PASS_SHORT_EXT,  "xdp_packets_total", "verdict=\"passed\",reason=\"short_ext\"",  "")     \
+	X(PASS_EXT_DEPTH,  "xdp_packets_total", "verdict=\"passed\",reason=\"ext_depth\"",  "")     \
+	X(PASS_SHORT_TCP,  "xdp_packets_total", "verdict=\"passed\",reason=\"short_tcp\"",  "")     \
+	X(DROP_BANNED,     "xdp_packets_total", "verdict=\"dropped\",reason=\"banned\"",    "")     \
+	X(DROP_LISTED,     "xdp_packets_total", "verdict=\"dropped\",reason=\"listed\"",    "")     \
+	X(RESET_BANNED,    "xdp_packets_total", "verdict=\"reset\",reason=\"banned\"",      "")     \
+	X(RESET_LISTED,    "xdp_packets_total", "verdict=\"reset\",reason=\"listed\"",      "")     \
+	X(CONN_ACCEPTED,   "connections_total", "verdict=\"accepted\"",       "SMTP connections by what the gate did with them") \
+	X(CONN_BANNED,     "connections_total", "verdict=\"banned\"",         "")                   \
+	X(CONN_DENIED,     "connections_total", "verdict=\"denied\"",         "")                   \
+	X(CONN_BUSY,       "connections_total", "verdict=\"busy\"",           "")                   \
+	X(SESS_QUIT,       "sessions_total",    "end=\"quit\"",               "Finished SMTP sessions by how they ended") \
+	X(SESS_HANGUP,     "sessions_total",    "end=\"hangup\"",             "")                   \
+	X(SESS_TIMEOUT,    "sessions_total",    "end=\"timeout\"",            "")                   \
+	X(SESS_REFUSED,    "sessions_total",    "end=\"refused\"",            "")                   \
+	X(SESS_KICKED,     "sessions_total",    "end=\"kicked\"",             "")                   \
+	X(SESS_SHUTDOWN,   "sessions_total",    "end=\"shutdown\"",           "")                   \
+	X(MSG_ACCEPTED,    "messages_total",    "result=\"accepted\"",        "Messages whose DATA was begun, by the reply to the end of data") \
+	X(MSG_REJECTED,    "messages_total",    "result=\"rejected\"",        "")                   \
+	X(MSG_DEFERRED,    "messages_total",    "result=\"deferred\"",        "")                   \
+	X(MSG_ABORTED,     "messages_total",    "result=\"aborted\"",         "")                   \
+	X(RCPT_ACCEPTED,   "recipients_total",  "result=\"accepted\"",        "Recipients by the reply to RCPT") \
+	X(RCPT_RELAY,      "recipients_total",  "result=\"relay_refused\"",   "")                   \
+	X(RCPT_SYNTAX,     "recipients_total",  "result=\"syntax\"",          "")                   \
+	X(RCPT_TRAP,       "recipients_total",  "result=\"trap\"",            "")                   \
+	X(RCPT_REJECTED,   "recipients_total",  "result=\"rejected\"",        "")                   \
+	X(RCPT_DEFERRED,   "recipients_total",  "result=\"deferred\"",        "")                   \
+	X(AUTH_OK,         "auth_total",        "result=\"ok\"",              "AUTH exchanges by result")   \
+	X(AUTH_FAILED,     "auth_total",        "result=\"failed\"",          "")                   \
+	X(TLS_OK,          "tls_handshakes_total", "result=\"ok\"",           "TLS handshakes with clients by result") \
+	X(TLS_FAILED,      "tls_handshakes_total", "result=\"failed\"",       "")                   \
+	X(BACKEND_OK,      "backend_connections_total", "result=\"ok\"",      "Connections to backends by result") \
+	X(BACKEND_FAILED,  "backend_connections_total", "result=\"failed\"",  "")                   \
+	X(BAN_AUTOMATIC,   "bans_total",        "origin=\"automatic\"",       "Bans written, by who asked for them") \
+	X(BAN_OPERATOR,    "bans_total",        "origin=\"operator\"",        "")                   \
+	X(BAN_EVICTED,     "bans_ended_total",  "how=\"evicted\"",            "Bans removed before or at their end, by how") \
+	X(BAN_DELETED,     "bans_ended_total",  "how=\"deleted\"",            "")                   \
+	X(BAN_EXPIRED,     "bans_ended_total",  "how=\"expired\"",            "")                   \
+	X(BAN_REFUSED,     "bans_refused_total", "cause=\"never_ban\"",       "Bans not written, by cause") \
+	X(BAN_FULL,        "bans_refused_total", "cause=\"map_full\"",        "")                   \
+	X(RELOAD_OK,       "config_reloads_total", "result=\"ok\"",           "Configuration reloads by result") \
+	X(RELOAD_FAILED,   "config_reloads_total", "result=\"failed\"",       "")                   \
+	X(WORKER_STARTED,  "worker_starts_total", "kind=\"planned\"",         "Worker processes started, by why") \
+	X(WORKER_RESTARTED, "worker_starts_total", "kind=\"replacement\"",    "")                   \
+	X(GATE_REATTACHED, "gate_reattach_total", "",                         "Times the XDP program was attached again to an interface")
+
+enum pst_counter {
+#define PST_X(sym, family, labels, help) PST_CNT_##sym,
+	PST_COUNTERS(PST_X)
+#undef PST_X
+	PST_CNT_MAX
+};
+
+/*
+ * Reasons: the only list of offences, and of why a ban exists. A new test is one
+ * row here and the line of code that finds it.
+ *   symbol, name, reply code (0 = the backend's own reply stands), enhanced code,
+ *   text said to the client (never a client byte, never the digits of another
+ *   code), default points, final (the session ends after the reply), why
+ */
+#define PST_REASONS(X)                                                                                                       \
+	X(OPERATOR,  "operator",            550, "5.7.1", "Service unavailable",               0, 1, "An operator banned the source by command.")            \
+	X(RELAY,     "relay-attempt",       550, "5.7.1", "Unable to relay",                  50, 0, "RCPT for a foreign domain, or an address with sender-specified routing, from a source without a relay grant.") \
+	X(EARLY,     "early-talker",        554, "5.5.1", "Protocol error",                   60, 1, "Bytes arrived before the greeting was complete (RFC 5321 section 3.1: the client waits for it).") \
+	X(PIPELINE,  "unauthorized-pipelining", 554, "5.5.0", "Protocol synchronization error", 40, 1, "Bytes followed a command that must end a group (RFC 2920 section 3.1).") \
+	X(UNKNOWN,   "unknown-command",     500, "5.5.2", "Command not recognized",           10, 0, "A verb that is not SMTP.")                               \
+	X(NON_SMTP,  "non-smtp",            521, "5.7.0", "This is a mail server",            60, 1, "HTTP, TLS, SSH or another protocol spoken on the SMTP port.") \
+	X(SYNTAX,    "syntax-junk",         501, "5.5.4", "Syntax error in parameters",        5, 0, "Arguments that RFC 5321 does not allow.")                 \
+	X(LONG_LINE, "long-line",           500, "5.5.2", "Line too long",                    10, 0, "A command line over the limit.")                         \
+	X(JUNK_LINE, "junk-line",           500, "5.5.2", "Line holds control or 8-bit bytes", 20, 0, "NUL, control or unannounced 8-bit bytes in a command line.") \
+	X(BARE_LF,   "bare-newline",        550, "5.5.2", "Bare CR or LF received",           60, 1, "CR or LF outside CRLF, in a command or in a message: the way SMTP smuggling starts (RFC 5321 section 2.3.8).") \
+	X(NUL_BYTE,  "nul-in-message",      550, "5.6.0", "Message holds NUL bytes",          10, 0, "NUL in message content (RFC 5321 section 4.5.2).")        \
+	X(HEADERS,   "endless-headers",     552, "5.3.4", "Message header too large",         20, 0, "A header section over the limit.")                       \
+	X(ERRORS,    "too-many-errors",     421, "4.7.0", "Too many errors",                  30, 1, "The session collected more errors than the limit.")       \
+	X(SLOW,      "too-slow",            421, "4.4.2", "Timeout exceeded",                  2, 1, "The client let a deadline pass.")                         \
+	X(HARVEST,   "unknown-recipient",     0, "",      "",                                 10, 0, "The backend refused a recipient with a permanent code: address harvesting when it repeats.") \
+	X(AUTH,      "auth-failure",          0, "",      "",                                 15, 0, "The backend refused the credentials.")                   \
+	X(TRAP,      "trap-recipient",      550, "5.1.1", "No such user",                    100, 0, "A recipient that exists only to be spammed.")
+
+enum pst_reason {
+#define PST_X(sym, name, code, enh, text, points, fin, why) PST_RSN_##sym,
+	PST_REASONS(PST_X)
+#undef PST_X
+	PST_RSN_MAX
+};
+
+/* What the kernel does with a packet of a banned or listed source. Strictness grows with the number. */
+#define PST_ACTIONS(X) X(OBSERVE, "observe") X(RESET, "reset") X(DROP, "drop")
+
+enum pst_action {
+#define PST_X(sym, name) PST_ACT_##sym,
+	PST_ACTIONS(PST_X)
+#undef PST_X
+	PST_ACT_MAX
+};
+
+#define PST_ORIGINS(X) X(AUTOMATIC, "automatic") X(OPERATOR, "operator")
+
+enum pst_origin {
+#define PST_X(sym, name) PST_ORIGIN_##sym,
+	PST_ORIGINS(PST_X)
+#undef PST_X
+	PST_ORIGIN_MAX
+};
+
+#define PST_MODES(X) X(ENFORCE, "enforce") X(OBSERVE, "observe") X(OFF, "off")
+
+enum pst_mode {
+#define PST_X(sym, name) PST_MODE_##sym,
+	PST_MODES(PST_X)
+#undef PST_X
+	PST_MODE_MAX
+};
+
+/* One address space for both families: IPv4 is kept v4-mapped (::ffff:a.b.c.d), network order. */
+struct pst_addr {
+	__u8 b[16];
+};
+
+/* A CIDR prefix, host bits zero. len counts in the 128-bit space: an IPv4 /n is 96 + n. */
+struct pst_prefix {
+	struct pst_addr addr;
+	__u32 len;
+};
+
+/* LPM_TRIE wants the length first. */
+struct pst_lpm_key {
+	__u32 len;
+	struct pst_addr addr;
+};
+
+/* pst_bans: struct pst_prefix -> struct pst_ban. Alive while now < until_ns; hits, first_ns, last_ns are the kernel's. */
+struct pst_ban {
+	__u64 until_ns; /* ~0 = no end */
+	__u64 made_ns;	/* when the deciding offence happened, or the command was given */
+	__u64 first_ns; /* first packet refused, 0 = none yet */
+	__u64 last_ns;	/* last packet refused (coarse clock) */
+	__u64 hits;	/* packets refused */
+	__u8 action;	/* enum pst_action */
+	__u8 reason;	/* enum pst_reason */
+	__u8 origin;	/* enum pst_origin */
+	__u8 relapse;	/* how often this source was banned before, saturating */
+	__u32 score;	/* points that decided, 0 for an operator's ban */
+};
+
+/* pst_notes: struct pst_prefix -> the operator's text, NUL padded. */
+struct pst_note {
+	char text[PST_NOTE_MAX];
+};
+
+/* pst_lists: struct pst_lpm_key -> this. */
+struct pst_listed {
+	__u8 list;   /* index into pst_list_info */
+	__u8 action; /* enum pst_action, already the strictest of all lists that cover the prefix */
+	__u16 zero;
+};
+
+/* pst_list_info: index -> this; an empty name is a free row. */
+struct pst_list_info {
+	char name[PST_LIST_NAME_MAX];
+	char source[128]; /* file name it was loaded from */
+	__u64 loaded_ns;
+	__u32 prefixes; /* as read from the file */
+	__u8 action;
+	__u8 zero[3];
+};
+
+/* pst_conf, one entry: what is guarded and how. Written whole by one map update. */
+struct pst_conf {
+	__u32 mode; /* enum pst_mode */
+	__u32 naddrs;
+	struct pst_addr addr[PST_GUARD_ADDRS_MAX]; /* guarded destinations; none = all */
+	__u8 ban_len4[PST_BAN_LENS_MAX]; /* lengths in use, 96..128, zero-terminated, longest first */
+	__u8 ban_len6[PST_BAN_LENS_MAX]; /* lengths in use, 1..128, zero-terminated, longest first */
+	__u64 port_bits[1024];		 /* bit (port & 63) of word (port >> 6): guarded TCP destination port */
+};
+
+/* pst_meta, one entry: is this our schema? */
+struct pst_meta {
+	__u32 magic;
+	__u32 schema;
+	__u32 ban_bytes;
+	__u32 stats_bytes;
+	__u64 loaded_ns;
+	char version[32];
+};
+
+/* pst_stats: one per CPU, written by the kernel. pst_slots: one page per process of ours, same struct first. */
+struct pst_stats {
+	__u64 counter[PST_CNT_MAX];
+	__u64 found[PST_RSN_MAX];
+};
+
+struct pst_slot {
+	struct pst_stats stats;
+	__u8 pad[PST_SLOT_BYTES - sizeof(struct pst_stats)];
+};
+
+_Static_assert(sizeof(struct pst_prefix) == 20, "ban key");
+_Static_assert(sizeof(struct pst_lpm_key) == 20, "LPM key");
+_Static_assert(sizeof(struct pst_ban) == 48, "ban value");
+_Static_assert(sizeof(struct pst_listed) == 4, "list value");
+_Static_assert(sizeof(struct pst_list_info) == 176, "list row");
+_Static_assert(sizeof(struct pst_conf) == 8 + 16 * PST_GUARD_ADDRS_MAX + 2 * PST_BAN_LENS_MAX + 8192, "conf");
+_Static_assert(sizeof(struct pst_meta) == 56, "meta");
+_Static_assert(sizeof(struct pst_slot) == PST_SLOT_BYTES, "a slot is a page");
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ban.h: bans, allow entries and gate settings in the maps. One writer at a time: the
+ * judge, or the CLI when there is no daemon.
+ */
+#ifndef BAN_H
+#define BAN_H
+
+#include "user/kern.h"
+
+/*
+ * Writes a ban. A live ban is never shortened unless shorten is set (an operator's word). Keeps ban_len4/6 in pst_conf.
+ * Full map: evicts the soonest-to-expire automatic ban when the new one is an operator's or outlives it, and tells by *evicted.
+ * -ENOSPC: too many prefix lengths in use; -E2BIG: full of operators' bans.
+ */
+int ban_put(const struct kern_maps *m, const struct pst_prefix *p, const struct pst_ban *b, const char *note, bool shorten, bool *evicted);
+int ban_get(const struct kern_maps *m, const struct pst_prefix *p, struct pst_ban *out, struct pst_note *note);
+/* The ban that the kernel would find for a: longest prefix first; -ENOENT = none alive. */
+int ban_find(const struct kern_maps *m, const struct pst_addr *a, __u64 now_ns, struct pst_prefix *p, struct pst_ban *out, struct pst_note *note);
+int ban_del(const struct kern_maps *m, const struct pst_prefix *p);
+/* Calls each for every entry, alive or not, in batches; stops when it returns non-zero and returns that. */
+int ban_each(const struct kern_maps *m, int (*each)(void *ctx, const struct pst_prefix *, const struct pst_ban *), void *ctx);
+/* Deletes what ended before now_ns. Returns how many, or -errno. */
+long ban_sweep(const struct kern_maps *m, __u64 now_ns);
+
+int allow_put(const struct kern_maps *m, const struct pst_prefix *p);
+int allow_del(const struct kern_maps *m, const struct pst_prefix *p);
+int allow_each(const struct kern_maps *m, int (*each)(void *ctx, const struct pst_prefix *), void *ctx);
+bool allow_has(const struct kern_maps *m, const struct pst_addr *a);
+/* Makes the map hold exactly these: new ones are added before old ones go. */
+int allow_replace(const struct kern_maps *m, const struct pst_prefix *p, size_t n);
+
+/*
+ * Makes the kernel's list table hold exactly the compiled entries e[0..n): new ones first, then changed, then gone, so a source
+ * covered by old and new never passes in between.
+ */
+int list_replace(const struct kern_maps *m, const struct lists_entry *e, size_t n, const struct pst_list_info info[PST_LISTS_MAX]);
+int list_find(const struct kern_maps *m, const struct pst_addr *a, struct pst_listed *out);
+
+int gate_conf_get(const struct kern_maps *m, struct pst_conf *out);
+int gate_conf_put(const struct kern_maps *m, const struct pst_conf *c);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * config.h: the configuration file, parsed whole into one immutable struct before
+ * anything changes. A failing parse leaves nothing behind and says file:line for every
+ * error it found. Reading binds nothing and resolves no names.
+ */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include "user/core/judgement.h"
+#include "user/core/lists.h"
+#include "user/core/relay.h"
+#include "user/core/sess.h"
+
+#define CONFIG_PATH "/etc/postern/postern.conf"
+
+enum xdp_mode { XDP_AUTO, XDP_NATIVE, XDP_GENERIC };
+enum identity { IDENTITY_AUTO, IDENTITY_XCLIENT, IDENTITY_PROXY, IDENTITY_RECEIVED, IDENTITY_NONE };
+
+struct conf_listener {
+	const char *name;
+	struct pst_addr addr; /* :: = every address of both families, 0.0.0.0 = IPv4 only */
+	unsigned short port;
+	const char *tls_certificate, *tls_key; /* PEM files, NULL = none */
+	struct sess_conf sess;
+	unsigned line;
+};
+
+struct conf_backend { /* tried in the order written */
+	const char *name;
+	struct pst_addr addr;
+	unsigned short port;
+	enum identity identity;
+	unsigned connect_timeout_s, reply_timeout_s;
+	unsigned line;
+};
+
+struct conf_list {
+	const char *name, *file;
+	enum pst_action action;
+	unsigned line;
+};
+
+struct conf {
+	const char *path;
+	char **interface; /* NULL-terminated */
+	enum xdp_mode xdp_mode;
+	enum pst_mode mode;
+	unsigned short *port; /* guarded, in addition to the listeners' */
+	size_t nports;
+	struct pst_addr *guard; /* guarded destination addresses; none = all */
+	size_t nguards;
+
+	struct conf_listener *listener;
+	size_t nlisteners;
+	struct conf_backend *backend;
+	size_t nbackends;
+	struct conf_list *list;
+	size_t nlists;
+	struct pst_prefix *allow; /* never judged, never dropped */
+	size_t nallow;
+	struct pst_prefix *never_ban; /* judged, never banned; backends, own addresses, gateways are added at run time */
+	size_t nnever;
+	struct policy policy;
+	struct relay_rules relay;
+
+	unsigned workers;
+	unsigned sessions_max;	       /* per worker */
+	unsigned sessions_per_source;  /* concurrent, IPv4 /32 or IPv6 /64, per worker */
+	unsigned ledger_entries;
+	const char *worker_user, *judge_user; /* name or number */
+	const char *control_socket, *control_group;
+	const char *pin_dir;
+	enum { LOG_TO_STDERR, LOG_TO_SYSLOG } log_to;
+
+	void *owner; /* what config_free() frees */
+};
+
+/*
+ * Parses path. On success *out is the caller's until config_free(). On failure -EINVAL after
+ * calling err once per error with a whole message "FILE:LINE: what is wrong; what would be right".
+ */
+int config_read(const char *path, struct conf **out, void (*err)(void *ctx, const char *message), void *ctx);
+void config_free(struct conf *c);
+/* Every setting with its value, default and place, for `postern config show`; see config_rows.h. */
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * body.h: message content between 354 and CRLF.CRLF (RFC 5321 section 4.1.1.4). Finds the one true end,
+ * passes the octets on as they came (dot-stuffing included) and never passes a CR or LF
+ * outside CRLF, a NUL, or any part of an end-of-data sequence.
+ */
+#ifndef BODY_H
+#define BODY_H
+
+#include "user/core/str.h"
+
+enum body_flaw {
+	BODY_BARE_LF = 1 << 0,
+	BODY_BARE_CR = 1 << 1,
+	BODY_NUL = 1 << 2,
+	BODY_HEADERS = 1 << 3, /* the header section is over its limit */
+	BODY_SIZE = 1 << 4,    /* the message is over its limit */
+	BODY_LOOP = 1 << 5,    /* over the limit of Received fields (RFC 5321 section 6.3) */
+};
+
+struct body {
+	unsigned char state;
+	unsigned char in_header;
+	unsigned char field; /* matched bytes of "Received:" at the line's head */
+	unsigned flaws;	 /* once set, nothing more is passed; scanning for the end goes on */
+	unsigned received;
+	unsigned long long bytes, header_bytes;
+};
+
+struct body_limits {
+	unsigned long long size; /* 0 = none */
+	unsigned header_bytes;
+	unsigned received;
+};
+
+struct body_out {
+	struct str held; /* bytes kept back from earlier calls, to pass first (static storage) */
+	struct str now;	 /* then these, a slice of in */
+	bool end;	 /* the end of data was reached; pass ".\r\n" yourself when committing */
+};
+
+void body_init(struct body *b);
+/* Returns the bytes of in consumed: all of them, or up to and including the end of data, or
+   fewer when *out is full (call again with the rest). Progress is made whenever in is not empty. */
+size_t body_take(struct body *b, const struct body_limits *l, struct str in, struct body_out *out);
+
+#endif

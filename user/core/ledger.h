@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ledger.h: who has done what. A bounded table of sources with their records and
+ * last findings, in memory given by the caller; when it is full the source with the
+ * lowest score (then the oldest) among a bounded probe makes room. Pure: no malloc, no clock.
+ */
+#ifndef LEDGER_H
+#define LEDGER_H
+
+#include "user/core/addr.h"
+#include "user/core/judgement.h"
+
+#define LEDGER_FINDINGS 8
+
+struct ledger_entry {
+	struct pst_prefix source; /* prefix_source(); len 0 = free */
+	struct record record;
+	__u64 first_ns, last_ns;
+	__u64 sessions, messages; /* opened; accepted by the backend */
+	__u8 nfindings;		  /* kept below, newest first */
+	struct finding finding[LEDGER_FINDINGS];
+};
+
+struct ledger {
+	struct ledger_entry *entry;
+	size_t nentries; /* a power of two */
+	size_t used;
+	__u64 evicted;
+	__u64 seed; /* of the hash: strangers choose addresses */
+};
+
+/* room: nentries zeroed entries, caller's. nentries must be a power of two >= 16. */
+void ledger_init(struct ledger *l, struct ledger_entry *room, size_t nentries, __u64 seed);
+/* NULL when unknown. The pointer lives until the next ledger_take() or ledger_forget(). */
+struct ledger_entry *ledger_find(struct ledger *l, const struct pst_addr *a);
+/* Finds or makes; never NULL; may evict another source. */
+struct ledger_entry *ledger_take(struct ledger *l, const struct pst_addr *a, const struct policy *p, __u64 now_ns);
+void ledger_note(struct ledger_entry *e, const struct finding *f);
+bool ledger_forget(struct ledger *l, const struct pst_addr *a);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * names.h: the rows of bpf/abi.h as text. Every name that a user sees for a
+ * counter, reason, action, origin or mode comes from here.
+ */
+#ifndef NAMES_H
+#define NAMES_H
+
+#include "bpf/abi.h"
+#include "user/core/str.h"
+
+struct counter_row {
+	const char *symbol; /* "PASS_CLEAN" */
+	const char *family; /* "xdp_packets_total" */
+	const char *labels; /* "verdict=\"passed\",reason=\"clean\"", or "" */
+	const char *help;   /* of the family; only its first row has one */
+};
+
+struct reason_row {
+	const char *name;
+	unsigned code; /* 0 = the backend's own reply stands */
+	const char *enhanced;
+	const char *text;
+	unsigned points;
+	bool final;
+	const char *why;
+};
+
+extern const struct counter_row counter_rows[PST_CNT_MAX];
+extern const struct reason_row reason_rows[PST_RSN_MAX];
+
+/* "?" for a number without a row: pins may come from a newer version. */
+const char *reason_name(unsigned reason);
+const char *action_name(unsigned action);
+const char *origin_name(unsigned origin);
+const char *mode_name(unsigned mode);
+/* -1 when there is no such name. */
+int reason_by_name(struct str name);
+int action_by_name(struct str name);
+int mode_by_name(struct str name);
+
+/*
+ * Durations: "90s", "10m", "1h", "7d", "2w", sums "1h30m", "forever" (~0).
+ * A bare number is refused: units are always written.
+ */
+bool duration_parse(struct str text, unsigned long long *seconds);
+/* Shortest exact form: 3600 -> "1h", 90 -> "1m30s", ~0 -> "forever". Returns out. */
+const char *duration_text(unsigned long long seconds, char out[32]);
+
+#endif

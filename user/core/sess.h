@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * sess.h: one SMTP session as a state machine (RFC 5321 and the extensions that the
+ * backend offers). It owns no socket, reads no clock, allocates nothing and never
+ * frees itself: every door fills one step that tells the edge all it has to do next.
+ *
+ * Ownership: slices in a step point into the session, the caller's input or static
+ * text, and die at the next call on the same session.
+ *
+ * Order of work for the edge after every door: send the findings to the judge, queue step.reply
+ * to the client, pass step.body to the backend, start step.ask, then do what step.want says. While an
+ * ask is outstanding (want ASK) no bytes are given to the session, except that DATA streams: after a 354 the session
+ * wants READ, and an answer may come in at any time.
+ */
+#ifndef SESS_H
+#define SESS_H
+
+#include "user/core/body.h"
+#include "user/core/finding.h"
+#include "user/core/line.h"
+#include "user/core/relay.h"
+#include "user/core/reply.h"
+
+#define SESS_LINE_MAX	   2048	 /* command line incl. CRLF: 512 and the parameters of RFC 1870, 3461, 6531 */
+#define SESS_AUTH_LINE_MAX 12290 /* RFC 4954 section 4 */
+#define SESS_FINDINGS_MAX  4
+#define SESS_OUT_MAX	   1024
+
+enum sess_cap { /* what a backend offers and the gate parses */
+	CAP_8BITMIME = 1 << 0,
+	CAP_SMTPUTF8 = 1 << 1,
+	CAP_DSN = 1 << 2,
+	CAP_SIZE = 1 << 3,
+	CAP_AUTH = 1 << 4,
+	CAP_XCLIENT = 1 << 5, /* never offered to a client */
+	CAP_PIPELINING = 1 << 6,
+	CAP_STARTTLS = 1 << 7, /* of the backend: never passed on */
+};
+
+#define SESS_MECHS_MAX 128
+
+struct sess_caps {
+	unsigned bits;	     /* enum sess_cap */
+	unsigned long long size; /* the backend's SIZE, 0 = none given */
+	char mechs[SESS_MECHS_MAX]; /* "PLAIN LOGIN", upper case */
+};
+
+enum sess_level { SESS_OFF, SESS_OFFER, SESS_REQUIRE };
+
+struct sess_conf {
+	const char *hostname; /* in the greeting and the EHLO reply */
+	const char *banner;   /* after the host name; no version */
+	unsigned greet_pause_ms;
+	unsigned command_timeout_s; /* from the last reply to a whole command */
+	unsigned data_timeout_s;    /* between blocks of a message */
+	unsigned answer_timeout_s;  /* the gate's wait for the backend's reply to the end of data */
+	unsigned errors_max;	    /* 4xx/5xx of the session's own making before 421 */
+	unsigned rcpt_max;	    /* accepted recipients of one message */
+	unsigned messages_max;	    /* 0 = no limit */
+	struct body_limits body;
+	enum sess_level tls;
+	enum sess_level auth;
+	bool auth_cleartext; /* AUTH without TLS, for listeners on trusted wires */
+	const struct relay_rules *relay;
+};
+
+struct sess_peer {
+	struct pst_addr addr;
+	__u64 id; /* the session's name in logs and findings */
+	bool allowed; /* allow-listed: no greet pause, no findings */
+	const struct sess_caps *caps; /* the backend's, as last seen; copied at EHLO */
+};
+
+/* What the judge knows of the source. */
+enum sess_standing { STANDING_UNKNOWN, STANDING_KNOWN, STANDING_BANNED };
+
+enum sess_want {
+	SESS_READ,  /* give client bytes; step.deadline_ns is set */
+	SESS_ASK,   /* wait for the answer to step.ask before giving bytes */
+	SESS_TLS,   /* discard all input not yet consumed, flush the reply, shake hands, call sess_secured() */
+	SESS_CLOSE, /* flush the reply, close */
+};
+
+enum sess_ask {
+	ASK_NONE,
+	ASK_RCPT,  /* connect if need be; send ask_mail unless this transaction's MAIL is accepted already; then ask_line */
+	ASK_AUTH,  /* connect if need be; send ask_line: "AUTH ..." or a continuation */
+	ASK_DATA,  /* send DATA */
+	ASK_END,   /* send ".\r\n": the reply is the message's fate */
+	ASK_RESET, /* send RSET, await no answer for the client */
+	ASK_ABORT, /* close the backend connection at once: what was sent must not be delivered */
+};
+
+struct sess_step {
+	struct str reply;
+	enum sess_want want;
+	__u64 deadline_ns; /* sess_tick() then at the latest; ~0 = none */
+	enum sess_ask ask;
+	struct str ask_mail, ask_line; /* without CRLF */
+	struct str body[2];	       /* message octets for the backend, in order */
+	struct finding found[SESS_FINDINGS_MAX];
+	unsigned nfound;
+};
+
+enum sess_outcome {
+	ANSWER_REPLY, /* the backend replied */
+	ANSWER_DOWN,  /* no backend could be reached, or it went away: a temporary failure, never a permanent one */
+	ANSWER_CAPS,  /* the backend no longer offers what the client was promised */
+};
+
+struct sess {
+	const struct sess_conf *conf;
+	struct pst_stats *stats; /* the edge's own row; counters are plain increments */
+	struct sess_peer peer;
+	struct sess_caps caps; /* as promised in the last EHLO reply */
+	unsigned char state, asked, end; /* end: enum pst_counter offset of the SESS_ family, set at CLOSE */
+	bool esmtp, tls, authenticated, final, early_checked, data_down;
+	unsigned errors, rcpts, messages, mail_flags;
+	unsigned found_mask; /* reasons already found in this session, for one-per-session reasons */
+	struct line_cut cut;
+	struct body body;
+	struct reply held; /* a reply that came during DATA */
+	size_t nhelo, nmail;
+	char helo[MAILBOX_DOMAIN_MAX + 1];
+	char mail[SESS_LINE_MAX]; /* MAIL as re-emitted for the backend */
+	char line[SESS_LINE_MAX]; /* RCPT or AUTH as re-emitted */
+	char out[SESS_OUT_MAX];
+};
+
+/* The doors. Each fills *step completely. now_ns: CLOCK_MONOTONIC. */
+void sess_open(struct sess *s, const struct sess_conf *c, const struct sess_peer *p, struct pst_stats *stats, __u64 now_ns, struct sess_step *step);
+void sess_standing(struct sess *s, enum sess_standing standing, __u64 now_ns, struct sess_step *step);
+/* At most one command, or one block of message content. Returns the bytes consumed; 0 with want READ = needs more. */
+size_t sess_bytes(struct sess *s, struct str in, __u64 now_ns, struct sess_step *step);
+void sess_answer(struct sess *s, enum sess_outcome outcome, const struct reply *r, __u64 now_ns, struct sess_step *step);
+void sess_secured(struct sess *s, bool ok, __u64 now_ns, struct sess_step *step);
+void sess_tick(struct sess *s, __u64 now_ns, struct sess_step *step);
+void sess_gone(struct sess *s, __u64 now_ns, struct sess_step *step); /* the client hung up */
+/* Ends the session politely: banned while live (421 4.7.0), or the daemon is stopping (421 4.3.2). Mid-message it aborts the backend. */
+void sess_end(struct sess *s, bool banned, __u64 now_ns, struct sess_step *step);
+
+/* "Received: ..." field for backends that take the client's identity no other way (RFC 5321 section 4.4). CRLF-ended; parsed values only. */
+size_t sess_received(const struct sess *s, const char *date, char *out, size_t size);
+
+#endif

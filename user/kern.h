@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * kern.h: the gate in the kernel: load, pin, attach, find again. Who holds the
+ * program and link fds can attach and detach, so only the warden (and the CLI, as root) calls the first half.
+ */
+#ifndef KERN_H
+#define KERN_H
+
+#include "user/config.h"
+
+#define KERN_PIN_DIR PST_PIN_ROOT "/v1"
+
+/* One row per map of bpf/maps.h that user space touches. */
+#define KERN_MAPS(X) \
+	X(stats) X(slots) X(conf) X(meta) X(allow) X(bans) X(notes) X(lists) X(list_info) X(list_hits)
+
+struct kern_maps {
+#define KERN_X(name) int name;
+	KERN_MAPS(KERN_X)
+#undef KERN_X
+};
+
+struct kern_link {
+	char interface[16];
+	unsigned ifindex;
+	bool native;
+	char why[160]; /* why not native, empty when native */
+	unsigned prog_id;
+};
+
+/* Opens the pinned maps under dir. -ENOENT: no gate is loaded. -EPROTO: another schema (*have tells which). */
+int kern_open(const char *dir, bool readonly, struct kern_maps *out, unsigned *have);
+void kern_close(struct kern_maps *m);
+
+/*
+ * Makes sure program and maps are loaded and pinned under dir, reusing the pinned maps (bans survive) and replacing the
+ * program of existing links by bpf_link_update (no packet leaks). Mounts nothing; says so when dir is not on a bpffs.
+ */
+int kern_load(const char *dir, char *err, size_t errsize);
+/* Attaches by a pinned link, or updates the link that is there. Native first unless mode says generic; XDP_NATIVE never falls back. */
+int kern_attach(const char *dir, const char *interface, enum xdp_mode mode, struct kern_link *out, char *err, size_t errsize);
+int kern_detach(const char *dir, const char *interface);
+/* Removes links, program and maps: everything passes again. */
+int kern_unload(const char *dir);
+/* The pinned links. Returns how many were written, or -errno. */
+int kern_links(const char *dir, struct kern_link *out, size_t max);
+/* CLOCK_MONOTONIC, as the maps use it. */
+__u64 kern_now_ns(void);
+
+#endif

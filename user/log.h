@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * log.h: one line per decision, key=value. stderr lines are "<prio>" prefixed when run under
+ * systemd (JOURNAL_STREAM), plain otherwise; or syslog(LOG_MAIL). Stranger's bytes are escaped by the
+ * caller (str_escape). The x-less warn adds ": strerror(errno)".
+ */
+#ifndef LOG_H
+#define LOG_H
+
+#include <stdbool.h>
+
+void log_init(const char *role, bool to_syslog, bool debug);
+void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_warnx(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * stats.h: all counters of the product, summed over CPUs and slots, in three
+ * outputs made from the same rows. Never iterates a big map.
+ */
+#ifndef STATS_H
+#define STATS_H
+
+#include <stdio.h>
+
+#include "user/kern.h"
+
+int stats_read(const struct kern_maps *m, struct pst_stats *out);
+/* A process's own slot, mapped writable; slot < PST_SLOTS_MAX. NULL and errno on failure. */
+struct pst_stats *stats_map_slot(const struct kern_maps *m, unsigned slot);
+
+void stats_print_text(FILE *f, const struct pst_stats *s);
+void stats_print_json(FILE *f, const struct pst_stats *s, bool pretty);
+/* OpenMetrics 1.0 text, "# EOF" included; names prefixed postern_. */
+void stats_print_prom(FILE *f, const struct pst_stats *s);
+
+#endif
