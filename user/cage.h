@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * cage.h: what each process gives up before it does its work. Every function checks by
+ * asking the kernel that the result is so, and fails otherwise: -errno, and the process must not go on.
+ */
+#ifndef CAGE_H
+#define CAGE_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Closes every descriptor from 3 up that is not one of keep[0..n). For a child, before log_init(). */
+int cage_fds(const int *keep, size_t n);
+
+/*
+ * Worker: uid and gid for good (0 is refused), no supplementary groups, no capability in any set, no_new_privs, not dumpable;
+ * landlock: no file system access at all (left out, with -ENOSYS swallowed, on a kernel without it); seccomp allow-list: sockets
+ * of AF_INET and AF_INET6 streams only, no new process, no exec, no file opened.
+ */
+int cage_worker(uid_t uid, gid_t gid);
+
+/*
+ * Judge: as above, but it may open files and use unix sockets and bpf() on map fds that it holds. Creating maps,
+ * loading programs, other socket families, exec and ptrace are refused.
+ */
+int cage_judge(uid_t uid, gid_t gid);
+
+/*
+ * Warden: stays root but keeps only CAP_BPF, CAP_NET_ADMIN, CAP_NET_BIND_SERVICE, CAP_SETUID, CAP_SETGID, CAP_SETPCAP
+ * and CAP_KILL, in the bounding set too; no_new_privs.
+ */
+int cage_warden(void);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tls.h: server-side TLS contexts for STARTTLS. Loaded by the warden before it forks, so
+ * that a worker never needs to read a key file.
+ */
+#ifndef TLS_H
+#define TLS_H
+
+#include <stddef.h>
+
+/*
+ * Loads a PEM certificate chain and its key into a new context: TLS 1.2 and 1.3, forward-secret AEAD
+ * suites, no renegotiation, no compression, stateless session tickets whose keys belong to this context.
+ * On success *ctx is the caller's until tls_free(). On failure a negative errno and in err what is wrong with
+ * which file. Checks that key and certificate match.
+ */
+int tls_load(const char *cert, const char *key, void **ctx, char *err, size_t errsize);
+void tls_free(void *ctx);
+
+#endif
