@@ -40,9 +40,9 @@ struct str str_word(struct str *rest);
 /* Decimal digits only, no sign, no space, overflow-checked. False leaves *out alone. */
 bool str_u64(struct str s, unsigned long long *out);
 /*
- * Writes s to out with everything but printable ASCII as \xHH, and \ as \\; always
- * NUL-terminated, cut to fit. Returns the length written. For logs and evidence:
- * no terminal or log parser is reached by a stranger's bytes.
+ * Writes s to out with everything but printable ASCII as \xHH, \ as \\ and " as \"; always
+ * NUL-terminated, cut to fit between two bytes of s. Returns the length written. For logs and
+ * evidence: no terminal and no parser of key="value" is reached by a stranger's bytes.
  */
 size_t str_escape(struct str s, char *out, size_t size);
 
