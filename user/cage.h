@@ -26,8 +26,8 @@ int cage_worker(uid_t uid, gid_t gid);
 int cage_judge(uid_t uid, gid_t gid);
 
 /*
- * Warden: stays root but keeps only CAP_BPF, CAP_NET_ADMIN, CAP_NET_BIND_SERVICE, CAP_SETUID, CAP_SETGID, CAP_SETPCAP
- * and CAP_KILL, in the bounding set too; no_new_privs.
+ * Warden: stays root but keeps only CAP_BPF, CAP_NET_ADMIN, CAP_NET_BIND_SERVICE, CAP_SETUID, CAP_SETGID and
+ * CAP_KILL, in the bounding set too; no_new_privs.
  */
 int cage_warden(void);
 

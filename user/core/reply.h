@@ -18,11 +18,12 @@ struct reply {
 	unsigned code; /* 200..599 once DONE */
 	unsigned lines;
 	bool cut; /* did not fit */
-	size_t n;
+	bool utf8; /* set it after reply_init(): the client used SMTPUTF8, so valid UTF-8 is passed; otherwise '?' */
+	size_t n, last; /* bytes used; where the last line begins */
 	char text[REPLY_MAX]; /* the normalised lines, ready to send */
 };
 
-void reply_init(struct reply *r);
+void reply_init(struct reply *r); /* utf8 off */
 /* One line as line_take() gave it (without CRLF). BAD: no code, another code than the line before, too many lines. */
 enum reply_result reply_line(struct reply *r, struct str line);
 /* The text of line i (0-based) without code, separator and CRLF; empty when there is none. */
