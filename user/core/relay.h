@@ -31,7 +31,7 @@ struct access_list {
 };
 
 struct domain_rule {
-	struct str name;  /* lower case; a leading "." means sub-domains only */
+	struct str name;  /* lower case; a leading "." means sub-domains only; "[192.0.2.10]" an address literal */
 	const char *file;
 	unsigned line;
 };
@@ -58,7 +58,12 @@ enum relay_result {
 
 struct relay_decision {
 	enum relay_result result;
-	const char *file; /* the rule or setting that decided; NULL = the built-in default */
+	/*
+	 * The rule that decided, or the list's own setting when no rule of it matched (then
+	 * BY_AUTH and DENIED name the relay list); for OWN, TRAP and ROUTED the domain's rule.
+	 * NULL = built in: <postmaster> is ours, <> is nobody's.
+	 */
+	const char *file;
 	unsigned line;
 };
 

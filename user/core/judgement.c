@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "user/core/judgement.h"
+
+#include "user/core/names.h"
+
+#define S_NS 1000000000ull
+#define SCORE_MAX_MILLI 0xffffffffull /* saturates here: 4.2 million points, and times 2^32 still fits 64 bits */
+#define RELAPSE_MAX 255 /* struct pst_ban keeps it in a byte */
+
+/* 2^32 * 2^(-i/16), rounded to nearest. */
+static const __u64 half_table[17] = {
+	4294967296, 4112874773, 3938502376, 3771522796, 3611622603, 3458501653,
+	3311872529, 3171459999, 3037000500, 2908241642, 2784941738, 2666869345,
+	2553802834, 2445529972, 2341847524, 2242560872, 2147483648,
+};
+
+/*
+ * 2^32 * 2^(-f/65536), f < 65536: a table of sixteenths, straight lines between them. A line runs above
+ * the curve by at most (ln 2 / 16)^2 / 8 = 0.024 %; f is rounded down, which adds 0.001 %. So a
+ * score is at most 0.025 % too high, and too low only by the final rounding to a thousandth of a point.
+ */
+static __u64 half_fraction(unsigned f)
+{
+	__u64 from = half_table[f >> 12], to = half_table[(f >> 12) + 1];
+
+	return from - ((from - to) * (f & 0xfff) >> 12);
+}
+
+/* Time passed in 65536ths of a half-life. 65536 / 10^9 = 128 / 1953125, so no step of this overflows. */
+static __u64 half_lives(__u64 past_ns, unsigned half_life_s)
+{
+	__u64 ticks = past_ns / 1953125 * 128 + past_ns % 1953125 * 128 / 1953125;
+
+	return ticks / half_life_s;
+}
+
+/* The score of r at now_ns. A clock that stands still or runs back is no time; no half-life is no memory. */
+static __u64 score_at(const struct policy *p, const struct record *r, __u64 now_ns)
+{
+	__u64 score = r->score_milli < SCORE_MAX_MILLI ? r->score_milli : SCORE_MAX_MILLI;
+	__u64 halves;
+
+	if (now_ns <= r->updated_ns)
+		return score;
+	halves = p->half_life_s ? half_lives(now_ns - r->updated_ns, p->half_life_s) : ~0ull;
+	if (halves >> 16 >= 32)
+		return 0;
+	return score * half_fraction(halves & 0xffff) >> (32 + (halves >> 16));
+}
+
+static __u64 ban_length_ns(const struct policy *p, unsigned relapse)
+{
+	__u64 s = relapse < 32 ? (__u64)p->ban_s << relapse : p->ban_max_s;
+
+	return (s < p->ban_max_s ? s : p->ban_max_s) * S_NS;
+}
+
+/* How many bans count before the one that now_ns would bring. A live ban is prolonged, not counted again. */
+static unsigned relapse_before(const struct policy *p, const struct record *r, __u64 now_ns)
+{
+	if (!r->banned_until_ns || !r->relapse)
+		return 0;
+	if (now_ns < r->banned_until_ns)
+		return r->relapse - 1;
+	return now_ns - r->banned_until_ns > p->relapse_s * S_NS ? 0 : r->relapse;
+}
+
+struct verdict judgement(const struct policy *p, const struct record *r, const struct finding *f, bool exempt, __u64 now_ns)
+{
+	unsigned points = f->reason < PST_RSN_MAX ? p->points[f->reason] : 0;
+	__u64 score = score_at(p, r, now_ns) + points * 1000ull;
+	struct verdict v = { .next = *r };
+	__u64 until_ns;
+
+	v.next.score_milli = score < SCORE_MAX_MILLI ? score : SCORE_MAX_MILLI;
+	v.next.updated_ns = now_ns > r->updated_ns ? now_ns : r->updated_ns;
+	v.next.findings += r->findings != ~0u;
+	v.score = (unsigned)(v.next.score_milli / 1000);
+	v.would_ban = points && v.score >= p->threshold;
+	if (!v.would_ban)
+		return v;
+
+	v.relapse = relapse_before(p, r, now_ns);
+	until_ns = now_ns + ban_length_ns(p, v.relapse);
+	v.until_ns = until_ns > r->banned_until_ns ? until_ns : r->banned_until_ns;
+	v.ban = !exempt && !p->observe;
+	if (v.ban) {
+		v.next.banned_until_ns = v.until_ns;
+		v.next.relapse = v.relapse < RELAPSE_MAX ? v.relapse + 1 : RELAPSE_MAX;
+	}
+	return v;
+}
+
+unsigned judgement_score(const struct policy *p, const struct record *r, __u64 now_ns)
+{
+	return (unsigned)(score_at(p, r, now_ns) / 1000);
+}
+
+void policy_defaults(struct policy *p)
+{
+	*p = (struct policy){
+		.threshold = 100,
+		.half_life_s = 3600,
+		.ban_s = 10 * 60,
+		.ban_max_s = 7 * 86400,
+		.relapse_s = 30 * 86400,
+		.action = PST_ACT_DROP,
+	};
+	for (int i = 0; i < PST_RSN_MAX; i++)
+		p->points[i] = reason_rows[i].points;
+}
