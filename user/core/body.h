@@ -19,29 +19,30 @@ enum body_flaw {
 };
 
 struct body {
-	unsigned char state;
-	unsigned char in_header;
-	unsigned char field; /* matched bytes of "Received:" at the line's head */
-	unsigned flaws;	 /* once set, nothing more is passed; scanning for the end goes on */
-	unsigned received;
-	unsigned long long bytes, header_bytes;
+	unsigned char state; /* where in CRLF.CRLF the last byte stood */
+	unsigned char field; /* where in a header field it stood; 0 = past the header section */
+	unsigned flaws;	     /* once set, nothing more is passed; scanning for the end goes on */
+	unsigned received;   /* Received fields seen */
+	unsigned long long bytes, header_bytes; /* without dot-stuffing and the end of data */
 };
 
 struct body_limits {
-	unsigned long long size; /* 0 = none */
+	unsigned long long size;
 	unsigned header_bytes;
 	unsigned received;
 };
 
 struct body_out {
-	struct str held; /* bytes kept back from earlier calls, to pass first (static storage) */
+	struct str held; /* bytes kept back from earlier calls, to pass first (static text) */
 	struct str now;	 /* then these, a slice of in */
 	bool end;	 /* the end of data was reached; pass ".\r\n" yourself when committing */
 };
 
 void body_init(struct body *b);
-/* Returns the bytes of in consumed: all of them, or up to and including the end of data, or
-   fewer when *out is full (call again with the rest). Progress is made whenever in is not empty. */
+/*
+ * Returns the bytes of in consumed: all of them, or up to and including the end of data. A limit of 0 is no
+ * limit. How the bytes are cut into calls never changes what is passed, the flaws or the end.
+ */
 size_t body_take(struct body *b, const struct body_limits *l, struct str in, struct body_out *out);
 
 #endif

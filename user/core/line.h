@@ -15,7 +15,7 @@ enum line_flaw {
 	LINE_NUL = 1 << 2,
 	LINE_CTRL = 1 << 3, /* other control bytes; TAB is not one of them */
 	LINE_8BIT = 1 << 4,
-	LINE_LONG = 1 << 5, /* over the limit: text holds the first bytes only */
+	LINE_LONG = 1 << 5, /* over the limit: text holds the first LINE_HEAD_MAX bytes only */
 };
 
 struct line {
@@ -23,16 +23,22 @@ struct line {
 	unsigned flaws;	 /* enum line_flaw, or-ed */
 };
 
+#define LINE_HEAD_MAX 64
+
 struct line_cut {
 	bool skipping;	/* the rest of an over-long line is being discarded */
+	bool cr;	/* the last byte discarded was a CR */
 	unsigned flaws; /* of the part discarded so far */
+	size_t skipped; /* bytes discarded so far: the caller may lose patience */
+	char head[LINE_HEAD_MAX];
 };
 
 /*
  * Takes one line from in. limit: bytes allowed, CRLF included. Returns the bytes consumed, 0 when more
  * are needed; *done tells whether *out holds a line. An over-long line is consumed as it comes (memory
  * stays bounded) and reported once, flaw LINE_LONG, when its CRLF has come. The caller must be able to offer
- * limit bytes at once.
+ * limit bytes at once. While *done is false, out->flaws holds LINE_BARE_LF as soon as one was seen. How
+ * the bytes are cut into calls never changes the lines that come out.
  */
 size_t line_take(struct line_cut *c, struct str in, size_t limit, struct line *out, bool *done);
 

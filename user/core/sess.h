@@ -10,7 +10,11 @@
  * Order of work for the edge after every door: send the findings to the judge, queue step.reply
  * to the client, pass step.body to the backend, start step.ask, then do what step.want says. While an
  * ask is outstanding (want ASK) no bytes are given to the session, except that DATA streams: after a 354 the session
- * wants READ, and an answer may come in at any time.
+ * wants READ, and an answer may come in at any time. ask_mail and ask_line must be copied if they cannot be
+ * sent at once: an AUTH line is longer than the session and stays in the caller's input.
+ *
+ * Counters written here: CONN_ACCEPTED, CONN_BANNED and CONN_DENIED (one of them once per session), SESS_*, MSG_*,
+ * RCPT_*, AUTH_*, TLS_* and found[]. CONN_BUSY and BACKEND_* are the edge's: it alone sees them.
  */
 #ifndef SESS_H
 #define SESS_H
@@ -25,6 +29,8 @@
 #define SESS_AUTH_LINE_MAX 12290 /* RFC 4954 section 4 */
 #define SESS_FINDINGS_MAX  4
 #define SESS_OUT_MAX	   1024
+#define SESS_ASK_MAX	   1024 /* MAIL or RCPT as re-emitted: the path, ENVID 100, ORCPT 500 and small change */
+#define SESS_HELD_MAX	   512	/* of a backend's reply that came before the end of data */
 
 enum sess_cap { /* what a backend offers and the gate parses */
 	CAP_8BITMIME = 1 << 0,
@@ -113,17 +119,25 @@ struct sess {
 	struct pst_stats *stats; /* the edge's own row; counters are plain increments */
 	struct sess_peer peer;
 	struct sess_caps caps; /* as promised in the last EHLO reply */
-	unsigned char state, asked, end; /* end: enum pst_counter offset of the SESS_ family, set at CLOSE */
-	bool esmtp, tls, authenticated, final, early_checked, data_down;
-	unsigned errors, rcpts, messages, mail_flags;
-	unsigned found_mask; /* reasons already found in this session, for one-per-session reasons */
+	__u64 now_ns, deadline_ns;
+	unsigned char state, asked, end; /* end: offset of the SESS_ counter, counted at CLOSE */
+	bool esmtp, tls, authenticated;
+	bool final;	/* the session ends with this reply */
+	bool greeted;	/* the connection is counted */
+	bool secrets;	/* AUTH was tried: what follows may be credentials, so no evidence is kept */
+	bool utf8;	/* this transaction's MAIL carried SMTPUTF8 */
+	bool own;	/* the recipient being asked for is in a domain of ours */
+	bool begun;	/* the backend has seen this transaction */
+	bool refused;	/* a recipient of this transaction was refused */
+	bool lost;	/* the backend can no longer take this message: held says why */
+	unsigned errors, rcpts, messages;
 	struct line_cut cut;
 	struct body body;
-	struct reply held; /* a reply that came during DATA */
-	size_t nhelo, nmail;
-	char helo[MAILBOX_DOMAIN_MAX + 1];
-	char mail[SESS_LINE_MAX]; /* MAIL as re-emitted for the backend */
-	char line[SESS_LINE_MAX]; /* RCPT or AUTH as re-emitted */
+	size_t nhelo, nmail, nheld;
+	char helo[MAILBOX_DOMAIN_MAX + 1]; /* canonical, NUL-terminated */
+	char mail[SESS_ASK_MAX];	   /* MAIL as re-emitted for the backend */
+	char line[SESS_ASK_MAX];	   /* RCPT as re-emitted */
+	char held[SESS_HELD_MAX];	   /* the reply that waits for the end of data */
 	char out[SESS_OUT_MAX];
 };
 
