@@ -7,6 +7,8 @@
 #ifndef CONFIG_H
 #define CONFIG_H
 
+#include <sys/types.h>
+
 #include "user/core/judgement.h"
 #include "user/core/lists.h"
 #include "user/core/relay.h"
@@ -44,6 +46,7 @@ struct conf_list {
 struct conf {
 	const char *path;
 	char **interface; /* NULL-terminated */
+	size_t ninterfaces;
 	enum xdp_mode xdp_mode;
 	enum pst_mode mode;
 	unsigned short *port; /* guarded, in addition to the listeners' */
@@ -83,5 +86,9 @@ struct conf {
 int config_read(const char *path, struct conf **out, void (*err)(void *ctx, const char *message), void *ctx);
 void config_free(struct conf *c);
 /* Every setting with its value, default and place, for `postern config show`; see config_rows.h. */
+
+/* A name or a number as worker_user and control_group take it. -ENOENT when there is no such name. */
+int config_user(const char *text, uid_t *uid, gid_t *gid);
+int config_group(const char *text, gid_t *gid);
 
 #endif

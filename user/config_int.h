@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * config_int.h: what the files of the configuration share among themselves and with
+ * nobody else: one read in progress.
+ */
+#ifndef CONFIG_INT_H
+#define CONFIG_INT_H
+
+#include "user/config_rows.h"
+
+struct config_chunk;
+
+struct config_reader {
+	const char *path;
+	unsigned last_line; /* of the file: the place of what is missing */
+	unsigned errors;
+	void (*err)(void *ctx, const char *message);
+	void (*show)(void *ctx, const struct config_shown *);
+	void *ctx;
+	struct config_chunk *chunks; /* all that the result owns */
+	bool no_memory;
+	char *stamp; /* a value with its line, on the way through the parser */
+	size_t stamp_size;
+};
+
+/* One value as written, and where. */
+struct config_item {
+	const char *text;
+	const char *file;
+	unsigned line;
+	const char *where; /* `listener "mx": port`, for messages */
+};
+
+/* Zeroed memory that lives as long as the result; NULL (and no_memory) when there is none. */
+void *config_alloc(struct config_reader *r, size_t n);
+const char *config_keep(struct config_reader *r, const char *text);
+void config_free_chunks(struct config_chunk *c);
+
+void config_err(struct config_reader *r, const char *file, unsigned line, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* Turns items into the row's member of the section's struct at base. Says what is wrong itself. */
+void config_store(struct config_reader *r, const struct config_row *row, const struct config_item *items, size_t n, void *base);
+
+/* What only the whole and the world can tell: overlaps, loops, users, files. */
+void config_check(struct config_reader *r, const struct config_whole *w);
+
+#endif

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* config_kinds.c: from a text in the file to a value, one function per kind of setting. */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <net/if.h>
+
+#include "user/config_int.h"
+#include "user/core/names.h"
+
+#define FILE_LINE_MAX 1024
+
+/* Each converts one text into *dst and tells whether it could; it has said why not itself. */
+typedef bool take_fn(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst);
+
+static bool wrong(struct config_reader *r, const struct config_item *it, const char *what, const char *right)
+{
+	char shown[128];
+
+	str_escape(str_of(it->text), shown, sizeof(shown));
+	config_err(r, it->file, it->line, "%s: \"%s\" %s; %s", it->where, shown, what, right);
+	return false;
+}
+
+static void store_integer(void *dst, size_t size, unsigned long long v)
+{
+	switch (size) {
+	case 1:
+		*(unsigned char *)dst = v;
+		break;
+	case 2:
+		*(unsigned short *)dst = v;
+		break;
+	case 4:
+		*(unsigned *)dst = v;
+		break;
+	default:
+		*(unsigned long long *)dst = v;
+	}
+}
+
+static bool in_range(struct config_reader *r, const struct config_row *row, const struct config_item *it,
+		     unsigned long long v, const char *low, const char *high)
+{
+	char right[96];
+
+	if (v >= row->min && v <= row->max)
+		return true;
+	snprintf(right, sizeof(right), "write %s to %s", low, high);
+	return wrong(r, it, "is out of range", right);
+}
+
+static bool take_NUMBER(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
+{
+	char low[24], high[24];
+	unsigned long long v;
+
+	snprintf(low, sizeof(low), "%llu", row->min);
+	snprintf(high, sizeof(high), "%llu", row->max);
+	if (!str_u64(str_of(it->text), &v))
+		return wrong(r, it, "is not a number", "write decimal digits alone");
+	if (!in_range(r, row, it, v, low, high))
+		return false;
+	store_integer(dst, row->size, v);
+	return true;
+}
+
+static bool take_BYTES(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
+{
+	static const char units[] = "KMGT";
+	struct str s = str_of(it->text);
+	const char *unit = s.n ? strchr(units, toupper((unsigned char)s.p[s.n - 1])) : NULL;
+	unsigned shift = unit ? 10 * (unit - units + 1) : 0;
+	char low[24], high[24];
+	unsigned long long v;
+
+	if (unit)
+		s.n--;
+	if (!str_u64(s, &v) || v > (~0ull >> shift))
+		return wrong(r, it, "is not a size", "write octets, or a number with K, M or G");
+	snprintf(low, sizeof(low), "%llu", row->min);
+	snprintf(high, sizeof(high), "%llu octets", row->max);
+	if (!in_range(r, row, it, v << shift, low, high))
+		return false;
+	store_integer(dst, row->size, v << shift);
+	return true;
+}
+
+static bool take_SECONDS(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
+{
+	char low[32], high[32];
+	unsigned long long v;
+
+	if (!duration_parse(str_of(it->text), &v))
+		return wrong(r, it, "is not a duration", "write it with a unit: 90s, 10m, 1h30m, 7d");
+	if (!in_range(r, row, it, v, duration_text(row->min, low), duration_text(row->max, high)))
+		return false;
+	store_integer(dst, row->size, v);
+	return true;
+}
+
+static bool take_MS(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
+{
+	struct str s = str_of(it->text);
+	bool ms = s.n > 2 && !strcmp(s.p + s.n - 2, "ms");
+	char high[32];
+	unsigned long long v;
+
+	if (ms ? !str_u64(str_sub(s, 0, s.n - 2), &v) : !duration_parse(s, &v))
+		return wrong(r, it, "is not a duration", "write it with a unit: 500ms, 2s");
+	if (!ms)
+		v = v > row->max ? row->max + 1 : v * 1000;
+	if (!in_range(r, row, it, v, "0s", duration_text(row->max / 1000, high)))
+		return false;
+	store_integer(dst, row->size, v);
+	return true;
+}
+
+static bool take_BOOL(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
+{
+	static const char *const words[] = { "no", "yes", "off", "on", "false", "true" };
+
+	(void)row;
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (str_ieq(str_of(it->text), str_of(words[i]))) {
+			*(bool *)dst = i & 1;
+			return true;
+		}
+	return wrong(r, it, "is neither yes nor no", "write yes or no");
+}
+
+static bool take_WORD(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
+{
+	char right[128];
+	unsigned i = 0;
+
+	for (const char *w = row->words; *w; i++) {
+		size_t n = strcspn(++w, "|");
+
+		if (str_eq(str_of(it->text), (struct str){ w, n })) {
+			store_integer(dst, row->size, i);
+			return true;
+		}
+		w += n;
+	}
+	snprintf(right, sizeof(right), "write one of %s", row->words + 1);
+	return wrong(r, it, "is not a known word", right);
+}
+
+static bool keep_text(struct config_reader *r, const struct config_item *it, void *dst)
+{
+	*(const char **)dst = config_keep(r, it->text);
+	return true;
+}
+
+static bool take_BANNER(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
+{
+	(void)row;
+	for (const char *p = it->text; *p; p++)
+		if (*p < ' ' || *p > '~')
+			return wrong(r, it, "holds more than printable ASCII", "write plain text");
+	if (strlen(it->text) > 200)
+		return wrong(r, it, "is too long", "write 200 characters at most");
+	return keep_text(r, it, dst);
+}
+
+static bool take_HOST(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
+{
+	(void)row;
+	if (*it->text && !mailbox_is_domain(str_of(it->text)))
+		return wrong(r, it, "is not a host name", "write one like \"mx.example.org\"");
+	return keep_text(r, it, dst);
+}
+
+static bool take_PATH(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
+{
+	(void)row;
+	if (!*it->text)
+		return true; /* not given: stays NULL */
+	if (*it->text != '/')
+		return wrong(r, it, "is not an absolute path", "start it with /");
+	return keep_text(r, it, dst);
+}
+
+int config_user(const char *text, uid_t *uid, gid_t *gid)
+{
+	unsigned long long n;
+	struct passwd *pw;
+
+	if (str_u64(str_of(text), &n) && n < 0xffffffff) {
+		pw = getpwuid(n);
+		*uid = n;
+		*gid = pw ? pw->pw_gid : n;
+		return 0;
+	}
+	pw = getpwnam(text);
+	if (!pw)
+		return -ENOENT;
+	*uid = pw->pw_uid;
+	*gid = pw->pw_gid;
+	return 0;
+}
+
+int config_group(const char *text, gid_t *gid)
+{
+	unsigned long long n;
+	struct group *gr;
+
+	if (str_u64(str_of(text), &n) && n < 0xffffffff) {
+		*gid = n;
+		return 0;
+	}
+	gr = getgrnam(text);
+	if (!gr)
+		return -ENOENT;
+	*gid = gr->gr_gid;
+	return 0;
+}
+
+static bool take_USER(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
+{
+	uid_t uid;
+	gid_t gid;
+
+	(void)row;
+	if (config_user(it->text, &uid, &gid))
+		return wrong(r, it, "is no user here", "create it (adduser --system --group --no-create-home NAME) or name another");
+	if (!uid || !gid)
+		return wrong(r, it, "is root", "name a user without rights");
+	return keep_text(r, it, dst);
+}
+
+static bool take_GROUP(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
+{
+	gid_t gid;
+
+	(void)row;
+	if (!*it->text)
+		return true; /* none */
+	if (config_group(it->text, &gid))
+		return wrong(r, it, "is no group here", "create it (addgroup --system NAME) or leave the setting out");
+	return keep_text(r, it, dst);
+}
+
+static bool take_ADDRESS(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
+{
+	(void)row;
+	return addr_parse(str_of(it->text), dst) ||
+	       wrong(r, it, "is not an address", "write an IPv4 or IPv6 address like 192.0.2.1 or 2001:db8::1");
+}
+
+static bool take_NAMES(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
+{
+	(void)row;
+	if (!*it->text || strlen(it->text) >= IF_NAMESIZE || strpbrk(it->text, "/ \t\n:"))
+		return wrong(r, it, "is not an interface name", "write one as `ip link` shows it");
+	return keep_text(r, it, dst);
+}
+
+static bool take_PORTS(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
+{
+	struct config_row port = *row;
+
+	port.min = 1;
+	port.max = 65535;
+	port.size = sizeof(unsigned short);
+	return take_NUMBER(r, &port, it, dst);
+}
+
+static bool take_PREFIXES(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
+{
+	char right[PREFIX_TEXT_MAX + 32], text[PREFIX_TEXT_MAX];
+	struct pst_prefix p;
+
+	(void)row;
+	switch (prefix_parse(str_of(it->text), &p)) {
+	case PREFIX_OK:
+		*(struct pst_prefix *)dst = p;
+		return true;
+	case PREFIX_HOST_BITS:
+		snprintf(right, sizeof(right), "%s is the network", prefix_text(&p, text));
+		return wrong(r, it, "has host bits", right);
+	case PREFIX_BAD_LENGTH:
+		return wrong(r, it, "has a bad prefix length", "0 to 32 for IPv4, 0 to 128 for IPv6");
+	default:
+		return wrong(r, it, "is not an address or network", "write one like 192.0.2.7 or 2001:db8::/32");
+	}
+}
+
+static bool take_RULES(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
+{
+	struct access_rule *rule = dst;
+
+	rule->file = it->file;
+	rule->line = it->line;
+	return take_PREFIXES(r, row, it, &rule->prefix);
+}
+
+static bool take_DOMAINS(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
+{
+	struct domain_rule *rule = dst;
+	size_t dot = *it->text == '.';
+	char *name;
+
+	(void)row;
+	if (!mailbox_is_domain(str_of(it->text + dot)) || (dot && it->text[1] == '['))
+		return wrong(r, it, "is not a domain", "write one like \"example.org\" or \".example.org\"");
+	name = (char *)config_keep(r, it->text);
+	if (!name)
+		return false;
+	for (char *p = name; *p; p++)
+		*p = tolower((unsigned char)*p);
+	*rule = (struct domain_rule){ str_of(name), it->file, it->line };
+	return true;
+}
+
+static bool take_MAILBOXES(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
+{
+	char path[MAILBOX_TEXT_MAX];
+	struct str in;
+	int n;
+
+	(void)row;
+	n = snprintf(path, sizeof(path), "<%s>", it->text);
+	in = (struct str){ path, n };
+	if (n >= (int)sizeof(path) || mailbox_path(&in, false, true, dst) != MAILBOX_OK || in.n)
+		return wrong(r, it, "is not a mailbox", "write one like \"trap@example.org\"");
+	return true;
+}
+
+#define take_ADDRESSES take_ADDRESS
+
+static const struct {
+	take_fn *take;
+	size_t element;
+} kinds[] = {
+#define CONFIG_X(kind, size) [CONFIG_KIND_##kind] = { take_##kind, size },
+	CONFIG_KINDS(CONFIG_X)
+#undef CONFIG_X
+};
+
+bool config_is_list(enum config_kind kind)
+{
+	return kinds[kind].element;
+}
+
+/* A list while it grows; the result gets an exact copy. */
+struct grown {
+	char *v;
+	size_t n, room;
+};
+
+static bool grow(struct grown *g, size_t element)
+{
+	char *more;
+
+	if (g->n < g->room)
+		return true;
+	g->room = g->room ? 2 * g->room : 16;
+	more = reallocarray(g->v, g->room, element);
+	if (more)
+		g->v = more;
+	return more;
+}
+
+static void add_item(struct config_reader *r, const struct config_row *row, const struct config_item *it, struct grown *g)
+{
+	size_t element = kinds[row->kind].element;
+
+	if (!grow(g, element)) {
+		r->no_memory = true;
+		return;
+	}
+	memset(g->v + g->n * element, 0, element);
+	if (kinds[row->kind].take(r, row, it, g->v + g->n * element))
+		g->n++;
+}
+
+/* The lines of a file in place of one item: '#' and ';' start a comment. */
+static void add_file(struct config_reader *r, const struct config_row *row, const struct config_item *it, struct grown *g)
+{
+	const char *path = it->text + strlen("file:");
+	struct config_item line = { .file = config_keep(r, path), .where = it->where };
+	char text[FILE_LINE_MAX];
+	FILE *f = fopen(path, "re");
+
+	if (!f) {
+		config_err(r, it->file, it->line, "%s: cannot read %s: %s; name a readable file", it->where, path, strerror(errno));
+		return;
+	}
+	while (fgets(text, sizeof(text), f) && !r->no_memory) {
+		struct str s = { text, strcspn(text, "#;\r\n") };
+
+		line.line++;
+		if (!strchr(text, '\n') && !feof(f)) {
+			config_err(r, line.file, line.line, "%s: line too long; one entry a line", it->where);
+			break;
+		}
+		s = str_trim(s);
+		if (!s.n)
+			continue;
+		text[s.p - text + s.n] = 0;
+		line.text = s.p;
+		add_item(r, row, &line, g);
+	}
+	fclose(f);
+}
+
+static void store_list(struct config_reader *r, const struct config_row *row, const struct config_item *items, size_t n, void *base)
+{
+	size_t element = kinds[row->kind].element;
+	struct grown g = { 0 };
+	void *v;
+
+	for (size_t i = 0; i < n && !r->no_memory; i++) {
+		if (!strncmp(items[i].text, "file:", 5))
+			add_file(r, row, &items[i], &g);
+		else
+			add_item(r, row, &items[i], &g);
+	}
+	v = config_alloc(r, (g.n + 1) * element); /* one zeroed element behind the last */
+	if (v) {
+		if (g.n)
+			memcpy(v, g.v, g.n * element);
+		*(void **)((char *)base + row->offset) = v;
+		*(size_t *)((char *)base + row->count) = g.n;
+	}
+	free(g.v);
+}
+
+void config_store(struct config_reader *r, const struct config_row *row, const struct config_item *items, size_t n, void *base)
+{
+	if (config_is_list(row->kind))
+		store_list(r, row, items, n, base);
+	else
+		kinds[row->kind].take(r, row, items, (char *)base + row->offset);
+}
