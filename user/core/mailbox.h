@@ -31,11 +31,11 @@ enum mailbox_kind {
 
 struct mailbox {
 	enum mailbox_kind kind;
-	bool utf8;	/* holds non-ASCII: MAIL must carry SMTPUTF8 */
+	bool utf8;	/* the local part holds non-ASCII: MAIL must carry SMTPUTF8 */
 	bool routed;	/* the dequoted local part holds @ % ! or a control byte or space: sender-specified routing when the domain is ours */
 	size_t nlocal, ndomain;
 	char local[MAILBOX_LOCAL_MAX + 1];    /* dequoted, NUL-terminated too */
-	char domain[MAILBOX_DOMAIN_MAX + 1];  /* lower case, no brackets' content changed; literals as "[...]" in canonical address text */
+	char domain[MAILBOX_DOMAIN_MAX + 1];  /* lower-case ASCII (U-labels as their A-labels); literals as "[...]" around canonical address text */
 };
 
 /*
@@ -48,6 +48,8 @@ enum mailbox_flaw mailbox_path(struct str *in, bool reverse, bool smtputf8, stru
 /* "<local@domain>" with the local part quoted only if need be. Returns the length; out is NUL-terminated. */
 size_t mailbox_text(const struct mailbox *m, char out[MAILBOX_TEXT_MAX]);
 
+/* The Domain or address literal in text, canonical, as out->domain. False when the grammar does not hold. */
+bool mailbox_domain(struct str text, bool smtputf8, struct mailbox *out);
 /* RFC 5321 Domain or address literal, as EHLO gives it. True when the grammar holds. */
 bool mailbox_is_domain(struct str s);
 
