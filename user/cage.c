@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "user/cage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "user/cage_filter.h"
+
+#define CAP_BIT(cap) (UINT64_C(1) << (cap))
+#define CAP_HIGHEST  63 /* the kernel says where its own end is */
+
+#define WARDEN_CAPS                                                                                                          \
+	(CAP_BIT(CAP_BPF) | CAP_BIT(CAP_NET_ADMIN) | CAP_BIT(CAP_NET_BIND_SERVICE) | CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID) | \
+	 CAP_BIT(CAP_KILL))
+
+/* --- descriptors ------------------------------------------------------------ */
+
+static bool is_kept(unsigned fd, const int *keep, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (keep[i] >= 0 && (unsigned)keep[i] == fd)
+			return true;
+	return false;
+}
+
+static unsigned highest(const int *keep, size_t n)
+{
+	unsigned top = 2;
+
+	for (size_t i = 0; i < n; i++)
+		if (keep[i] > (int)top)
+			top = (unsigned)keep[i];
+	return top;
+}
+
+int cage_fds(const int *keep, size_t n)
+{
+	unsigned top = highest(keep, n);
+
+	for (unsigned fd = 3; fd < top; fd++)
+		if (!is_kept(fd, keep, n))
+			close((int)fd);
+	return close_range(top + 1, ~0u, 0) ? -errno : 0;
+}
+
+/* --- capabilities and identity ---------------------------------------------- */
+
+static int caps_set(uint64_t caps)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = {
+		{ .effective = (uint32_t)caps, .permitted = (uint32_t)caps },
+		{ .effective = (uint32_t)(caps >> 32), .permitted = (uint32_t)(caps >> 32) },
+	};
+
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) || syscall(SYS_capset, &head, data))
+		return -errno;
+	return 0;
+}
+
+/* True when the kernel says that exactly caps are held and nothing can be inherited. */
+static bool caps_are(uint64_t caps)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &head, data))
+		return false;
+	for (int i = 0; i < 2; i++)
+		if (data[i].effective != (uint32_t)(caps >> 32 * i) || data[i].permitted != (uint32_t)(caps >> 32 * i) || data[i].inheritable)
+			return false;
+	for (int cap = 0; cap <= CAP_HIGHEST; cap++)
+		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0) > 0)
+			return false;
+	return true;
+}
+
+/* Needs CAP_SETPCAP for what is still in the bounding set. */
+static int bounding_keep(uint64_t caps)
+{
+	for (int cap = 0; cap <= CAP_HIGHEST; cap++) {
+		if (caps & CAP_BIT(cap) || prctl(PR_CAPBSET_READ, cap, 0, 0, 0) <= 0)
+			continue;
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0))
+			return -errno;
+	}
+	return 0;
+}
+
+static int no_new_privs(void)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return -errno;
+	return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ? 0 : -EPERM;
+}
+
+static bool ids_are(uid_t uid, gid_t gid)
+{
+	uid_t u[3];
+	gid_t g[3];
+
+	return !getresuid(&u[0], &u[1], &u[2]) && !getresgid(&g[0], &g[1], &g[2]) && u[0] == uid && u[1] == uid && u[2] == uid &&
+	       g[0] == gid && g[1] == gid && g[2] == gid && getgroups(0, NULL) == 0;
+}
+
+/* For good: no capability is left with which to come back, and none to be had by exec. */
+static int become(uid_t uid, gid_t gid)
+{
+	int err;
+
+	if (uid == 0 || gid == 0)
+		return -EINVAL;
+	/* The warden's own bounding set is small already and it no longer holds CAP_SETPCAP; no_new_privs makes the rest moot. */
+	err = bounding_keep(0);
+	if (err && err != -EPERM)
+		return err;
+	if (setgroups(0, NULL) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
+		return -errno;
+	err = caps_set(0);
+	if (!err)
+		err = no_new_privs();
+	if (err)
+		return err;
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+		return -errno;
+	return ids_are(uid, gid) && caps_are(0) && setuid(0) < 0 ? 0 : -EPERM;
+}
+
+/* --- landlock --------------------------------------------------------------- */
+
+/* As of ABI 6; older kernels take a shorter one. Own copy: the distribution's header may be older than the kernel. */
+struct ruleset {
+	uint64_t fs, net, scoped;
+};
+
+#define LANDLOCK_VERSION_FLAG 1
+#define FS_ABI1	    ((UINT64_C(1) << 13) - 1) /* execute ... make symlink */
+#define FS_REFER    (UINT64_C(1) << 13)	      /* ABI 2 */
+#define FS_TRUNCATE (UINT64_C(1) << 14)	      /* ABI 3 */
+#define FS_IOCTL    (UINT64_C(1) << 15)	      /* ABI 5 */
+#define SCOPE_ALL   UINT64_C(3)		      /* ABI 6: abstract unix sockets, signals */
+
+/* Every right handled, no rule that grants one: nothing can be opened, renamed or run. */
+static int landlock_nothing(void)
+{
+	int abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION_FLAG);
+	struct ruleset r = { .fs = FS_ABI1 };
+	size_t size = abi >= 6 ? sizeof(r) : sizeof(r.fs);
+	int fd, err = 0;
+
+	if (abi < 0)
+		return errno == ENOSYS || errno == EOPNOTSUPP ? -ENOSYS : -errno;
+	r.fs |= (abi >= 2 ? FS_REFER : 0) | (abi >= 3 ? FS_TRUNCATE : 0) | (abi >= 5 ? FS_IOCTL : 0);
+	r.scoped = abi >= 6 ? SCOPE_ALL : 0;
+	fd = (int)syscall(SYS_landlock_create_ruleset, &r, size, 0);
+	if (fd < 0)
+		return -errno;
+	if (syscall(SYS_landlock_restrict_self, fd, 0))
+		err = -errno;
+	close(fd);
+	if (err)
+		return err;
+	fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	close(fd);
+	return -EPERM;
+}
+
+/* --- the three cages -------------------------------------------------------- */
+
+/* A filter that lets this through is not in force. */
+static int socket_refused(int family)
+{
+	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return errno == EPERM ? 0 : -errno;
+	close(fd);
+	return -EPERM;
+}
+
+int cage_worker(uid_t uid, gid_t gid)
+{
+	int err = become(uid, gid);
+
+	if (!err)
+		err = landlock_nothing();
+	if (err && err != -ENOSYS)
+		return err;
+	err = cage_filter_worker();
+	return err ? err : socket_refused(AF_UNIX);
+}
+
+int cage_judge(uid_t uid, gid_t gid)
+{
+	int err = become(uid, gid);
+
+	if (!err)
+		err = cage_filter_judge();
+	return err ? err : socket_refused(AF_INET);
+}
+
+int cage_warden(void)
+{
+	int err = bounding_keep(WARDEN_CAPS);
+
+	if (!err)
+		err = caps_set(WARDEN_CAPS);
+	if (!err)
+		err = no_new_privs();
+	if (err)
+		return err;
+	for (int cap = 0; cap <= CAP_HIGHEST; cap++)
+		if (!(WARDEN_CAPS & CAP_BIT(cap)) && prctl(PR_CAPBSET_READ, cap, 0, 0, 0) > 0)
+			return -EPERM;
+	return caps_are(WARDEN_CAPS) ? 0 : -EPERM;
+}

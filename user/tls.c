@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "user/tls.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+/* Forward secrecy and AEAD only; the order is the client's, who knows whether it has AES in hardware. */
+#define TLS12_SUITES "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!PSK:!SRP"
+#define TLS13_SUITES "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+
+static int failed(SSL_CTX *ctx, const char *file, const char *what, char *err, size_t errsize)
+{
+	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+
+	snprintf(err, errsize, "%s: %s (%s)", file, what, reason ? reason : "unknown reason");
+	ERR_clear_error();
+	SSL_CTX_free(ctx);
+	return -EINVAL;
+}
+
+/* A key that wants a pass phrase must not make a daemon ask for one on the terminal. */
+static int no_passphrase(char *buf, int size, int rwflag, void *ctx)
+{
+	(void)buf, (void)size, (void)rwflag, (void)ctx;
+	return -1;
+}
+
+static void harden(SSL_CTX *ctx)
+{
+	static const unsigned char id[] = "postern";
+
+	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+	/* Idle sessions are many: no 34 KiB of buffers for each while nothing moves. */
+	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_session_id_context(ctx, id, sizeof(id) - 1);
+	SSL_CTX_set_num_tickets(ctx, 1);
+	SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
+}
+
+int tls_load(const char *cert, const char *key, void **out, char *err, size_t errsize)
+{
+	SSL_CTX *ctx;
+
+	ERR_clear_error();
+	ctx = SSL_CTX_new(TLS_server_method());
+	if (!ctx)
+		return failed(ctx, cert, "no TLS context", err, errsize);
+	harden(ctx);
+	if (!SSL_CTX_set_cipher_list(ctx, TLS12_SUITES) || !SSL_CTX_set_ciphersuites(ctx, TLS13_SUITES))
+		return failed(ctx, cert, "no usable cipher suites", err, errsize);
+	if (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1)
+		return failed(ctx, cert, "not a readable PEM certificate chain", err, errsize);
+	if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1)
+		return failed(ctx, key, "not a readable PEM private key of this certificate", err, errsize);
+	if (SSL_CTX_check_private_key(ctx) != 1)
+		return failed(ctx, key, "not the key of the certificate", err, errsize);
+	*out = ctx;
+	return 0;
+}
+
+void tls_free(void *ctx)
+{
+	SSL_CTX_free(ctx);
+}
