@@ -98,9 +98,15 @@ $(PROGRAMS):
 
 # --- tests ----------------------------------------------------------------
 
+# A unit test has the core; the few of the edge name the file under test and its libraries here.
+$(O)/selftests/unit/test_judgement: UNIT_LIBS := -lm
+$(O)/selftests/unit/test_stats: UNIT_LIBS := -lbpf -ljansson
+$(O)/selftests/unit/test_stats: $(O)/user/stats.san.o
+$(O)/selftests/unit/test_listfile: UNIT_LIBS := -lz
+$(O)/selftests/unit/test_listfile: $(O)/user/listfile.san.o
 $(O)/selftests/unit/%: $(O)/selftests/unit/%.san.o $(CORE_SAN)
 	$(call msg,LINK,$@)
-	$(Q)$(CC) $(SAN) -o $@ $^ -lcmocka
+	$(Q)$(CC) $(SAN) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(UNIT_LIBS)
 $(O)/selftests/packet/%: $(O)/selftests/packet/%.o $(EDGE_LIB) $(CORE_LIB)
 	$(call msg,LINK,$@)
 	$(Q)$(CC) -pie -o $@ $^ -lcmocka $(LIBS)

@@ -58,11 +58,13 @@ static __u64 ban_length_ns(const struct policy *p, unsigned relapse)
 /* How many bans count before the one that now_ns would bring. A live ban is prolonged, not counted again. */
 static unsigned relapse_before(const struct policy *p, const struct record *r, __u64 now_ns)
 {
-	if (!r->banned_until_ns || !r->relapse)
+	unsigned relapse = r->relapse < RELAPSE_MAX ? r->relapse : RELAPSE_MAX;
+
+	if (!r->banned_until_ns || !relapse)
 		return 0;
 	if (now_ns < r->banned_until_ns)
-		return r->relapse - 1;
-	return now_ns - r->banned_until_ns > p->relapse_s * S_NS ? 0 : r->relapse;
+		return relapse - 1;
+	return now_ns - r->banned_until_ns > p->relapse_s * S_NS ? 0 : relapse;
 }
 
 struct verdict judgement(const struct policy *p, const struct record *r, const struct finding *f, bool exempt, __u64 now_ns)

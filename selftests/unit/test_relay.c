@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "unit.h"
+
+#include "rnd.h"
+#include "user/core/relay.h"
+
+#define CONF "postern.conf"
+
+static struct pst_addr addr(const char *text)
+{
+	struct pst_addr a;
+
+	if (!addr_parse(str_of(text), &a))
+		fail_msg("\"%s\" is an address", text);
+	return a;
+}
+
+static struct access_rule rule(const char *text, unsigned line)
+{
+	struct access_rule r = { .file = CONF, .line = line };
+
+	if (prefix_parse(str_of(text), &r.prefix) != PREFIX_OK)
+		fail_msg("\"%s\" is a prefix", text);
+	return r;
+}
+
+static struct mailbox mailbox(enum mailbox_kind kind, const char *local, const char *domain, bool routed)
+{
+	struct mailbox m = { .kind = kind, .routed = routed, .nlocal = strlen(local), .ndomain = strlen(domain) };
+
+	memcpy(m.local, local, m.nlocal);
+	memcpy(m.domain, domain, m.ndomain);
+	return m;
+}
+
+/* The gate of the rows below. Lines are those that a decision must name. */
+static const struct domain_rule domains[] = {
+	{ STR("example.org"), CONF, 10 },
+	{ STR(".sub.example.org"), CONF, 11 },
+	{ STR("[192.0.2.10]"), CONF, 12 },
+};
+static struct access_rule refused[2], granted[3];
+static struct mailbox traps[2];
+static struct relay_rules gate = {
+	.connect = { ACCESS_EXCEPT, refused, NROWS(refused), CONF, 20 },
+	.relay = { ACCESS_ONLY, granted, NROWS(granted), CONF, 30 },
+	.authenticated_may_relay = true,
+	.domain = domains,
+	.ndomains = NROWS(domains),
+	.trap = traps,
+	.ntraps = NROWS(traps),
+};
+
+static int make_gate(void **state)
+{
+	(void)state;
+	refused[0] = rule("203.0.113.0/24", 21);
+	refused[1] = rule("2001:db8:bad::/48", 22);
+	granted[0] = rule("10.0.0.0/8", 31);
+	granted[1] = rule("2001:db8:1::/64", 32);
+	granted[2] = rule("203.0.113.5", 33); /* granted relay, but not let in: both must hold */
+	traps[0] = mailbox(MAILBOX_DOMAIN, "trap", "example.org", false);
+	traps[1] = mailbox(MAILBOX_DOMAIN, "trap", "foreign.example", false); /* not ours: never looked at */
+	return 0;
+}
+
+static void decides_row_by_row(void **state)
+{
+	static const struct {
+		const char *client;
+		bool auth;
+		enum mailbox_kind kind;
+		const char *local, *domain;
+		bool routed;
+		enum relay_result result;
+		unsigned line;
+	} rows[] = {
+		/* ours: no grant needed */
+		{ "198.51.100.7", 0, MAILBOX_DOMAIN, "user", "example.org", 0, RELAY_OWN, 10 },
+		{ "10.1.2.3", 1, MAILBOX_DOMAIN, "user", "example.org", 0, RELAY_OWN, 10 },
+		{ "198.51.100.7", 0, MAILBOX_DOMAIN, "u", "a.sub.example.org", 0, RELAY_OWN, 11 },
+		{ "198.51.100.7", 0, MAILBOX_DOMAIN, "u", "a.b.sub.example.org", 0, RELAY_OWN, 11 },
+		{ "198.51.100.7", 0, MAILBOX_LITERAL, "u", "[192.0.2.10]", 0, RELAY_OWN, 12 },
+		{ "198.51.100.7", 0, MAILBOX_POSTMASTER, "postmaster", "", 0, RELAY_OWN, 0 },
+		/* near misses are foreign */
+		{ "198.51.100.7", 0, MAILBOX_DOMAIN, "u", "sub.example.org", 0, RELAY_DENIED, 30 },
+		{ "198.51.100.7", 0, MAILBOX_DOMAIN, "u", "asub.example.org", 0, RELAY_DENIED, 30 },
+		{ "198.51.100.7", 0, MAILBOX_DOMAIN, "u", "notexample.org", 0, RELAY_DENIED, 30 },
+		{ "198.51.100.7", 0, MAILBOX_DOMAIN, "u", "example.org.foreign.example", 0, RELAY_DENIED, 30 },
+		{ "198.51.100.7", 0, MAILBOX_DOMAIN, "u", "example.or", 0, RELAY_DENIED, 30 },
+		{ "198.51.100.7", 0, MAILBOX_LITERAL, "u", "[192.0.2.1]", 0, RELAY_DENIED, 30 },
+		{ "198.51.100.7", 0, MAILBOX_LITERAL, "u", "[x.sub.example.org", 0, RELAY_DENIED, 30 },
+		/* grants */
+		{ "10.1.2.3", 0, MAILBOX_DOMAIN, "u", "foreign.example", 0, RELAY_BY_ADDRESS, 31 },
+		{ "10.1.2.3", 1, MAILBOX_DOMAIN, "u", "foreign.example", 0, RELAY_BY_ADDRESS, 31 },
+		{ "2001:db8:1::9", 0, MAILBOX_DOMAIN, "u", "foreign.example", 0, RELAY_BY_ADDRESS, 32 },
+		{ "2001:db8:1:1::9", 0, MAILBOX_DOMAIN, "u", "foreign.example", 0, RELAY_DENIED, 30 },
+		{ "198.51.100.7", 1, MAILBOX_DOMAIN, "u", "foreign.example", 0, RELAY_BY_AUTH, 30 },
+		{ "198.51.100.7", 0, MAILBOX_DOMAIN, "u", "foreign.example", 0, RELAY_DENIED, 30 },
+		/* routing in the local part: refused at home whoever asks, the other domain's business elsewhere */
+		{ "198.51.100.7", 0, MAILBOX_DOMAIN, "u%foreign.example", "example.org", 1, RELAY_ROUTED, 10 },
+		{ "10.1.2.3", 1, MAILBOX_DOMAIN, "u%foreign.example", "example.org", 1, RELAY_ROUTED, 10 },
+		{ "10.1.2.3", 0, MAILBOX_DOMAIN, "u%x", "foreign.example", 1, RELAY_BY_ADDRESS, 31 },
+		{ "198.51.100.7", 0, MAILBOX_DOMAIN, "u%x", "foreign.example", 1, RELAY_DENIED, 30 },
+		{ "198.51.100.7", 0, MAILBOX_LITERAL, "u@x", "[192.0.2.10]", 1, RELAY_ROUTED, 12 },
+		/* traps: our domain only, any case, whoever asks */
+		{ "198.51.100.7", 0, MAILBOX_DOMAIN, "trap", "example.org", 0, RELAY_TRAP, 10 },
+		{ "10.1.2.3", 1, MAILBOX_DOMAIN, "TraP", "example.org", 0, RELAY_TRAP, 10 },
+		{ "198.51.100.7", 0, MAILBOX_DOMAIN, "trap", "a.sub.example.org", 0, RELAY_OWN, 11 },
+		{ "198.51.100.7", 0, MAILBOX_DOMAIN, "trap2", "example.org", 0, RELAY_OWN, 10 },
+		{ "198.51.100.7", 0, MAILBOX_DOMAIN, "trap", "foreign.example", 0, RELAY_DENIED, 30 },
+		/* connection control comes first, for everything */
+		{ "203.0.113.5", 0, MAILBOX_DOMAIN, "user", "example.org", 0, RELAY_NO_ACCESS, 21 },
+		{ "203.0.113.5", 1, MAILBOX_DOMAIN, "u", "foreign.example", 0, RELAY_NO_ACCESS, 21 },
+		{ "203.0.113.9", 0, MAILBOX_POSTMASTER, "postmaster", "", 0, RELAY_NO_ACCESS, 21 },
+		{ "2001:db8:bad::1", 0, MAILBOX_DOMAIN, "trap", "example.org", 0, RELAY_NO_ACCESS, 22 },
+		/* the null path is no recipient, not even with a grant */
+		{ "10.1.2.3", 1, MAILBOX_NULL, "", "", 0, RELAY_DENIED, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NROWS(rows); i++) {
+		struct relay_client c = { addr(rows[i].client), rows[i].auth };
+		struct mailbox m = mailbox(rows[i].kind, rows[i].local, rows[i].domain, rows[i].routed);
+		struct relay_decision d = relay_decide(&gate, &c, &m);
+
+		if (d.result != rows[i].result || d.line != rows[i].line)
+			fail_msg("row %zu, %s to <%s@%s>: %s, line %u", i, rows[i].client, rows[i].local, rows[i].domain,
+				 relay_result_text(d.result), d.line);
+		assert_int_equal(d.file != NULL, rows[i].line != 0);
+	}
+}
+
+/* An empty list never means everyone by accident. */
+static void empty_lists(void **state)
+{
+	static const struct {
+		enum access_mode connect, relay;
+		bool auth_grants, authenticated;
+		enum relay_result foreign;
+	} rows[] = {
+		{ ACCESS_ONLY, ACCESS_ONLY, true, true, RELAY_NO_ACCESS },
+		{ ACCESS_ONLY, ACCESS_EXCEPT, true, true, RELAY_NO_ACCESS },
+		{ ACCESS_EXCEPT, ACCESS_ONLY, false, false, RELAY_DENIED },
+		{ ACCESS_EXCEPT, ACCESS_ONLY, false, true, RELAY_DENIED },
+		{ ACCESS_EXCEPT, ACCESS_ONLY, true, false, RELAY_DENIED },
+		{ ACCESS_EXCEPT, ACCESS_ONLY, true, true, RELAY_BY_AUTH },
+		{ ACCESS_EXCEPT, ACCESS_EXCEPT, false, false, RELAY_BY_ADDRESS },
+	};
+	struct mailbox m = mailbox(MAILBOX_DOMAIN, "u", "foreign.example", false);
+
+	(void)state;
+	for (size_t i = 0; i < NROWS(rows); i++) {
+		struct relay_rules r = {
+			.connect = { .mode = rows[i].connect, .file = CONF, .line = 1 },
+			.relay = { .mode = rows[i].relay, .file = CONF, .line = 2 },
+			.authenticated_may_relay = rows[i].auth_grants,
+		};
+		struct relay_client c = { addr("198.51.100.7"), rows[i].authenticated };
+		struct relay_decision d = relay_decide(&r, &c, &m);
+
+		assert_int_equal(d.result, rows[i].foreign);
+		assert_int_equal(d.line, d.result == RELAY_NO_ACCESS ? 1 : 2);
+	}
+	/* A struct that nobody filled in grants nothing: only and empty are zero. */
+	assert_int_equal(relay_decide(&(struct relay_rules){ 0 }, &(struct relay_client){ 0 }, &m).result, RELAY_NO_ACCESS);
+}
+
+static bool in_naive(const struct access_list *l, const struct pst_addr *a)
+{
+	for (size_t i = 0; i < l->nrules; i++) {
+		unsigned bit = 0;
+
+		while (bit < l->rule[i].prefix.len &&
+		       !((l->rule[i].prefix.addr.b[bit / 8] ^ a->b[bit / 8]) & 0x80 >> bit % 8))
+			bit++;
+		if (bit == l->rule[i].prefix.len)
+			return true;
+	}
+	return false;
+}
+
+static bool lets_in_naive(const struct access_list *l, const struct pst_addr *a)
+{
+	return l->mode == ACCESS_ONLY ? in_naive(l, a) : !in_naive(l, a);
+}
+
+static size_t random_rules(struct access_rule *r, size_t max, const struct pst_addr *near)
+{
+	size_t n = rnd_below((unsigned)max + 1);
+
+	for (size_t i = 0; i < n; i++) {
+		struct pst_addr a = rnd_below(2) ? *near : rnd_below(2) ? rnd_addr4() : rnd_addr6();
+
+		if (rnd_below(2))
+			a.b[15 - rnd_below(4)] ^= (__u8)(1 << rnd_below(8));
+		r[i] = (struct access_rule){ prefix_of(&a, addr_is4(&a) ? 96 + rnd_below(33) : 1 + rnd_below(128)), CONF, (unsigned)i + 1 };
+	}
+	return n;
+}
+
+/* The two conditions against their plain words, on random clients and rules. */
+static void both_conditions_hold(void **state)
+{
+	unsigned seen[RELAY_NO_ACCESS + 1] = { 0 };
+	struct mailbox foreign = mailbox(MAILBOX_DOMAIN, "u", "foreign.example", false);
+
+	(void)state;
+	for (int round = 0; round < 300000; round++) {
+		struct access_rule crule[4], rrule[4];
+		struct relay_client c = { rnd_below(2) ? rnd_addr4() : rnd_addr6(), rnd_below(2) };
+		struct relay_rules r = gate;
+		struct relay_decision d;
+		bool access, relay;
+
+		r.connect = (struct access_list){ rnd_below(2), crule, random_rules(crule, 4, &c.addr), CONF, 100 };
+		r.relay = (struct access_list){ rnd_below(2), rrule, random_rules(rrule, 4, &c.addr), CONF, 200 };
+		r.authenticated_may_relay = rnd_below(2);
+		access = lets_in_naive(&r.connect, &c.addr);
+		relay = lets_in_naive(&r.relay, &c.addr);
+		d = relay_decide(&r, &c, &foreign);
+		seen[d.result]++;
+
+		assert_int_equal(d.result == RELAY_NO_ACCESS, !access);
+		assert_int_equal(d.result == RELAY_BY_ADDRESS, access && relay);
+		assert_int_equal(d.result == RELAY_BY_AUTH, access && !relay && c.authenticated && r.authenticated_may_relay);
+		assert_int_equal(relay_allows(d.result), access && (relay || (c.authenticated && r.authenticated_may_relay)));
+		if (d.line < 100) /* a rule was named: it must cover the client */
+			assert_true(prefix_covers(&(d.result == RELAY_NO_ACCESS ? crule : rrule)[d.line - 1].prefix, &c.addr));
+		else
+			assert_int_equal(d.line, access ? 200 : 100);
+	}
+	assert_true(seen[RELAY_NO_ACCESS] > 1000 && seen[RELAY_BY_ADDRESS] > 1000);
+	assert_true(seen[RELAY_BY_AUTH] > 1000 && seen[RELAY_DENIED] > 1000);
+}
+
+static void every_result_has_words(void **state)
+{
+	(void)state;
+	for (unsigned r = RELAY_OWN; r <= RELAY_NO_ACCESS; r++) {
+		bool ok = relay_allows(r);
+
+		assert_int_equal(!strncmp(relay_result_text(r), "accepted: ", 10), ok);
+		assert_int_equal(!strncmp(relay_result_text(r), "refused: ", 9), !ok);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(decides_row_by_row),
+		cmocka_unit_test(empty_lists),
+		cmocka_unit_test(both_conditions_hold),
+		cmocka_unit_test(every_result_has_words),
+	};
+
+	return cmocka_run_group_tests_name("relay", tests, make_gate, NULL);
+}
