@@ -75,26 +75,27 @@ def children(pid):
 
 
 class Net:
-    """One network namespace. `with net:` moves the calling thread into it."""
+    """One network namespace."""
 
     def __init__(self, name):
         self.name, self.path = name, f"/run/netns/{name}"
-        self._back = []
 
-    def __enter__(self):
-        self._back.append(os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC))
-        self._move(os.open(self.path, os.O_RDONLY | os.O_CLOEXEC))
-        return self
-
-    def __exit__(self, *_):
-        self._move(self._back.pop())
-
-    @staticmethod
-    def _move(fd):
+    @contextlib.contextmanager
+    def here(self):
+        """Moves the calling thread into the namespace; sockets made meanwhile belong there."""
+        back = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            cell.setns(fd)
+            there = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                cell.setns(there)
+            finally:
+                os.close(there)
+            try:
+                yield self
+            finally:
+                cell.setns(back)
         finally:
-            os.close(fd)
+            os.close(back)
 
     def command(self, *argv):
         return ["nsenter", f"--net={self.path}", *argv]
@@ -108,11 +109,11 @@ class Net:
 
     def connect(self, source, to, port=25, timeout=PATIENCE):
         """A TCP connection made in this namespace; it stays there, whatever the thread does."""
-        with self:
+        with self.here():
             return socket.create_connection((to, port), timeout, (source, 0) if source else None)
 
     def listening(self, port, address=None):
-        with self:
+        with self.here():
             rows = run(["ss", "-Hltn", f"sport = :{port}"])
         return any(address in (None, row.split()[3].rpartition(":")[0].strip("[]")) for row in rows.splitlines())
 

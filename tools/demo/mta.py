@@ -10,6 +10,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 
 from lab import HOME, LabError, alive, children, run, stop, until
 
@@ -235,3 +236,8 @@ class Mailbox:
     def empty(self):
         for name in os.listdir(self.folder) if self.count() else []:
             os.unlink(f"{self.folder}/{name}")
+
+
+if __name__ == "__main__":
+    for wanted in sys.argv[1:]:
+        print(unpack(wanted))

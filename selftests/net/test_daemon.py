@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The daemon as an administrator meets it: reload, lists, capabilities, the command without it."""
+
+import subprocess
+
+import pytest
+
+import gate as gate_
+import smtp
+from lab import GATE4, GATE6, HOME, alive, until
+from test_ban import offend, served
+
+GOOD = "203.0.113.5"
+FROM, TO = "sender@example.net", "user@example.org"
+LIST = f"{HOME}/drop.txt"
+LISTED = {"file": LIST, "action": "drop"}
+
+
+def reloads(gate, result):
+    return gate.counter("config_reloads_total", result=result)
+
+
+def reload_with(gate, **changes):
+    gate.configure(**changes)
+    before = reloads(gate, "ok")
+    gate.hup()
+    until("the reload", lambda: reloads(gate, "ok") > before)
+
+
+def write_list(*lines):
+    with open(LIST, "w", encoding="utf-8") as f:
+        f.write("\n".join(lines) + "\n")
+
+
+def test_reload_keeps_a_session_and_serves_new_ones_anew(serving, dial, box):
+    with dial(GOOD) as old:
+        old.say("EHLO client.example.net")
+        old.say(f"MAIL FROM:<{FROM}>")
+        assert old.say(f"RCPT TO:<{TO}>") == 250
+        assert old.say("DATA") == 354
+        old.send(b"Subject: across a reload\r\n\r\n")
+        reload_with(serving, hostname="new.example.org", domains=["example.org", "example.com"])
+        until("new sessions are served anew", lambda: "new.example.org" in str(dial(GOOD).greeting))
+        old.send(b"second half\r\n.\r\n")
+        assert old.reply() == 250
+        assert old.say("NOOP") == 250
+        assert old.quit() == 221
+    assert b"second half" in box.wait_for(b"across a reload")
+
+
+def test_reload_loses_no_pending_connection(serving, lab):
+    """Connections made while workers change over are all served."""
+    for n in range(10):
+        socks = [lab.world.connect(GOOD, GATE4) for _ in range(20)]
+        if n % 3 == 0:
+            serving.hup()
+        for sock in socks:
+            with smtp.Dialog(sock) as d:
+                assert d.greeting == 220
+
+
+@pytest.mark.parametrize("broken", [
+    "no_such_setting = 1\n", 'domains = "unfinished\n', 'allow = {"192.0.2.1/24"}\n',
+    'listener "second" { address = "::" port = 25 }\n', 'mode = sometimes\n',
+])
+def test_a_bad_configuration_is_refused_and_the_old_one_stays(serving, dial, broken):
+    text = gate_.render(serving.settings) + broken
+    serving.write(text)
+    line = str(text.count("\n"))
+    checked = subprocess.run([gate_.POSTERND, "--check", "-c", gate_.CONFIG], capture_output=True, text=True, check=False)
+    assert checked.returncode != 0 and f"{gate_.CONFIG}:" in checked.stderr
+    assert f"{gate_.CONFIG}:{line}:" in checked.stderr or "unfinished" in broken, checked.stderr
+    before = reloads(serving, "failed")
+    serving.hup()
+    until("the refusal", lambda: reloads(serving, "failed") > before)
+    assert "mx.example.org" in str(dial(GOOD).greeting)
+    assert serving.process.poll() is None
+
+
+def test_a_good_configuration_is_checked_without_binding(gate):
+    checked = subprocess.run([gate_.POSTERND, "--check", "-c", gate_.CONFIG], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    assert not gate.lab.gateway.listening(25)
+
+
+def test_a_listed_network_is_dropped(gate, lab):
+    write_list("# spammers", "198.51.100.64/26 ; a network", "2001:db8:bad:66::/64")
+    gate.configure(list__drop=LISTED).start()
+    assert smtp.unreachable(lab.world, "198.51.100.65", GATE4)
+    assert smtp.unreachable(lab.world, "2001:db8:bad:66::1", GATE6)
+    assert served(lab, "198.51.100.63") and served(lab, "198.51.100.128")
+    assert gate.counter("xdp_packets_total", verdict="dropped", reason="listed") >= 2
+    assert "drop" in gate.postern("explain", "198.51.100.65").stdout
+
+
+def test_a_list_is_replaced_whole_or_not_at_all(gate, lab):
+    write_list("198.51.100.64/26")
+    gate.configure(list__drop=LISTED).start()
+    assert smtp.unreachable(lab.world, "198.51.100.65", GATE4)
+
+    write_list("198.51.100.128/26", "198.51.100.300", "203.0.113.0/24")
+    before = reloads(gate, "failed")
+    gate.hup()
+    until("the refusal", lambda: reloads(gate, "failed") > before)
+    assert f"{LIST}:2:" in gate.said()
+    assert smtp.unreachable(lab.world, "198.51.100.65", GATE4) and served(lab, "198.51.100.129") and served(lab, GOOD)
+
+    write_list("198.51.100.128/26")
+    before = reloads(gate, "ok")
+    gate.hup()
+    until("the reload", lambda: reloads(gate, "ok") > before)
+    assert smtp.unreachable(lab.world, "198.51.100.129", GATE4) and served(lab, "198.51.100.65")
+
+
+def test_allow_wins_over_a_list(gate, lab):
+    write_list("198.51.100.0/24")
+    gate.configure(allow=["198.51.100.70"], list__drop=LISTED).start()
+    assert served(lab, "198.51.100.70") and smtp.unreachable(lab.world, "198.51.100.71", GATE4)
+
+
+def test_who_meets_strangers_holds_nothing(serving):
+    for pid, uid in [(serving.judge(), gate_.JUDGE_UID), *((pid, gate_.WORKER_UID) for pid in serving.workers())]:
+        got = gate_.status(pid)
+        assert got["Uid"].split() == [str(uid)] * 4
+        assert {got[f"Cap{kind}"] for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {"0" * 16}
+        assert got["Seccomp"] == "2" and got["NoNewPrivs"] == "1"
+        assert got.get("Groups", "").split() in ([], [got["Gid"].split()[0]])
+
+
+def test_the_warden_holds_only_what_it_needs(serving):
+    held = int(gate_.status(serving.warden())["CapEff"], 16)
+    cap_sys_admin, cap_sys_ptrace, cap_sys_module = 21, 19, 16
+    assert not any(held >> cap & 1 for cap in (cap_sys_admin, cap_sys_ptrace, cap_sys_module))
+
+
+def test_one_source_gets_so_many_sessions_and_no_more(gate, dial):
+    gate.configure(limits={"sessions_per_source": 2, "workers": 1}).start()
+    kept = [dial(GOOD), dial(GOOD)]
+    assert all(d.greeting == 220 for d in kept)
+    assert dial(GOOD).greeting == 421
+    assert dial("203.0.113.6").greeting == 220
+
+
+def test_the_command_without_the_daemon(gate, dial, lab):
+    gate.configure(ban={"first": "1h"}).start()
+    offend(dial("198.51.100.40"))
+    gate.banned("198.51.100.40")
+    gate.kill()
+    assert gate.ban("198.51.100.40")["reason"] == "relay-attempt"
+    assert "relay-attempt" in gate.postern("explain", "198.51.100.40").stdout
+    assert gate.counter("bans_total", origin="automatic") == 1
+    gate.postern("ban", "add", "198.51.100.41", "for", "1h", "reason", "by hand, no daemon")
+    assert smtp.unreachable(lab.world, "198.51.100.41", GATE4)
+    gate.postern("ban", "del", "198.51.100.41")
+    assert not smtp.unreachable(lab.world, "198.51.100.41", GATE4)
+    failed = gate.postern("client", "list", check=False)
+    assert failed.returncode == 1 and "posternd" in failed.stderr
+    assert gate.postern("ban", "add", "not-an-address", check=False).returncode == 2
+
+
+def test_without_any_gate(gate):
+    said = gate.postern("ban", "show", check=False)
+    assert said.returncode == 1 and said.stderr.strip()
+
+
+def test_stop_is_orderly(serving, dial):
+    d = dial(GOOD)
+    pids = serving.pids()
+    serving.stop()
+    assert d.ended()[-1].startswith("421 4.3.2")
+    assert not any(alive(pid) for pid in pids) and not serving.lab.gateway.listening(25)

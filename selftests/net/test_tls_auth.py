@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""STARTTLS ends in the gate; AUTH passes through to the backend, and what it says decides."""
+
+import ssl
+
+import pytest
+
+import backend
+import smtp
+from lab import GATE4, HOME, run
+
+GOOD = "203.0.113.5"
+FROM, TO = "sender@example.net", "user@example.org"
+CERTIFICATE, KEY = f"{HOME}/mx.pem", f"{HOME}/mx.key"
+TLS = {"tls": "offer", "tls_certificate": CERTIFICATE, "tls_key": KEY}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def certificate(lab):
+    run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", "/CN=mx.example.org", "-addext", "subjectAltName=DNS:mx.example.org", "-keyout", KEY, "-out", CERTIFICATE])
+
+
+@pytest.fixture
+def scripted(lab):
+    with backend.Backend(lab.gateway, 10080) as server:
+        yield server
+
+
+def to_scripted(gate, **listener):
+    return gate.configure(backend__main={"port": 10080, "identity": "none"}, listener__mx={"auth": "offer", **listener}).start()
+
+
+def secure(dialog):
+    """STARTTLS, checked against the certificate, on an open dialog; the dialog that goes on inside."""
+    assert dialog.say("STARTTLS") == 220
+    context = ssl.create_default_context(cafile=CERTIFICATE)
+    return smtp.Dialog(context.wrap_socket(dialog.sock, server_hostname="mx.example.org"), greet=False)
+
+
+def offers(dialog):
+    return {line[4:] for line in dialog.say("EHLO client.example.net").lines[1:]}
+
+
+def test_mail_over_tls(gate, dial, box):
+    gate.configure(listener__mx=TLS).start()
+    d = dial(GOOD)
+    assert "STARTTLS" in offers(d)
+    inside = secure(d)
+    assert "STARTTLS" not in offers(inside)
+    assert inside.say("STARTTLS") == 503
+    sent = b"Subject: inside\r\n\r\n" + b"0123456789" * 7 + b"\r\n" * 3 + b"z" * 300000 + b"\r\n"
+    assert inside.mail(FROM, [TO], sent) == 250
+    assert box.wait_for(b"Subject: inside").endswith(sent.replace(b"\r\n", b"\n"))
+    assert inside.quit() == 221
+    assert gate.counter("tls_handshakes_total", result="ok") == 1
+
+
+def test_without_a_certificate_it_is_not_offered(serving, dial):
+    d = dial(GOOD)
+    assert "STARTTLS" not in offers(d)
+    assert d.say("STARTTLS").code in (502, 503, 454)
+
+
+def test_required(gate, dial):
+    gate.configure(listener__mx={**TLS, "tls": "require"}).start()
+    d = dial(GOOD)
+    d.say("EHLO client.example.net")
+    assert d.say(f"MAIL FROM:<{FROM}>") == 530
+    inside = secure(d)
+    inside.say("EHLO client.example.net")
+    assert inside.say(f"MAIL FROM:<{FROM}>") == 250
+
+
+def test_commands_sent_ahead_of_the_handshake_are_not_run_inside(gate, dial):
+    gate.configure(listener__mx=TLS, ban={"observe": True}).start()
+    d = dial(GOOD)
+    d.say("EHLO client.example.net")
+    d.send(b"STARTTLS\r\nMAIL FROM:<injected@example.net>\r\n")
+    if d.reply() != 220:
+        return
+    try:
+        context = ssl.create_default_context(cafile=CERTIFICATE)
+        inside = smtp.Dialog(context.wrap_socket(d.sock, server_hostname="mx.example.org"), greet=False)
+        assert inside.say(f"RCPT TO:<{TO}>") == 503
+        assert inside.say("NOOP") == 250
+    except (OSError, smtp.Hangup):
+        pass  # the gate hung up on it: as good
+
+
+def test_a_client_that_speaks_no_tls_after_starttls(gate, dial):
+    gate.configure(listener__mx=TLS).start()
+    d = dial(GOOD)
+    d.say("EHLO client.example.net")
+    assert d.say("STARTTLS") == 220
+    d.send(b"NOOP\r\n" * 10)
+    assert not any(line.startswith("250") for line in d.ended())
+
+
+@pytest.mark.parametrize("words", [[f"AUTH PLAIN {backend.GOOD_PLAIN}"], ["AUTH PLAIN", backend.GOOD_PLAIN]])
+def test_authenticated_may_relay(gate, dial, scripted, words):
+    to_scripted(gate, **TLS)
+    d = dial(GOOD)
+    first = offers(d)
+    assert not any(o.startswith("AUTH") for o in first), "not in the clear"
+    inside = secure(d)
+    reply = inside.say("EHLO client.example.net")
+    for word in words:
+        reply = inside.say(word)
+    assert reply == 235, reply
+    assert inside.mail(FROM, ["t@remote.example"], b"Subject: by credentials\r\n\r\n") == 250
+    assert b"by credentials" in scripted.messages[0]
+
+
+def test_wrong_credentials_grant_nothing_and_count(gate, dial, scripted):
+    to_scripted(gate, **TLS)
+    inside = secure(dial(GOOD, GATE4))
+    inside.say("EHLO client.example.net")
+    assert inside.say(f"AUTH PLAIN {backend.BAD_PLAIN}") == 535
+    assert inside.mail(FROM, ["t@remote.example"], b"") == 550
+    assert gate.counter("auth_total", result="failed") == 1
+
+
+def test_authenticated_may_not_relay_when_so_configured(gate, dial, scripted):
+    gate.configure(backend__main={"port": 10080, "identity": "none"}, relay={"authenticated": False},
+                   listener__mx={"auth": "offer", "auth_cleartext": True}).start()
+    d = dial(GOOD)
+    d.say("EHLO client.example.net")
+    assert d.say(f"AUTH PLAIN {backend.GOOD_PLAIN}") == 235
+    assert d.mail(FROM, ["t@remote.example"], b"") == 550
+
+
+def test_auth_in_the_clear_is_refused(gate, dial, scripted):
+    to_scripted(gate, **TLS)
+    d = dial(GOOD)
+    d.say("EHLO client.example.net")
+    assert d.say(f"AUTH PLAIN {backend.GOOD_PLAIN}").code in (502, 503, 530, 538)
+    assert not any("AUTH" in line for line in scripted.heard)
+
+
+def test_credentials_are_in_no_log(gate, dial, scripted):
+    to_scripted(gate, **TLS)
+    for given in (backend.GOOD_PLAIN, backend.BAD_PLAIN):
+        inside = secure(dial(GOOD))
+        inside.say("EHLO client.example.net")
+        inside.say(f"AUTH PLAIN {given}")
+    assert backend.GOOD_PLAIN not in gate.said() and backend.BAD_PLAIN not in gate.said()
