@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* call.c: the client's end of the control socket. */
+#include "tools/postern/call.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "tools/postern/cli.h"
+#include "tools/postern/out.h"
+#include "tools/postern/place.h"
+#include "user/ctl.h"
+
+#define CALL_TIMEOUT_S 30 /* a reload with a million prefixes takes its time */
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct timeval limit = { .tv_sec = CALL_TIMEOUT_S };
+
+	if (strlen(path) >= sizeof(sa.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(sa.sun_path, path, strlen(path) + 1);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa))) {
+		int rc = -errno;
+
+		close(fd);
+		return rc;
+	}
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	return fd;
+}
+
+static bool send_line(int fd, json_t *request)
+{
+	char line[CTL_LINE_MAX];
+	size_t n = json_dumpb(request, line, sizeof(line) - 1, JSON_COMPACT), sent = 0;
+
+	if (n >= sizeof(line))
+		return false;
+	line[n++] = '\n';
+	while (sent < n) {
+		ssize_t k = send(fd, line + sent, n - sent, MSG_NOSIGNAL);
+
+		if (k <= 0)
+			return false;
+		sent += (size_t)k;
+	}
+	return true;
+}
+
+/* Connects and asks. A stream to read from, or NULL with *result telling why. */
+static FILE *ask(json_t *request, enum call_result *result)
+{
+	int fd = connect_to(place_socket());
+	FILE *f = NULL;
+
+	if (fd >= 0 && send_line(fd, request))
+		f = fdopen(fd, "r");
+	json_decref(request);
+	if (f)
+		return f;
+	*result = fd == -ENOENT || fd == -ECONNREFUSED ? CALL_DOWN : CALL_FAILED;
+	if (fd == -EACCES || fd == -EPERM)
+		out_error("%s: no permission; run as root or as a member of the control group", place_socket());
+	else if (*result == CALL_FAILED)
+		out_error("%s: %s", place_socket(), fd < 0 ? strerror(-fd) : "the daemon hung up");
+	if (fd >= 0)
+		close(fd);
+	return NULL;
+}
+
+/* One line of the daemon's: an object, or NULL at the end or after saying what is wrong. */
+static json_t *read_line(FILE *f, enum call_result *result)
+{
+	char *line = NULL;
+	size_t room = 0;
+	json_error_t error;
+	json_t *v = NULL;
+
+	*result = CALL_FAILED;
+	errno = 0;
+	if (getline(&line, &room, f) < 0) {
+		if (errno)
+			out_error("%s: no answer from the daemon: %s", place_socket(),
+				  errno == EAGAIN ? "timed out" : strerror(errno));
+		else
+			*result = CALL_DOWN;
+	} else {
+		v = json_loads(line, JSON_REJECT_DUPLICATES, &error);
+		if (!json_is_object(v)) {
+			out_error("%s: the answer is not JSON: %s", place_socket(), error.text);
+			json_decref(v);
+			v = NULL;
+		}
+	}
+	free(line);
+	return v;
+}
+
+/* A refusal is said as our own error. */
+static bool refused(json_t *reply)
+{
+	const char *error = json_string_value(json_object_get(reply, "error"));
+
+	if (error)
+		out_error("%s", error);
+	return error != NULL;
+}
+
+enum call_result call(json_t *request, json_t **reply)
+{
+	enum call_result result = CALL_OK;
+	FILE *f = ask(request, &result);
+
+	if (!f)
+		return result;
+	*reply = read_line(f, &result);
+	fclose(f);
+	if (!*reply && result == CALL_DOWN)
+		out_error("%s: the daemon hung up without an answer", place_socket());
+	if (!*reply || refused(*reply)) {
+		json_decref(*reply);
+		*reply = NULL;
+		return CALL_FAILED;
+	}
+	return CALL_OK;
+}
+
+static int not_running(void)
+{
+	return out_error("posternd is not running (nobody answers on %s), and only it can do this", place_socket());
+}
+
+int call_daemon(json_t *request, json_t **reply)
+{
+	enum call_result result = call(request, reply);
+
+	if (result == CALL_OK)
+		return CLI_OK;
+	return result == CALL_DOWN ? not_running() : CLI_FAILED;
+}
+
+int call_stream(json_t *request, int (*each)(json_t *line))
+{
+	enum call_result result = CALL_OK;
+	FILE *f = ask(request, &result);
+	struct timeval forever = { 0 };
+	json_t *line;
+	int stop = 0;
+
+	if (!f)
+		return result == CALL_DOWN ? not_running() : CLI_FAILED;
+	setsockopt(fileno(f), SOL_SOCKET, SO_RCVTIMEO, &forever, sizeof(forever));
+	while (!stop && (line = read_line(f, &result))) {
+		stop = refused(line) ? CLI_FAILED : each(line);
+		json_decref(line);
+	}
+	fclose(f);
+	if (stop)
+		return CLI_FAILED;
+	return result == CALL_DOWN ? out_error("the daemon ended the stream") : CLI_FAILED;
+}

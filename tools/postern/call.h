@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* call.h: one request on the daemon's control socket (user/ctl.h). */
+#ifndef CALL_H
+#define CALL_H
+
+#include <jansson.h>
+
+enum call_result {
+	CALL_OK,     /* *reply is the caller's */
+	CALL_DOWN,   /* no daemon answers; nothing was said yet */
+	CALL_FAILED, /* said already: no permission, a refusal, a broken answer */
+};
+
+/* Sends request (its reference is taken) and waits for the reply. */
+enum call_result call(json_t *request, json_t **reply);
+/* The same for what only the daemon knows: says that it is not running. 0 or CLI_FAILED. */
+int call_daemon(json_t *request, json_t **reply);
+/* Sends request, then gives every line that comes to each, until it returns non-zero or the daemon hangs up. 0 or CLI_FAILED. */
+int call_stream(json_t *request, int (*each)(json_t *line));
+
+#endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* explain.c: the same order as the packet's way: mode, allow, ban, list; then what the judge remembers. */
+#include "tools/postern/explain.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "tools/postern/call.h"
+#include "tools/postern/cli.h"
+#include "tools/postern/fields.h"
+#include "tools/postern/out.h"
+#include "tools/postern/place.h"
+#include "user/core/names.h"
+
+/* What the kernel holds about the address. */
+struct facts {
+	char addr[ADDR_TEXT_MAX];
+	unsigned mode;
+	bool allowed, banned, listed;
+	struct fields_ban ban;
+	struct pst_listed entry;
+	struct fields_list list;
+};
+
+static int gather(const struct kern_maps *m, const struct pst_addr *a, struct facts *f)
+{
+	struct pst_conf conf;
+	int rc = gate_conf_get(m, &conf);
+
+	if (rc)
+		return rc;
+	f->mode = conf.mode;
+	f->allowed = allow_has(m, a);
+	rc = ban_find(m, a, kern_now_ns(), &f->ban.prefix, &f->ban.ban, NULL);
+	if (rc && rc != -ENOENT)
+		return rc;
+	f->banned = !rc;
+	rc = list_find(m, a, &f->entry);
+	if (rc && rc != -ENOENT)
+		return rc;
+	f->listed = !rc;
+	if (f->listed && fields_list_get(m, f->entry.list, &f->list))
+		snprintf(f->list.info.name, sizeof(f->list.info.name), "number %u", f->entry.list);
+	return 0;
+}
+
+/* The one thing that decides, in the kernel's order. */
+enum ruling { BY_OFF, BY_ALLOW, BY_BAN, BY_LIST, BY_NOTHING };
+
+static enum ruling ruling_of(const struct facts *f)
+{
+	if (f->mode == PST_MODE_OFF)
+		return BY_OFF;
+	if (f->allowed)
+		return BY_ALLOW;
+	if (f->banned)
+		return BY_BAN;
+	return f->listed ? BY_LIST : BY_NOTHING;
+}
+
+static const char *fate(const struct facts *f, enum ruling r)
+{
+	unsigned action = r == BY_BAN ? f->ban.ban.action : f->entry.action;
+
+	if (r != BY_BAN && r != BY_LIST)
+		return "passed";
+	if (f->mode == PST_MODE_OBSERVE || action == PST_ACT_OBSERVE)
+		return "observed";
+	return action == PST_ACT_RESET ? "reset" : "dropped";
+}
+
+static void say_ruling(const struct facts *f, enum ruling r)
+{
+	char prefix[PREFIX_TEXT_MAX], left[32], text[256];
+	unsigned long long now = kern_now_ns(), until = f->ban.ban.until_ns;
+
+	switch (r) {
+	case BY_OFF:
+		snprintf(text, sizeof(text), "the gate's mode is off");
+		break;
+	case BY_ALLOW:
+		snprintf(text, sizeof(text), "it is allow-listed");
+		break;
+	case BY_BAN:
+		snprintf(text, sizeof(text), "%s is banned (%s), %s left", prefix_text(&f->ban.prefix, prefix), reason_name(f->ban.ban.reason),
+			 duration_text(until == ~0ull ? ~0ull : (until - now + 999999999) / 1000000000, left));
+		if (until == ~0ull)
+			snprintf(text, sizeof(text), "%s is banned (%s) without an end", prefix, reason_name(f->ban.ban.reason));
+		break;
+	case BY_LIST:
+		snprintf(text, sizeof(text), "it is on list %s", f->list.info.name);
+		break;
+	case BY_NOTHING:
+		snprintf(text, sizeof(text), "nothing is held against it in the kernel");
+	}
+	out_str("fate", NULL, fate(f, r));
+	out_str("because", NULL, text);
+	out_line("%s: packets are %s: %s.", f->addr, fate(f, r), text);
+}
+
+static void say_lift(const struct facts *f, enum ruling r)
+{
+	char text[512], prefix[PREFIX_TEXT_MAX];
+
+	switch (r) {
+	case BY_OFF:
+		snprintf(text, sizeof(text), "Everything passes until `postern gate mode enforce`.");
+		break;
+	case BY_ALLOW:
+		snprintf(text, sizeof(text), "Allow wins over bans and lists; `postern allow show` lists the entries, `postern allow del` takes one back.");
+		break;
+	case BY_BAN:
+		snprintf(text, sizeof(text), "`postern ban del %s` ends the ban now%s; `postern allow add %s` lets the address through whatever comes.%s",
+			 prefix_text(&f->ban.prefix, prefix), f->ban.ban.until_ns == ~0ull ? "" : ", time ends it otherwise", f->addr,
+			 f->listed ? " It is on a list, too." : "");
+		break;
+	case BY_LIST:
+		snprintf(text, sizeof(text), "Take the entry out of %s and run `postern list reload`; `postern allow add %s` lets the address through whatever the lists say.",
+			 *f->list.info.source ? f->list.info.source : "the list", f->addr);
+		break;
+	case BY_NOTHING:
+		snprintf(text, sizeof(text), "There is nothing to lift.");
+	}
+	out_str("lift", NULL, text);
+	out_line("\n%s", text);
+}
+
+static void kernel_half(const struct kern_maps *m, const struct facts *f)
+{
+	out_str("gate_mode", "gate mode", mode_name(f->mode));
+	out_bool("allowed", "allow-listed", f->allowed);
+	if (f->banned) {
+		out_section("ban", "ban");
+		fields_ban(m, &f->ban);
+		out_section_end();
+	} else {
+		out_null("ban");
+		out_str(NULL, "ban", "none");
+	}
+	if (f->listed) {
+		out_section("list", "list");
+		fields_list(&f->list);
+		out_section_end();
+	} else {
+		out_null("list");
+		out_str(NULL, "list", "none");
+	}
+}
+
+static int judge_half(const struct facts *f)
+{
+	json_t *reply = NULL;
+
+	switch (call(json_pack("{ss ss}", "command", "client show", "address", f->addr), &reply)) {
+	case CALL_OK:
+		json_object_del(reply, "schema");
+		out_value("client", "client", reply);
+		json_decref(reply);
+		return CLI_OK;
+	case CALL_FAILED:
+		return CLI_FAILED;
+	case CALL_DOWN:
+		out_null("client");
+		out_note("posternd is not running: score and findings are not known");
+	}
+	return CLI_OK;
+}
+
+int explain(const struct pst_addr *a)
+{
+	struct facts f = { 0 };
+	struct kern_maps m;
+	char source[PREFIX_TEXT_MAX];
+	struct pst_prefix judged = prefix_source(a);
+	int rc = place_open(&m, true);
+
+	if (rc)
+		return rc;
+	addr_text(a, f.addr);
+	rc = gather(&m, a, &f);
+	if (rc) {
+		kern_close(&m);
+		return out_error("the maps under %s cannot be read: %s", place_pins(), strerror(-rc));
+	}
+	out_str("address", NULL, f.addr);
+	out_str("source", NULL, prefix_text(&judged, source));
+	say_ruling(&f, ruling_of(&f));
+	out_line("%s", "");
+	kernel_half(&m, &f);
+	kern_close(&m);
+	rc = judge_half(&f);
+	say_lift(&f, ruling_of(&f));
+	return rc;
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* gate.c: the kernel half: loaded? attached where and how? enforcing? */
+#include <errno.h>
+#include <stdio.h>
+
+#include "tools/postern/call.h"
+#include "tools/postern/cli.h"
+#include "tools/postern/out.h"
+#include "tools/postern/place.h"
+#include "tools/postern/unmanned.h"
+#include "user/ban.h"
+#include "user/core/names.h"
+
+#include <bpf/bpf.h>
+
+#define LINKS_MAX 64
+
+static void show_ports(const struct pst_conf *c)
+{
+	char text[256] = "";
+	size_t n = 0;
+
+	for (unsigned port = 0; port < 65536 && n + 8 < sizeof(text); port++) {
+		if (c->port_bits[port >> 6] >> (port & 63) & 1)
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%u", n ? " " : "", port);
+	}
+	out_str("ports", "ports", *text ? text : "none: nothing is guarded");
+}
+
+static void show_guarded(const struct pst_conf *c)
+{
+	char all[PST_GUARD_ADDRS_MAX * ADDR_TEXT_MAX + 1] = "", one[ADDR_TEXT_MAX];
+	size_t n = 0;
+
+	for (unsigned i = 0; i < c->naddrs && i < PST_GUARD_ADDRS_MAX; i++)
+		n += (size_t)snprintf(all + n, sizeof(all) - n, "%s%s", n ? " " : "", addr_text(&c->addr[i], one));
+	out_str("addresses", "addresses", n ? all : "all");
+}
+
+static void show_link(const struct kern_link *l)
+{
+	out_row();
+	out_str("interface", "interface", l->interface);
+	out_num("ifindex", "ifindex", l->ifindex);
+	out_str("mode", "mode", l->native ? "native" : "generic");
+	out_num("program", "program", l->prog_id);
+	out_str("why_not_native", "why not native", *l->why ? l->why : NULL);
+}
+
+static int show_links(void)
+{
+	struct kern_link link[LINKS_MAX];
+	int n = kern_links(place_pins(), link, LINKS_MAX);
+
+	if (n < 0)
+		return out_error("%s: the pinned links cannot be read: %s", place_pins(), strerror(-n));
+	out_line(n ? "\nAttached to:" : "\nAttached to no interface; `postern gate attach IF`.");
+	out_table("links");
+	for (int i = 0; i < n; i++)
+		show_link(&link[i]);
+	out_table_end();
+	return CLI_OK;
+}
+
+static int do_show(struct args *a)
+{
+	struct kern_maps m;
+	struct pst_meta meta = { 0 };
+	struct pst_conf conf;
+	__u32 zero = 0;
+	int rc = arg_end(a);
+
+	if (rc || (rc = place_open(&m, true)))
+		return rc;
+	rc = gate_conf_get(&m, &conf);
+	if (!rc && bpf_map_lookup_elem(m.meta, &zero, &meta))
+		rc = -errno;
+	kern_close(&m);
+	if (rc)
+		return out_error("%s: the gate's settings cannot be read: %s", place_pins(), strerror(-rc));
+	out_str("pins", "pins", place_pins());
+	out_str("version", "version", meta.version);
+	out_num("map_schema", NULL, meta.schema);
+	out_moment("loaded", "loaded", meta.loaded_ns);
+	out_str("mode", "mode", mode_name(conf.mode));
+	show_ports(&conf);
+	show_guarded(&conf);
+	return show_links();
+}
+
+static void show_attached(const struct kern_link *l)
+{
+	out_str("interface", NULL, l->interface);
+	out_str("mode", NULL, l->native ? "native" : "generic");
+	out_str("why_not_native", NULL, *l->why ? l->why : NULL);
+	out_line("%s: attached in %s mode%s%s", l->interface, l->native ? "native" : "generic", *l->why ? ": " : "", l->why);
+}
+
+static int attach(const char *interface, enum xdp_mode mode, struct kern_link *link)
+{
+	char err[256] = "";
+	int rc = kern_attach(place_pins(), interface, mode, link, err, sizeof(err));
+
+	return rc ? out_error("%s: %s", interface, *err ? err : strerror(-rc)) : CLI_OK;
+}
+
+/* Interfaces that were named; or those of the configuration, if none was. */
+static int attach_all(struct args *named)
+{
+	const struct conf *c = place_conf();
+	size_t n = named->n ? (size_t)named->n / 2 : c ? c->ninterfaces : 0;
+	struct kern_link link;
+	int rc = CLI_OK;
+
+	out_table("links");
+	for (size_t i = 0; !rc && i < n; i++) {
+		rc = attach(named->n ? named->v[2 * i + 1] : c->interface[i], c ? c->xdp_mode : XDP_AUTO, &link);
+		if (rc)
+			break;
+		out_row();
+		show_attached(&link);
+	}
+	out_table_end();
+	return rc;
+}
+
+static int check_load_words(const struct args *a)
+{
+	for (int i = 0; i < a->n; i++) {
+		if (i % 2 == 0 && strcmp(a->v[i], "interface"))
+			return usage_error(a, "unexpected word \"%s\"", a->v[i]);
+	}
+	return a->n % 2 ? usage_error(a, "IF is missing") : CLI_OK;
+}
+
+static int do_load(struct args *a)
+{
+	char err[512] = "";
+	int rc = check_load_words(a);
+
+	if (rc)
+		return rc;
+	rc = kern_load(place_pins(), err, sizeof(err));
+	if (rc)
+		return out_error("%s", *err ? err : strerror(-rc));
+	out_str("pins", NULL, place_pins());
+	out_line("gate loaded, pinned under %s", place_pins());
+	rc = unmanned_settings();
+	return rc ? rc : attach_all(a);
+}
+
+static int do_unload(struct args *a)
+{
+	int rc = arg_end(a);
+
+	if (rc)
+		return rc;
+	rc = kern_unload(place_pins());
+	if (rc == -ENOENT)
+		return out_error("no gate is loaded (no pinned maps under %s)", place_pins());
+	if (rc)
+		return out_error("%s: %s", place_pins(), strerror(-rc));
+	out_line("gate unloaded: everything passes, bans and counters are gone");
+	return CLI_OK;
+}
+
+static int arg_xdp_mode(struct args *a, enum xdp_mode *out)
+{
+	static const char *const names[] = { [XDP_AUTO] = "auto", [XDP_NATIVE] = "native", [XDP_GENERIC] = "generic" };
+	const char *word;
+	int rc = arg_need(a, "the mode (auto, native or generic)", &word);
+
+	for (unsigned i = 0; !rc && i < sizeof(names) / sizeof(*names); i++) {
+		if (!strcmp(word, names[i])) {
+			*out = (enum xdp_mode)i;
+			return CLI_OK;
+		}
+	}
+	return rc ? rc : usage_error(a, "\"%s\" is not a mode: auto, native or generic", word);
+}
+
+static int do_attach(struct args *a)
+{
+	enum xdp_mode mode = XDP_AUTO;
+	struct kern_maps m;
+	struct kern_link link;
+	const char *interface;
+	int rc = arg_need(a, "IF", &interface);
+
+	if (!rc && arg_is(a, "mode"))
+		rc = arg_xdp_mode(a, &mode);
+	if (!rc)
+		rc = arg_end(a);
+	if (rc || (rc = place_open(&m, true)))
+		return rc;
+	kern_close(&m);
+	rc = attach(interface, mode, &link);
+	if (!rc)
+		show_attached(&link);
+	return rc;
+}
+
+static int do_detach(struct args *a)
+{
+	const char *interface;
+	int rc = arg_need(a, "IF", &interface);
+
+	if (!rc)
+		rc = arg_end(a);
+	if (rc)
+		return rc;
+	rc = kern_detach(place_pins(), interface);
+	if (rc == -ENOENT)
+		return out_error("%s: the gate is not attached there; `postern gate show` lists where it is", interface);
+	if (rc)
+		return out_error("%s: %s", interface, strerror(-rc));
+	out_str("interface", NULL, interface);
+	out_line("%s: detached, everything passes there", interface);
+	return CLI_OK;
+}
+
+static int do_mode(struct args *a)
+{
+	const char *word;
+	int rc = arg_need(a, "the mode (enforce, observe or off)", &word);
+
+	if (!rc)
+		rc = arg_end(a);
+	if (rc)
+		return rc;
+	if (mode_by_name(str_of(word)) < 0)
+		return usage_error(a, "\"%s\" is not a mode: enforce, observe or off", word);
+	json_t *reply, *request = json_pack("{ss ss}", "command", "gate mode", "mode", word);
+
+	switch (call(request, &reply)) {
+	case CALL_OK:
+		json_decref(reply);
+		break;
+	case CALL_FAILED:
+		return CLI_FAILED;
+	case CALL_DOWN:
+		rc = unmanned_mode((unsigned)mode_by_name(str_of(word)));
+	}
+	if (rc)
+		return rc;
+	out_str("mode", NULL, word);
+	out_line("gate mode is now %s", word);
+	return CLI_OK;
+}
+
+static const struct cmd cmds[] = {
+	{ "show", NULL, "Says whether the gate is loaded, what it guards, and where and how it is attached.", do_show },
+	{ "load", "[interface IF]...",
+	  "Loads and pins program and maps and attaches to the named interfaces, or to those of the configuration; maps that are pinned already keep their bans.",
+	  do_load },
+	{ "unload", NULL, "Detaches everywhere and removes the pins: everything passes, bans are forgotten.", do_unload },
+	{ "attach", "IF [mode auto|native|generic]",
+	  "Attaches to an interface, or updates what is attached; auto falls back to generic and says why, native never does.", do_attach },
+	{ "detach", "IF", "Detaches from an interface: everything passes there.", do_detach },
+	{ "mode", "enforce|observe|off", "Sets what the gate does with banned and listed sources: refuse, only count, or nothing at all.", do_mode },
+	{ 0 },
+};
+
+const struct object object_gate = { "gate", "the XDP program: load, attach, mode", cmds };

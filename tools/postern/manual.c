@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* manual.c: the parts of the manual that are rows, as reStructuredText; `make man` includes them. */
+#include <stdio.h>
+
+#include "tools/postern/cli.h"
+#include "tools/postern/out.h"
+#include "user/config_rows.h"
+#include "user/core/names.h"
+
+/* Running text: nothing in it is markup. */
+static void plain(const char *s)
+{
+	for (; *s; s++) {
+		if (strchr("\\*`|_", *s))
+			putchar('\\');
+		putchar(*s);
+	}
+}
+
+static void term(const char *head, const char *name, const char *rest)
+{
+	printf("**");
+	plain(head);
+	plain(name);
+	printf("**");
+	if (rest && *rest) {
+		putchar(' ');
+		plain(rest);
+	}
+	printf("\n    ");
+}
+
+static int finished(void)
+{
+	out_done();
+	return CLI_OK;
+}
+
+static void command(const struct object *o, const struct cmd *c)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s%s%s", o->name, o->direct ? "" : " ", o->direct ? "" : c->name);
+	term("postern ", name, c->usage);
+	plain(c->help);
+	printf("\n\n");
+}
+
+static int do_commands(struct args *a)
+{
+	const char *name;
+	int rc = arg_need(a, "OBJECT", &name);
+
+	if (!rc)
+		rc = arg_end(a);
+	if (rc)
+		return rc;
+	for (int i = 0; objects[i]; i++) {
+		if (strcmp(objects[i]->name, name))
+			continue;
+		for (const struct cmd *c = objects[i]->cmds; c->name; c++)
+			command(objects[i], c);
+		return finished();
+	}
+	return usage_error(a, "no object is called \"%s\"", name);
+}
+
+static int do_objects(struct args *a)
+{
+	int rc = arg_end(a);
+
+	if (rc)
+		return rc;
+	for (int i = 0; objects[i]; i++) {
+		if (objects[i]->hidden)
+			continue;
+		term("", objects[i]->name, NULL);
+		plain(objects[i]->help);
+		printf("; see **postern-%s**\\ (8)\n\n", objects[i] == &object_explain ? "client" : objects[i]->name);
+	}
+	return finished();
+}
+
+static int do_options(struct args *a)
+{
+	int rc = arg_end(a);
+
+	if (rc)
+		return rc;
+	for (const struct option_row *r = option_rows; r->name; r++) {
+		char letter[8] = "";
+
+		if (r->letter)
+			snprintf(letter, sizeof(letter), "-%c, ", r->letter);
+		char name[32];
+
+		snprintf(name, sizeof(name), "--%s", r->name);
+		term(letter, name, r->arg);
+		plain(r->help);
+		printf("\n\n");
+	}
+	return finished();
+}
+
+static int do_reasons(struct args *a)
+{
+	int rc = arg_end(a);
+
+	if (rc)
+		return rc;
+	for (unsigned i = 0; i < PST_RSN_MAX; i++) {
+		const struct reason_row *r = &reason_rows[i];
+		char rest[64];
+
+		snprintf(rest, sizeof(rest), "(%u points)", r->points);
+		term("", r->name, rest);
+		plain(r->why);
+		if (r->code)
+			printf(" Reply: ``%u %s %s``%s.", r->code, r->enhanced, r->text, r->final ? ", and the session ends" : "");
+		else
+			printf(" The backend's own reply is passed on.");
+		printf("\n\n");
+	}
+	return finished();
+}
+
+static int do_counters(struct args *a)
+{
+	int rc = arg_end(a);
+
+	if (rc)
+		return rc;
+	for (unsigned i = 0; i < PST_CNT_MAX; i++) {
+		const struct counter_row *r = &counter_rows[i];
+		bool opens = !i || strcmp(r->family, counter_rows[i - 1].family);
+
+		if (opens) {
+			term("postern_", r->family, NULL);
+			plain(r->help);
+			printf("\n\n");
+		}
+		if (*r->labels)
+			printf("    | ``%s``\n", r->labels);
+		if (i + 1 == PST_CNT_MAX || strcmp(r->family, counter_rows[i + 1].family))
+			putchar('\n');
+	}
+	return finished();
+}
+
+static void setting(const struct config_row *r)
+{
+	char choice[256];
+
+	if (r->words && *r->words) {
+		snprintf(choice, sizeof(choice), "= %s", r->words + 1);
+		term("", r->name, choice);
+	} else {
+		term("", r->name, NULL);
+	}
+	plain(r->help);
+	if (r->def && *r->def)
+		printf(". Default: ``%s``", r->def);
+	printf(".\n\n");
+}
+
+static int do_settings(struct args *a)
+{
+	int rc = arg_end(a);
+
+	if (rc)
+		return rc;
+	for (size_t s = 0; s < config_nsections; s++) {
+		const struct config_section *section = &config_sections[s];
+
+		if (*section->name)
+			printf("Section %s%s\n%.*s\n\n%s\n\n", section->name, section->multi ? " NAME" : "",
+			       (int)(strlen(section->name) + (section->multi ? 13 : 8)), "-----------------------------------------", section->help);
+		for (size_t i = 0; i < config_nrows; i++) {
+			if (!strcmp(config_rows[i].section, section->name))
+				setting(&config_rows[i]);
+		}
+	}
+	return finished();
+}
+
+static const struct cmd cmds[] = {
+	{ "objects", NULL, "The objects.", do_objects },
+	{ "commands", "OBJECT", "The commands of an object.", do_commands },
+	{ "options", NULL, "The options.", do_options },
+	{ "reasons", NULL, "Every reason for a ban.", do_reasons },
+	{ "counters", NULL, "Every counter.", do_counters },
+	{ "settings", NULL, "Every setting.", do_settings },
+	{ 0 },
+};
+
+const struct object object_manual = { "manual", "the parts of the manual that are made from rows", cmds, .hidden = true };

@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* out.c: one call per field, two outputs. The JSON half builds with jansson; the text half is textout.c. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "tools/postern/out.h"
+#include "tools/postern/textout.h"
+#include "user/core/names.h"
+#include "user/core/str.h"
+#include "user/kern.h"
+
+#define DEPTH_MAX 6
+
+/* What is written of the document so far. */
+enum place { DOC_NONE, DOC_MEMBERS, DOC_ROWS };
+
+static struct {
+	bool json, pretty, done;
+	enum place place;
+	unsigned members, rows; /* written, for the commas */
+	json_t *at[DEPTH_MAX];	/* at[0]: members of the document not yet written; deeper: open sections, tables, rows */
+	int depth;
+	json_t *row; /* of the outermost table */
+	const char *table;
+	long long wall_offset_ns; /* wall clock minus monotonic clock */
+} out;
+
+void out_init(bool json, bool pretty)
+{
+	struct timespec wall;
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	out.wall_offset_ns = wall.tv_sec * 1000000000ll + wall.tv_nsec - (long long)kern_now_ns();
+	out.json = json;
+	out.pretty = pretty;
+	out.at[0] = json_object();
+	json_object_set_new(out.at[0], "schema", json_integer(OUT_SCHEMA));
+	textout_init();
+}
+
+/* --- the document, written piece by piece ---------------------------------- */
+
+static void newline(int indent)
+{
+	if (out.pretty)
+		printf("\n%*s", 2 * indent, "");
+}
+
+/* jansson indents from column 0; what is nested moves right by indent. */
+static void write_value(json_t *v, int indent)
+{
+	char *text = json_dumps(v, JSON_ENCODE_ANY | (out.pretty ? JSON_INDENT(2) : JSON_COMPACT));
+
+	for (const char *p = text; p && *p; p++) {
+		putchar(*p);
+		if (*p == '\n')
+			printf("%*s", 2 * indent, "");
+	}
+	free(text);
+}
+
+static void write_key(const char *key)
+{
+	putchar(out.members++ ? ',' : '{');
+	newline(1);
+	printf("\"%s\":%s", key, out.pretty ? " " : "");
+}
+
+/* Writes the members gathered so far. */
+static void flush_members(void)
+{
+	const char *key;
+	json_t *v;
+
+	json_object_foreach(out.at[0], key, v) {
+		write_key(key);
+		write_value(v, 1);
+	}
+	json_object_clear(out.at[0]);
+}
+
+static void flush_row(void)
+{
+	if (!out.row)
+		return;
+	if (out.rows++)
+		putchar(',');
+	newline(2);
+	write_value(out.row, 2);
+	json_decref(out.row);
+	out.row = NULL;
+}
+
+/* --- JSON containers -------------------------------------------------------- */
+
+static bool streaming(void)
+{
+	return out.place == DOC_ROWS && out.depth == 0;
+}
+
+/* Where the next member goes. */
+static json_t *here(void)
+{
+	json_t *at = out.at[out.depth];
+
+	if (streaming() && out.row)
+		return out.row;
+	return json_is_array(at) ? json_array_get(at, json_array_size(at) - 1) : at;
+}
+
+static void put(const char *key, json_t *v)
+{
+	if (key && out.json)
+		json_object_set_new(here(), key, v);
+	else
+		json_decref(v);
+}
+
+static void push(const char *key, json_t *container)
+{
+	put(key, container);
+	out.at[++out.depth] = container;
+}
+
+void out_section(const char *key, const char *title)
+{
+	if (out.json)
+		push(key, json_object());
+	else
+		textout_section(title);
+}
+
+void out_section_end(void)
+{
+	if (out.json)
+		out.depth--;
+	else
+		textout_section_end();
+}
+
+void out_null(const char *key)
+{
+	put(key, json_null());
+}
+
+void out_table(const char *key)
+{
+	if (!out.json) {
+		textout_table();
+		return;
+	}
+	if (out.depth || out.place == DOC_ROWS) {
+		push(key, json_array());
+		return;
+	}
+	flush_members();
+	write_key(key);
+	putchar('[');
+	out.place = DOC_ROWS;
+	out.rows = 0;
+}
+
+void out_row(void)
+{
+	if (!out.json) {
+		textout_row();
+	} else if (streaming()) {
+		flush_row();
+		out.row = json_object();
+	} else {
+		json_array_append_new(out.at[out.depth], json_object());
+	}
+}
+
+void out_table_end(void)
+{
+	if (!out.json) {
+		textout_table_end();
+	} else if (streaming()) {
+		flush_row();
+		if (out.rows)
+			newline(1);
+		putchar(']');
+		out.place = DOC_MEMBERS;
+	} else {
+		out.depth--;
+	}
+}
+
+void out_done(void)
+{
+	out.done = true;
+}
+
+bool out_pretty(void)
+{
+	return out.pretty;
+}
+
+int out_finish(int rc)
+{
+	if (out.json && !out.done) {
+		while (out.depth)
+			out.depth--;
+		if (out.place == DOC_ROWS)
+			out_table_end();
+		flush_members();
+		newline(0);
+		puts("}");
+	}
+	json_decref(out.at[0]);
+	if (fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "Error: standard output: could not be written\n");
+		return 1;
+	}
+	return rc;
+}
+
+/* --- fields ------------------------------------------------------------------ */
+
+/* Bytes of others (a note, a reply) never reach JSON as broken UTF-8. */
+static json_t *json_text(const char *s)
+{
+	json_t *v = json_string(s);
+	char safe[1024];
+
+	if (v)
+		return v;
+	str_escape(str_of(s), safe, sizeof(safe));
+	return json_string(safe);
+}
+
+void out_str(const char *key, const char *label, const char *value)
+{
+	if (out.json)
+		put(key, value ? json_text(value) : json_null());
+	else if (label)
+		textout_field(label, value ? value : "-", false);
+}
+
+void out_num(const char *key, const char *label, unsigned long long value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", value);
+	if (out.json)
+		put(key, json_integer((json_int_t)value));
+	else if (label)
+		textout_field(label, text, true);
+}
+
+void out_bool(const char *key, const char *label, bool value)
+{
+	if (out.json)
+		put(key, json_boolean(value));
+	else if (label)
+		textout_field(label, value ? "yes" : "no", false);
+}
+
+static const char *moment_text(unsigned long long mono_ns, char text[32])
+{
+	time_t t = (time_t)(((long long)mono_ns + out.wall_offset_ns + 500000000) / 1000000000);
+	struct tm tm;
+
+	if (mono_ns == 0 || mono_ns == ~0ull || !gmtime_r(&t, &tm))
+		return NULL;
+	strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	return text;
+}
+
+void out_moment(const char *key, const char *label, unsigned long long mono_ns)
+{
+	char text[32];
+
+	out_str(key, label, moment_text(mono_ns, text));
+}
+
+void out_until(unsigned long long until_ns)
+{
+	unsigned long long now = kern_now_ns(), left = until_ns > now ? (until_ns - now + 999999999) / 1000000000 : 0;
+	char text[32], span[32];
+
+	if (until_ns == ~0ull) {
+		out_str("until", NULL, NULL);
+		out_str("seconds_left", NULL, NULL);
+		out_str(NULL, "until", "forever");
+		out_str(NULL, "left", NULL);
+		return;
+	}
+	out_str("until", "until", moment_text(until_ns, text));
+	out_num("seconds_left", NULL, left);
+	out_str(NULL, "left", duration_text(left, span));
+}
+
+/* --- values of others ---------------------------------------------------------- */
+
+static void text_scalar(const char *label, json_t *v)
+{
+	char text[64];
+
+	if (json_is_string(v))
+		textout_field(label, json_string_value(v), false);
+	else if (json_is_boolean(v))
+		textout_field(label, json_is_true(v) ? "yes" : "no", false);
+	else if (json_is_null(v))
+		textout_field(label, "-", false);
+	else if (json_is_integer(v)) {
+		snprintf(text, sizeof(text), "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+		textout_field(label, text, true);
+	} else {
+		snprintf(text, sizeof(text), "%g", json_number_value(v));
+		textout_field(label, text, true);
+	}
+}
+
+static void text_members(json_t *object, int depth);
+
+static void text_value(const char *label, json_t *v, int depth)
+{
+	size_t i;
+	json_t *e;
+
+	if (depth >= DEPTH_MAX)
+		return;
+	if (json_is_object(v)) {
+		textout_section(label);
+		text_members(v, depth + 1);
+		textout_section_end();
+	} else if (json_is_array(v)) {
+		textout_section(label);
+		textout_table();
+		json_array_foreach(v, i, e) {
+			textout_row();
+			if (json_is_object(e))
+				text_members(e, DEPTH_MAX);
+			else
+				text_scalar(label, e);
+		}
+		textout_table_end();
+		textout_section_end();
+	} else {
+		text_scalar(label, v);
+	}
+}
+
+static void text_members(json_t *object, int depth)
+{
+	const char *key;
+	json_t *v;
+
+	json_object_foreach(object, key, v) {
+		if (!strcmp(key, "schema"))
+			continue;
+		if (depth < DEPTH_MAX || !(json_is_object(v) || json_is_array(v)))
+			text_value(key, v, depth < DEPTH_MAX ? depth : DEPTH_MAX - 1);
+	}
+}
+
+void out_value(const char *key, const char *label, json_t *value)
+{
+	if (out.json)
+		put(key, json_incref(value));
+	else if (label)
+		text_value(label, value, 0);
+}
+
+void out_members(json_t *object)
+{
+	if (out.json)
+		json_object_update(here(), object);
+	else
+		text_members(object, 0);
+}
+
+/* --- sentences ------------------------------------------------------------------ */
+
+void out_line(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (out.json)
+		return;
+	textout_flush();
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
+void out_plain(const char *fmt, ...)
+{
+	char text[4096];
+	va_list ap;
+
+	if (out.json)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	textout_line(text);
+}
+
+static void say(const char *key, const char *head, const char *fmt, va_list ap)
+{
+	char text[1024];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	if (out.json) { /* always a member of the document itself, wherever the command was */
+		json_object_set_new(out.at[0], key, json_text(text));
+	} else {
+		textout_flush();
+		fflush(stdout);
+		fprintf(stderr, "%s%s\n", head, text);
+	}
+}
+
+void out_note(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say("note", "Note: ", fmt, ap);
+	va_end(ap);
+}
+
+int out_error(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say("error", textout_error_head(), fmt, ap);
+	va_end(ap);
+	return 1;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * out.h: the one printing layer. A field is said once, with its JSON key and its label, and
+ * comes out as a JSON member, a "label value" line or a table's cell. JSON is one document
+ * with "schema":1, also when the command fails; rows of an outermost table are written as they come, so
+ * a million bans need no memory.
+ */
+#ifndef OUT_H
+#define OUT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#define OUT_SCHEMA 1
+
+void out_init(bool json, bool pretty);
+/* Ends the document. Returns rc, or 1 when standard output could not be written. */
+int out_finish(int rc);
+
+/* key NULL: text only. label NULL: JSON only. */
+void out_str(const char *key, const char *label, const char *value); /* value NULL: JSON null, text "-" */
+void out_num(const char *key, const char *label, unsigned long long value);
+void out_bool(const char *key, const char *label, bool value);
+/* A moment of CLOCK_MONOTONIC as RFC 3339; 0 = never. */
+void out_moment(const char *key, const char *label, unsigned long long mono_ns);
+/* "until" and "seconds_left"; ~0 = no end. */
+void out_until(unsigned long long until_ns);
+/* A value of another program's making (a reply of the daemon), with everything it holds. */
+void out_value(const char *key, const char *label, json_t *value);
+/* Takes the members of a reply into the document. */
+void out_members(json_t *object);
+
+void out_section(const char *key, const char *title);
+void out_section_end(void);
+void out_null(const char *key); /* JSON only: the section that is not there */
+
+/* Every row calls the same fields in the same order: the first row's labels are the headings. */
+void out_table(const char *key);
+void out_row(void);
+void out_table_end(void);
+
+/* A whole sentence for people; nothing in JSON. */
+void out_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* A whole line that holds bytes of others: control bytes are escaped. */
+void out_plain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* A remark on standard error that is not a failure; "note" in JSON. */
+void out_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* "Error: ..." on standard error, or "error" in JSON. Returns 1. */
+int out_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Another writer prints, or has printed, the whole output. */
+void out_done(void);
+bool out_pretty(void);
+
+#endif

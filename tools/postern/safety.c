@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* safety.c: width, loopback, this machine's own addresses, the far end of the caller's SSH session. */
+#include "tools/postern/safety.h"
+
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define WIDEST4 (96 + 8) /* as wide as the biggest block ever given to one holder */
+#define WIDEST6 19
+
+static struct pst_addr mapped(const void *four)
+{
+	struct pst_addr a = { .b = { [10] = 0xff, [11] = 0xff } };
+
+	memcpy(a.b + 12, four, 4);
+	return a;
+}
+
+static bool of_sockaddr(const struct sockaddr *sa, struct pst_addr *out)
+{
+	if (sa && sa->sa_family == AF_INET)
+		*out = mapped(&((const struct sockaddr_in *)sa)->sin_addr);
+	else if (sa && sa->sa_family == AF_INET6)
+		memcpy(out->b, &((const struct sockaddr_in6 *)sa)->sin6_addr, 16);
+	else
+		return false;
+	return true;
+}
+
+static bool own_address(const struct pst_prefix *p, char *room, size_t size)
+{
+	struct ifaddrs *all, *i;
+	struct pst_addr a;
+	char text[ADDR_TEXT_MAX];
+	bool found = false;
+
+	if (getifaddrs(&all))
+		return false;
+	for (i = all; i && !found; i = i->ifa_next) {
+		found = of_sockaddr(i->ifa_addr, &a) && prefix_covers(p, &a);
+		if (found)
+			snprintf(room, size, "it holds %s, this machine's own address on %s", addr_text(&a, text), i->ifa_name);
+	}
+	freeifaddrs(all);
+	return found;
+}
+
+/* The first word of SSH_CONNECTION and of SSH_CLIENT is the peer. A scoped IPv6 address is of no use to a ban. */
+static bool ssh_peer(const struct pst_prefix *p, char *room, size_t size)
+{
+	static const char *const names[] = { "SSH_CONNECTION", "SSH_CLIENT" };
+	char text[ADDR_TEXT_MAX];
+	struct pst_addr a;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		const char *value = getenv(names[i]);
+		struct str rest = str_of(value ? value : "");
+
+		if (addr_parse(str_word(&rest), &a) && prefix_covers(p, &a)) {
+			snprintf(room, size, "it holds %s, where your own SSH session comes from", addr_text(&a, text));
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool overlaps(const struct pst_prefix *a, const struct pst_prefix *b)
+{
+	return prefix_within(a, b) || prefix_within(b, a);
+}
+
+const char *safety_objection(const struct pst_prefix *p, char *room, size_t size)
+{
+	const unsigned char four[4] = { 127 };
+	struct pst_addr v4 = mapped(four), v6 = { .b = { [15] = 1 } };
+	struct pst_prefix loop4 = prefix_of(&v4, 96 + 8), loop6 = prefix_of(&v6, 128);
+
+	if (p->len < (prefix_is4(p) ? WIDEST4 : WIDEST6))
+		return prefix_is4(p) ? "it is wider than an IPv4 /8" : "it is wider than an IPv6 /19";
+	if (overlaps(p, &loop4) || overlaps(p, &loop6))
+		return "it is the loopback network";
+	if (own_address(p, room, size) || ssh_peer(p, room, size))
+		return room;
+	return NULL;
+}

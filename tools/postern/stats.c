@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* stats.c: the counters, in the three outputs of user/stats.h. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "tools/postern/cli.h"
+#include "tools/postern/out.h"
+#include "tools/postern/place.h"
+#include "user/stats.h"
+
+static int read_all(struct args *a, struct pst_stats *s)
+{
+	struct kern_maps m;
+	int rc = arg_end(a);
+
+	if (rc || (rc = place_open(&m, true)))
+		return rc;
+	rc = stats_read(&m, s);
+	kern_close(&m);
+	return rc ? out_error("the counters cannot be read: %s", strerror(-rc)) : CLI_OK;
+}
+
+static int print_json(struct args *a)
+{
+	struct pst_stats s;
+	int rc = read_all(a, &s);
+
+	if (rc)
+		return rc;
+	stats_print_json(stdout, &s, out_pretty());
+	out_done();
+	return CLI_OK;
+}
+
+static int do_show(struct args *a)
+{
+	struct pst_stats s;
+
+	if (cli.json)
+		return print_json(a);
+	int rc = read_all(a, &s);
+
+	if (!rc)
+		stats_print_text(stdout, &s);
+	return rc;
+}
+
+static int do_prom(struct args *a)
+{
+	struct pst_stats s;
+	int rc = read_all(a, &s);
+
+	if (rc)
+		return rc;
+	stats_print_prom(stdout, &s);
+	out_done();
+	return CLI_OK;
+}
+
+static const struct cmd cmds[] = {
+	{ "show", NULL, "Prints all counters of the kernel half and of the processes.", do_show },
+	{ "json", NULL, "The same as JSON.", print_json },
+	{ "prom", NULL, "The same as OpenMetrics text, for Prometheus or its textfile collector.", do_prom },
+	{ 0 },
+};
+
+const struct object object_stats = { "stats", "the counters, also with the daemon down", cmds };

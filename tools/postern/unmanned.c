@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* unmanned.c: the maps' writer when there is no judge. */
+#include "tools/postern/unmanned.h"
+
+#include <errno.h>
+
+#include "tools/postern/cli.h"
+#include "tools/postern/out.h"
+#include "tools/postern/place.h"
+#include "user/ban.h"
+
+static int written(struct kern_maps *m, int rc, const char *what)
+{
+	kern_close(m);
+	if (rc)
+		return out_error("%s could not be written to the maps under %s: %s", what, place_pins(), strerror(-rc));
+	out_note("daemon not running: written to the pinned maps");
+	return CLI_OK;
+}
+
+static void guard_port(struct pst_conf *c, unsigned port)
+{
+	c->port_bits[port >> 6] |= 1ull << (port & 63);
+}
+
+static bool guards_nothing(const struct pst_conf *c)
+{
+	for (size_t i = 0; i < sizeof(c->port_bits) / sizeof(*c->port_bits); i++) {
+		if (c->port_bits[i])
+			return false;
+	}
+	return true;
+}
+
+static void apply_conf(struct pst_conf *k, const struct conf *c)
+{
+	memset(k->port_bits, 0, sizeof(k->port_bits));
+	for (size_t i = 0; i < c->nports; i++)
+		guard_port(k, c->port[i]);
+	for (size_t i = 0; i < c->nlisteners; i++)
+		guard_port(k, c->listener[i].port);
+	k->mode = c->mode;
+	k->naddrs = c->nguards < PST_GUARD_ADDRS_MAX ? (__u32)c->nguards : PST_GUARD_ADDRS_MAX;
+	if (k->naddrs)
+		memcpy(k->addr, c->guard, k->naddrs * sizeof(k->addr[0]));
+}
+
+int unmanned_settings(void)
+{
+	struct pst_conf k;
+	struct kern_maps m;
+	int rc = place_open(&m, false);
+
+	if (rc)
+		return rc;
+	rc = gate_conf_get(&m, &k);
+	if (!rc && place_conf())
+		apply_conf(&k, place_conf());
+	if (!rc && guards_nothing(&k))
+		guard_port(&k, 25);
+	if (!rc)
+		rc = gate_conf_put(&m, &k);
+	kern_close(&m);
+	return rc ? out_error("%s: the gate's settings: %s", place_pins(), strerror(-rc)) : CLI_OK;
+}
+
+int unmanned_mode(unsigned mode)
+{
+	struct pst_conf k;
+	struct kern_maps m;
+	int rc = place_open(&m, false);
+
+	if (rc)
+		return rc;
+	rc = gate_conf_get(&m, &k);
+	k.mode = mode;
+	if (!rc)
+		rc = gate_conf_put(&m, &k);
+	return written(&m, rc, "the mode");
+}
+
+int unmanned_ban(const struct pst_prefix *p, unsigned long long seconds, unsigned action, const char *reason)
+{
+	__u64 now = kern_now_ns();
+	struct pst_ban b = {
+		.until_ns = seconds == ~0ull ? ~0ull : now + seconds * 1000000000ull,
+		.made_ns = now,
+		.action = (__u8)action,
+		.reason = PST_RSN_OPERATOR,
+		.origin = PST_ORIGIN_OPERATOR,
+	};
+	struct kern_maps m;
+	bool evicted = false;
+	int rc = place_open(&m, false);
+
+	if (rc)
+		return rc;
+	rc = ban_put(&m, p, &b, reason, true, &evicted);
+	if (rc == -ENOSPC) {
+		kern_close(&m);
+		return out_error("bans already use %d different prefix lengths of this address family, the most that the gate looks up; use a length that `postern ban show` shows",
+				 PST_BAN_LENS_MAX);
+	}
+	return written(&m, rc, "the ban");
+}
+
+int unmanned_unban(const struct pst_prefix *p)
+{
+	struct kern_maps m;
+	int rc = place_open(&m, false);
+
+	return rc ? rc : written(&m, ban_del(&m, p), "the end of the ban");
+}
+
+int unmanned_allow(const struct pst_prefix *p, bool add)
+{
+	struct kern_maps m;
+	int rc = place_open(&m, false);
+
+	return rc ? rc : written(&m, add ? allow_put(&m, p) : allow_del(&m, p), "the allow entry");
+}

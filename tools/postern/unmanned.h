@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * unmanned.h: changes written straight into the pinned maps, for when no daemon runs. Each says so
+ * in a note. They return 0, or CLI_FAILED after saying why.
+ */
+#ifndef UNMANNED_H
+#define UNMANNED_H
+
+#include "user/kern.h"
+
+/* Guarded ports, addresses and mode of the configuration, if there is one; port 25 otherwise, if nothing is guarded yet. */
+int unmanned_settings(void);
+int unmanned_mode(unsigned mode);
+int unmanned_ban(const struct pst_prefix *p, unsigned long long seconds, unsigned action, const char *reason);
+int unmanned_unban(const struct pst_prefix *p);
+int unmanned_allow(const struct pst_prefix *p, bool add);
+
+#endif
