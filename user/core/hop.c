@@ -365,13 +365,12 @@ static void on_end(struct hop *h, struct hop_step *step)
 
 static void on_rset(struct hop *h, struct hop_step *step)
 {
-	if (reply_class(&h->reply) != 2) {
-		broken(h, "refused RSET", step);
-		return;
-	}
 	h->mail_open = false;
 	h->utf8 = false;
-	ready(h, step);
+	if (reply_class(&h->reply) == 2)
+		ready(h, step);
+	else
+		broken(h, "refused RSET", step);
 }
 
 static void on_quit(struct hop *h, struct hop_step *step)

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* sock.h: struct pst_addr to and from what the socket calls want. */
+#ifndef SOCK_H
+#define SOCK_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#include "bpf/abi.h"
+
+/* A v4-mapped address becomes AF_INET. Returns the length. port in host order. */
+socklen_t sock_fill(const struct pst_addr *a, unsigned short port, struct sockaddr_storage *out);
+/* False for other families. */
+bool sock_read(const struct sockaddr_storage *ss, struct pst_addr *a, unsigned short *port);
+bool sock_local(int fd, struct pst_addr *a, unsigned short *port); /* getsockname() */
+bool sock_peer(int fd, struct pst_addr *a, unsigned short *port);  /* getpeername() */
+/* For a session's sockets: no delay of small writes, and a vanished peer is noticed. */
+void sock_tune(int fd);
+
+#endif
