@@ -10,12 +10,18 @@
 
 #include "user/kern.h"
 
+/* Sums every CPU and every slot. 0, or -errno and *out is left alone. */
 int stats_read(const struct kern_maps *m, struct pst_stats *out);
-/* A process's own slot, mapped writable; slot < PST_SLOTS_MAX. NULL and errno on failure. */
+/* A process's own slot, mapped writable for as long as it lives; slot < PST_SLOTS_MAX. NULL and errno on failure. */
 struct pst_stats *stats_map_slot(const struct kern_maps *m, unsigned slot);
 
+/* For people: one block a family, its total last when it has more than one row. */
 void stats_print_text(FILE *f, const struct pst_stats *s);
-void stats_print_json(FILE *f, const struct pst_stats *s, bool pretty);
+/*
+ * One line, or indented when pretty: {"schema":1,"counters":[{"name":"xdp_packets_total",
+ * "labels":{"verdict":"dropped","reason":"banned"},"value":5}, ...]}. 0, -ENOMEM or -EIO.
+ */
+int stats_print_json(FILE *f, const struct pst_stats *s, bool pretty);
 /* OpenMetrics 1.0 text, "# EOF" included; names prefixed postern_. */
 void stats_print_prom(FILE *f, const struct pst_stats *s);
 

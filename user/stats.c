@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "user/stats.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <jansson.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "user/core/names.h"
+
+/* --- reading ----------------------------------------------------------- */
+
+static void add(struct pst_stats *sum, const struct pst_stats *s)
+{
+	for (int i = 0; i < PST_CNT_MAX; i++)
+		sum->counter[i] += s->counter[i];
+	for (int i = 0; i < PST_RSN_MAX; i++)
+		sum->found[i] += s->found[i];
+}
+
+static int add_cpus(int map, struct pst_stats *sum)
+{
+	int ncpus = libbpf_num_possible_cpus();
+	struct pst_stats *cpu;
+	__u32 key = 0;
+	int err;
+
+	if (ncpus < 0)
+		return ncpus;
+	cpu = calloc((size_t)ncpus, sizeof(*cpu));
+	if (!cpu)
+		return -ENOMEM;
+	err = bpf_map_lookup_elem(map, &key, cpu);
+	for (int i = 0; i < ncpus && !err; i++)
+		add(sum, &cpu[i]);
+	free(cpu);
+	return err;
+}
+
+static int add_slots(int map, struct pst_stats *sum)
+{
+	struct pst_slot slot;
+
+	for (__u32 i = 0; i < PST_SLOTS_MAX; i++) {
+		int err = bpf_map_lookup_elem(map, &i, &slot);
+
+		if (err)
+			return err;
+		add(sum, &slot.stats);
+	}
+	return 0;
+}
+
+int stats_read(const struct kern_maps *m, struct pst_stats *out)
+{
+	struct pst_stats sum = { 0 };
+	int err = add_cpus(m->stats, &sum);
+
+	if (!err)
+		err = add_slots(m->slots, &sum);
+	if (!err)
+		*out = sum;
+	return err;
+}
+
+struct pst_stats *stats_map_slot(const struct kern_maps *m, unsigned slot)
+{
+	void *page;
+
+	if (slot >= PST_SLOTS_MAX) {
+		errno = EINVAL;
+		return NULL;
+	}
+	page = mmap(NULL, PST_SLOT_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, m->slots, (off_t)slot * PST_SLOT_BYTES);
+	return page == MAP_FAILED ? NULL : page;
+}
+
+/* --- the rows that all three outputs print ----------------------------- */
+
+/* The counters, and behind them the findings as one more family whose labels come from the reasons. */
+struct sample {
+	const char *family;
+	const char *help; /* of the family; empty but in its first row */
+	char labels[128];
+	unsigned long long value;
+};
+#define NSAMPLES (PST_CNT_MAX + PST_RSN_MAX)
+
+static struct sample sample_at(const struct pst_stats *s, int i)
+{
+	struct sample row = { 0 };
+
+	if (i < PST_CNT_MAX) {
+		row.family = counter_rows[i].family;
+		row.help = counter_rows[i].help;
+		row.value = s->counter[i];
+		snprintf(row.labels, sizeof(row.labels), "%s", counter_rows[i].labels);
+		return row;
+	}
+	i -= PST_CNT_MAX;
+	row.family = "findings_total";
+	row.help = i ? "" : "Offences found in SMTP sessions, by reason";
+	row.value = s->found[i];
+	snprintf(row.labels, sizeof(row.labels), "reason=\"%s\"", reason_rows[i].name);
+	return row;
+}
+
+/* One name="value" from the head of *labels; false at the end. Rows never hold quotes or commas in a value. */
+static bool next_label(const char **labels, struct str *name, struct str *value)
+{
+	const char *p = *labels + (**labels == ',');
+	const char *equals = strchr(p, '='), *end;
+
+	if (!equals)
+		return false;
+	end = strchr(equals + 2, '"');
+	*name = (struct str){ p, (size_t)(equals - p) };
+	*value = (struct str){ equals + 2, (size_t)(end - equals - 2) };
+	*labels = end + 1;
+	return true;
+}
+
+/* --- text -------------------------------------------------------------- */
+
+static void print_text_row(FILE *f, const struct sample *row)
+{
+	const char *labels = row->labels;
+	struct str name, value;
+	int width = 0;
+
+	fputs("  ", f);
+	while (next_label(&labels, &name, &value))
+		width += fprintf(f, STR_FMT " ", STR_ARG(value));
+	if (!width) /* a family of one row without labels is its own total */
+		width = fprintf(f, "total");
+	fprintf(f, "%*s%20llu\n", width < 28 ? 28 - width : 0, "", row->value);
+}
+
+static void print_total(FILE *f, unsigned rows, unsigned long long total)
+{
+	if (rows > 1)
+		fprintf(f, "  %-28s%20llu\n", "total", total);
+}
+
+void stats_print_text(FILE *f, const struct pst_stats *s)
+{
+	unsigned rows = 0;
+	unsigned long long total = 0;
+
+	for (int i = 0; i < NSAMPLES; i++) {
+		struct sample row = sample_at(s, i);
+
+		if (row.help[0]) {
+			print_total(f, rows, total);
+			fprintf(f, "%s%s: %s\n", i ? "\n" : "", row.family, row.help);
+			rows = 0;
+			total = 0;
+		}
+		print_text_row(f, &row);
+		rows++;
+		total += row.value;
+	}
+	print_total(f, rows, total);
+}
+
+/* --- JSON -------------------------------------------------------------- */
+
+static json_t *labels_json(const char *labels)
+{
+	json_t *object = json_object();
+	struct str name, value;
+	char key[64];
+
+	while (next_label(&labels, &name, &value)) {
+		snprintf(key, sizeof(key), STR_FMT, STR_ARG(name));
+		json_object_set_new(object, key, json_stringn(value.p, value.n));
+	}
+	return object;
+}
+
+int stats_print_json(FILE *f, const struct pst_stats *s, bool pretty)
+{
+	json_t *list = json_array(), *root;
+	int err;
+
+	for (int i = 0; i < NSAMPLES; i++) {
+		struct sample row = sample_at(s, i);
+		json_int_t value = row.value < LLONG_MAX ? (json_int_t)row.value : LLONG_MAX;
+
+		json_array_append_new(list, json_pack("{s:s, s:o, s:I}", "name", row.family, "labels",
+						      labels_json(row.labels), "value", value));
+	}
+	root = json_pack("{s:i, s:o}", "schema", 1, "counters", list);
+	if (!root)
+		return -ENOMEM;
+	err = json_dumpf(root, f, pretty ? JSON_INDENT(2) : JSON_COMPACT);
+	json_decref(root);
+	fputc('\n', f);
+	return err ? -EIO : 0;
+}
+
+/* --- OpenMetrics ------------------------------------------------------- */
+
+void stats_print_prom(FILE *f, const struct pst_stats *s)
+{
+	for (int i = 0; i < NSAMPLES; i++) {
+		struct sample row = sample_at(s, i);
+		bool labelled = row.labels[0];
+
+		if (row.help[0]) { /* a counter's family is named without the _total of its samples */
+			int n = (int)(strlen(row.family) - strlen("_total"));
+
+			fprintf(f, "# TYPE postern_%.*s counter\n", n, row.family);
+			fprintf(f, "# HELP postern_%.*s %s.\n", n, row.family, row.help);
+		}
+		fprintf(f, "postern_%s%s%s%s %llu\n", row.family, labelled ? "{" : "", row.labels,
+			labelled ? "}" : "", row.value);
+	}
+	fputs("# EOF\n", f);
+}
