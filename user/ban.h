@@ -9,18 +9,20 @@
 #include "user/kern.h"
 
 /*
- * Writes a ban. A live ban is never shortened unless shorten is set (an operator's word). Keeps ban_len4/6 in pst_conf.
+ * Writes a ban. A live ban is never shortened unless shorten is set (an operator's word), keeps the packets it has refused, and,
+ * when it is an operator's, stays one: an automatic ban can only make it longer. Keeps ban_len4/6 in pst_conf.
  * Full map: evicts the soonest-to-expire automatic ban when the new one is an operator's or outlives it, and tells by *evicted.
- * -ENOSPC: too many prefix lengths in use; -E2BIG: full of operators' bans.
+ * -ENOSPC: too many prefix lengths in use; -E2BIG: full, and no ban in it may give way. note may be NULL; it is cut to PST_NOTE_MAX - 1,
+ * and a full notes table loses the note, never the ban.
  */
 int ban_put(const struct kern_maps *m, const struct pst_prefix *p, const struct pst_ban *b, const char *note, bool shorten, bool *evicted);
 int ban_get(const struct kern_maps *m, const struct pst_prefix *p, struct pst_ban *out, struct pst_note *note);
-/* The ban that the kernel would find for a: longest prefix first; -ENOENT = none alive. */
+/* The ban that the kernel would obey for a: the longest live one; one that only observes gives way to a shorter that does not. -ENOENT = none alive. */
 int ban_find(const struct kern_maps *m, const struct pst_addr *a, __u64 now_ns, struct pst_prefix *p, struct pst_ban *out, struct pst_note *note);
 int ban_del(const struct kern_maps *m, const struct pst_prefix *p);
 /* Calls each for every entry, alive or not, in batches; stops when it returns non-zero and returns that. */
 int ban_each(const struct kern_maps *m, int (*each)(void *ctx, const struct pst_prefix *, const struct pst_ban *), void *ctx);
-/* Deletes what ended before now_ns. Returns how many, or -errno. */
+/* Deletes what ended by now_ns, and prefix lengths nobody uses any more from pst_conf. Returns how many bans, or -errno. Reads the whole table. */
 long ban_sweep(const struct kern_maps *m, __u64 now_ns);
 
 int allow_put(const struct kern_maps *m, const struct pst_prefix *p);
@@ -31,6 +33,8 @@ bool allow_has(const struct kern_maps *m, const struct pst_addr *a);
 int allow_replace(const struct kern_maps *m, const struct pst_prefix *p, size_t n);
 
 /*
+ * e is sorted as lists_compile() leaves it, or -EINVAL. -ENOSPC: old and new do not fit into the table together; then nothing has changed.
+ * A row of info that changes its name starts its hits at 0.
  * Makes the kernel's list table hold exactly the compiled entries e[0..n): new ones first, then changed, then gone, so a source
  * covered by old and new never passes in between.
  */

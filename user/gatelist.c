@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* gatelist.c: the allow table, the list table and the gate's settings (ban.h). */
+#include "user/ban.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "user/lpm.h"
+
+static struct pst_lpm_key key_of(const struct pst_prefix *p)
+{
+	return (struct pst_lpm_key){ .len = p->len, .addr = p->addr };
+}
+
+int allow_put(const struct kern_maps *m, const struct pst_prefix *p)
+{
+	struct pst_lpm_key key = key_of(p);
+	__u32 yes = 1;
+
+	return bpf_map_update_elem(m->allow, &key, &yes, BPF_ANY) ? -errno : 0;
+}
+
+int allow_del(const struct kern_maps *m, const struct pst_prefix *p)
+{
+	struct pst_lpm_key key = key_of(p);
+
+	return bpf_map_delete_elem(m->allow, &key) ? -errno : 0;
+}
+
+int allow_each(const struct kern_maps *m, int (*each)(void *ctx, const struct pst_prefix *), void *ctx)
+{
+	struct lists_entry *e;
+	long n = lpm_read(m->allow, &e);
+	int r = 0;
+
+	if (n < 0)
+		return (int)n;
+	for (long i = 0; i < n && !r; i++)
+		r = each(ctx, &e[i].prefix);
+	free(e);
+	return r;
+}
+
+bool allow_has(const struct kern_maps *m, const struct pst_addr *a)
+{
+	struct pst_lpm_key key = { .len = 128, .addr = *a };
+	__u32 yes;
+
+	return !bpf_map_lookup_elem(m->allow, &key, &yes);
+}
+
+int allow_replace(const struct kern_maps *m, const struct pst_prefix *p, size_t n)
+{
+	const __u32 yes = 1;
+	struct lists_entry *e = calloc(n ? n : 1, sizeof(*e));
+	size_t kept = 0;
+	int r;
+
+	if (!e)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		e[i].prefix = p[i];
+		memcpy(&e[i].value, &yes, sizeof(yes));
+	}
+	qsort(e, n, sizeof(*e), prefix_cmp);
+	for (size_t i = 0; i < n; i++) /* the configuration may name one prefix twice */
+		if (!kept || prefix_cmp(&e[kept - 1].prefix, &e[i].prefix))
+			e[kept++] = e[i];
+	r = lpm_replace(m->allow, e, kept);
+	free(e);
+	return r;
+}
+
+/* A row that names another list than before starts its hits from nothing. */
+static int info_put(const struct kern_maps *m, __u32 row, const struct pst_list_info *info)
+{
+	struct pst_list_info old;
+	int cpus = libbpf_num_possible_cpus();
+	__u64 *hits;
+	int e = 0;
+
+	if (bpf_map_lookup_elem(m->list_info, &row, &old))
+		return -errno;
+	if (bpf_map_update_elem(m->list_info, &row, info, BPF_ANY))
+		return -errno;
+	if (!strncmp(old.name, info->name, sizeof(old.name)))
+		return 0;
+	if (cpus < 0)
+		return cpus;
+	hits = calloc((size_t)cpus, sizeof(*hits));
+	if (!hits)
+		return -ENOMEM;
+	if (bpf_map_update_elem(m->list_hits, &row, hits, BPF_ANY))
+		e = -errno;
+	free(hits);
+	return e;
+}
+
+int list_replace(const struct kern_maps *m, const struct lists_entry *e, size_t n, const struct pst_list_info info[PST_LISTS_MAX])
+{
+	int r = lpm_replace(m->lists, e, n);
+
+	for (__u32 i = 0; i < PST_LISTS_MAX && !r; i++)
+		r = info_put(m, i, &info[i]);
+	return r;
+}
+
+int list_find(const struct kern_maps *m, const struct pst_addr *a, struct pst_listed *out)
+{
+	struct pst_lpm_key key = { .len = 128, .addr = *a };
+
+	return bpf_map_lookup_elem(m->lists, &key, out) ? -errno : 0;
+}
+
+int gate_conf_get(const struct kern_maps *m, struct pst_conf *out)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(m->conf, &zero, out) ? -errno : 0;
+}
+
+int gate_conf_put(const struct kern_maps *m, const struct pst_conf *c)
+{
+	__u32 zero = 0;
+
+	return bpf_map_update_elem(m->conf, &zero, c, BPF_ANY) ? -errno : 0;
+}

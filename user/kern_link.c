@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * kern_link.c: the program on interfaces. One pinned bpf_link per interface: it holds
+ * the program there when every process is gone, and the kernel lets nobody else replace it.
+ */
+#include "user/kern.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/if_link.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "user/kern_pins.h"
+
+int kern_link_path(char out[KERN_PATH_MAX], const char *dir, const char *interface)
+{
+	char name[sizeof(KERN_LINK) + 3 * IFNAMSIZ] = KERN_LINK;
+	char *to = name + strlen(KERN_LINK);
+
+	if (!interface[0] || strlen(interface) >= IFNAMSIZ || strchr(interface, '/'))
+		return -EINVAL;
+	for (const char *c = interface; *c; c++)
+		to += sprintf(to, *c == '.' || *c == '%' ? "%%%02x" : "%c", (unsigned char)*c);
+	return kern_path(out, dir, name);
+}
+
+int kern_link_name(const char *entry, char interface[16])
+{
+	const char *c = entry + strlen(KERN_LINK);
+	size_t n = 0;
+
+	if (strncmp(entry, KERN_LINK, strlen(KERN_LINK)) || !*c)
+		return 0;
+	while (*c && n < IFNAMSIZ - 1) {
+		unsigned byte;
+
+		if (*c == '%' && sscanf(c + 1, "%2x", &byte) == 1 && c[1] && c[2]) {
+			interface[n++] = (char)byte;
+			c += 3;
+		} else {
+			interface[n++] = *c++;
+		}
+	}
+	interface[n] = '\0';
+	return !*c;
+}
+
+static int link_info(int fd, struct bpf_link_info *info)
+{
+	__u32 size = sizeof(*info);
+
+	memset(info, 0, sizeof(*info));
+	return bpf_obj_get_info_by_fd(fd, info, &size) ? -errno : 0;
+}
+
+/* Calls each for every link pinned under dir; stops at the first failure. */
+static int links_each(const char *dir, int (*each)(void *ctx, const char *interface, int fd), void *ctx)
+{
+	char path[KERN_PATH_MAX], interface[IFNAMSIZ];
+	DIR *d = opendir(dir);
+	struct dirent *entry;
+	int e = 0;
+
+	if (!d)
+		return -errno;
+	while (!e && (entry = readdir(d))) {
+		int fd;
+
+		if (!kern_link_name(entry->d_name, interface))
+			continue;
+		e = kern_path(path, dir, entry->d_name);
+		if (e)
+			break;
+		fd = bpf_obj_get(path);
+		if (fd < 0) {
+			e = errno == ENOENT ? 0 : -errno; /* detached in this moment */
+			continue;
+		}
+		e = each(ctx, interface, fd);
+		close(fd);
+	}
+	closedir(d);
+	return e;
+}
+
+struct update {
+	int prog_fd;
+	char *err;
+	size_t errsize;
+};
+
+static int update_one(void *ctx, const char *interface, int fd)
+{
+	struct update *u = ctx;
+	int e = bpf_link_update(fd, u->prog_fd, NULL) ? -errno : 0;
+
+	if (e == -ENOLINK) /* the interface is gone: kern_attach() will replace the pin when it is back */
+		return 0;
+	if (e)
+		snprintf(u->err, u->errsize, "replacing the program on %s: %s", interface, strerror(-e));
+	return e;
+}
+
+int kern_links_update(const char *dir, int prog_fd, char *err, size_t errsize)
+{
+	struct update u = { .prog_fd = prog_fd, .err = err, .errsize = errsize };
+
+	return links_each(dir, update_one, &u);
+}
+
+static bool is_native(unsigned ifindex)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, q);
+
+	if (bpf_xdp_query((int)ifindex, 0, &q))
+		return false;
+	return q.attach_mode == XDP_ATTACHED_DRV || q.attach_mode == XDP_ATTACHED_HW;
+}
+
+static void describe(struct kern_link *out, const char *interface, const struct bpf_link_info *info)
+{
+	memset(out, 0, sizeof(*out));
+	snprintf(out->interface, sizeof(out->interface), "%s", interface);
+	out->ifindex = info->xdp.ifindex;
+	out->prog_id = info->prog_id;
+	out->native = out->ifindex && is_native(out->ifindex);
+	if (!out->ifindex)
+		snprintf(out->why, sizeof(out->why), "the interface is gone; nothing is attached");
+	else if (!out->native)
+		snprintf(out->why, sizeof(out->why), "attached in generic mode; detach and attach it to try native again");
+}
+
+struct collect {
+	struct kern_link *out;
+	size_t n, max;
+};
+
+static int collect_one(void *ctx, const char *interface, int fd)
+{
+	struct collect *c = ctx;
+	struct bpf_link_info info;
+	int e = link_info(fd, &info);
+
+	if (!e && c->n < c->max)
+		describe(&c->out[c->n++], interface, &info);
+	return e;
+}
+
+int kern_links(const char *dir, struct kern_link *out, size_t max)
+{
+	struct collect c = { .out = out, .max = max };
+	int e = links_each(dir, collect_one, &c);
+
+	return e ? e : (int)c.n;
+}
+
+int kern_detach(const char *dir, const char *interface)
+{
+	char path[KERN_PATH_MAX];
+	int fd, e = kern_link_path(path, dir, interface);
+
+	if (e)
+		return e;
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return -errno;
+	/* Another process may hold the link as well: unpinning alone would leave it working. */
+	if (bpf_link_detach(fd) && errno != ENOLINK)
+		e = -errno;
+	close(fd);
+	if (!e && unlink(path))
+		e = -errno;
+	return e;
+}
+
+/* "virtio_net, MTU 1500", as far as it can be learnt: what a person needs to see why native was refused. */
+static void describe_driver(const char *interface, char *out, size_t size)
+{
+	struct ethtool_drvinfo drv = { .cmd = ETHTOOL_GDRVINFO };
+	struct ifreq ifr = { 0 };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", interface);
+	ifr.ifr_data = (void *)&drv;
+	if (fd < 0 || ioctl(fd, SIOCETHTOOL, &ifr))
+		snprintf(drv.driver, sizeof(drv.driver), "the driver");
+	if (fd < 0 || ioctl(fd, SIOCGIFMTU, &ifr))
+		ifr.ifr_mtu = 0;
+	snprintf(out, size, "%.31s, MTU %d", drv.driver, ifr.ifr_mtu);
+	if (fd >= 0)
+		close(fd);
+}
+
+static int link_create(int prog_fd, unsigned ifindex, __u32 flags)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = flags);
+	int fd = bpf_link_create(prog_fd, (int)ifindex, BPF_XDP, &opts);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* Somebody else's program: which one, so that the operator can look at it. */
+static int say_busy(const char *interface, unsigned ifindex, int e, char *err, size_t errsize)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, q);
+	__u32 id = 0;
+
+	if (!bpf_xdp_query((int)ifindex, 0, &q))
+		id = q.drv_prog_id ? q.drv_prog_id : q.skb_prog_id ? q.skb_prog_id : q.hw_prog_id ? q.hw_prog_id : q.prog_id;
+	snprintf(err, errsize, "%s runs another XDP program already, id %u (bpftool prog show id %u); "
+		 "remove it first: ip link set dev %s xdp off, or destroy its bpf_link", interface, id, id, interface);
+	return e;
+}
+
+/* A new link, native first. why says what native failed of. Returns the fd or -errno. */
+static int create(int prog_fd, const char *interface, unsigned ifindex, enum xdp_mode mode, char why[160],
+		  char *err, size_t errsize)
+{
+	char driver[64];
+	int fd;
+
+	why[0] = '\0';
+	if (mode != XDP_GENERIC) {
+		fd = link_create(prog_fd, ifindex, XDP_FLAGS_DRV_MODE);
+		if (fd >= 0)
+			return fd;
+		if (fd == -EBUSY || fd == -EEXIST)
+			return say_busy(interface, ifindex, fd, err, errsize);
+		describe_driver(interface, driver, sizeof(driver));
+		snprintf(why, 160, "native XDP refused (%s): %s", driver, strerror(-fd));
+		if (mode == XDP_NATIVE || fd == -EPERM || fd == -ENODEV) {
+			snprintf(err, errsize, "%s: %s", interface, why);
+			return fd;
+		}
+	} else {
+		snprintf(why, 160, "generic mode is configured");
+	}
+	fd = link_create(prog_fd, ifindex, XDP_FLAGS_SKB_MODE);
+	if (fd == -EBUSY || fd == -EEXIST)
+		return say_busy(interface, ifindex, fd, err, errsize);
+	if (fd < 0)
+		snprintf(err, errsize, "%s: generic XDP refused: %s%s%s", interface, strerror(-fd), why[0] ? "; " : "", why);
+	return fd;
+}
+
+static int attach_new(const char *path, int prog_fd, const char *interface, unsigned ifindex, enum xdp_mode mode,
+		      struct kern_link *out, char *err, size_t errsize)
+{
+	struct bpf_link_info info;
+	char why[160];
+	int e, fd = create(prog_fd, interface, ifindex, mode, why, err, errsize);
+
+	if (fd < 0)
+		return fd;
+	e = bpf_obj_pin(fd, path) ? -errno : link_info(fd, &info);
+	if (e) {
+		snprintf(err, errsize, "pinning %s: %s", path, strerror(-e));
+		unlink(path);
+	} else {
+		describe(out, interface, &info);
+		if (!out->native)
+			memcpy(out->why, why, sizeof(out->why));
+	}
+	close(fd); /* the pin holds it; without a pin this detaches */
+	return e;
+}
+
+/* The link that is pinned: does it sit on this very interface, in a mode that will do? */
+static bool keeps(const struct bpf_link_info *info, unsigned ifindex, enum xdp_mode mode)
+{
+	if (info->xdp.ifindex != ifindex)
+		return false;
+	return mode == XDP_AUTO || is_native(ifindex) == (mode == XDP_NATIVE);
+}
+
+/*
+ * A mode can be changed only by taking the program off first. When the new mode is then
+ * refused, the old one is put back: an error must not leave the interface open.
+ */
+static int attach_changed(const char *path, int old_fd, const struct bpf_link_info *old, int prog_fd, const char *interface,
+			  unsigned ifindex, enum xdp_mode mode, struct kern_link *out, char *err, size_t errsize)
+{
+	bool same = old->xdp.ifindex == ifindex, was_native = same && is_native(ifindex);
+	char ignored[160];
+	int e;
+
+	if (same && bpf_link_detach(old_fd))
+		return -errno;
+	unlink(path);
+	e = attach_new(path, prog_fd, interface, ifindex, mode, out, err, errsize);
+	if (e && same)
+		attach_new(path, prog_fd, interface, ifindex, was_native ? XDP_NATIVE : XDP_GENERIC, out, ignored, sizeof(ignored));
+	return e;
+}
+
+int kern_attach(const char *dir, const char *interface, enum xdp_mode mode, struct kern_link *out, char *err, size_t errsize)
+{
+	unsigned ifindex = if_nametoindex(interface);
+	char path[KERN_PATH_MAX], prog_path[KERN_PATH_MAX];
+	struct bpf_link_info info;
+	int prog_fd, fd, e;
+
+	memset(out, 0, sizeof(*out));
+	if (!ifindex) {
+		snprintf(err, errsize, "%s: there is no such interface here", interface);
+		return -ENODEV;
+	}
+	if ((e = kern_link_path(path, dir, interface)) || (e = kern_path(prog_path, dir, KERN_PROG))) {
+		snprintf(err, errsize, "%s: %s", interface, strerror(-e));
+		return e;
+	}
+	prog_fd = bpf_obj_get(prog_path);
+	if (prog_fd < 0) {
+		e = -errno;
+		snprintf(err, errsize, e == -ENOENT ? "no gate is loaded under %s; load it first" : "%s: %s", dir, strerror(-e));
+		return e;
+	}
+	fd = bpf_obj_get(path);
+	if (fd < 0) {
+		e = attach_new(path, prog_fd, interface, ifindex, mode, out, err, errsize);
+	} else if ((e = link_info(fd, &info)) == 0 && keeps(&info, ifindex, mode)) {
+		e = bpf_link_update(fd, prog_fd, NULL) ? -errno : link_info(fd, &info);
+		if (e)
+			snprintf(err, errsize, "replacing the program on %s: %s", interface, strerror(-e));
+		else
+			describe(out, interface, &info);
+	} else if (!e) {
+		e = attach_changed(path, fd, &info, prog_fd, interface, ifindex, mode, out, err, errsize);
+	}
+	if (fd >= 0)
+		close(fd);
+	close(prog_fd);
+	return e;
+}

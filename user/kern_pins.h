@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* kern_pins.h: names inside the pin directory, shared by kern.c and kern_link.c and by nobody else. */
+#ifndef KERN_PINS_H
+#define KERN_PINS_H
+
+#include <stddef.h>
+
+#define KERN_PATH_MAX 256
+#define KERN_PROG "prog"
+#define KERN_LINK "link_"
+
+/* DIR/NAME. 0 or -ENAMETOOLONG. */
+int kern_path(char out[KERN_PATH_MAX], const char *dir, const char *name);
+/*
+ * The pin's name of an interface: bpffs allows no dot in a name and interfaces do
+ * (eth0.100), so '.' and '%' are written %2e and %25.
+ */
+int kern_link_path(char out[KERN_PATH_MAX], const char *dir, const char *interface);
+/* The interface's name from a directory entry; false when it is no link of ours. */
+int kern_link_name(const char *entry, char interface[16]);
+/* Puts prog_fd in the place of the program of every pinned link. 0 or the first failure. */
+int kern_links_update(const char *dir, int prog_fd, char *err, size_t errsize);
+
+#endif
