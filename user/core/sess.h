@@ -133,7 +133,7 @@ struct sess {
 	unsigned errors, rcpts, messages;
 	struct line_cut cut;
 	struct body body;
-	size_t nhelo, nmail, nheld;
+	size_t nhelo, nmail, nline, nheld;
 	char helo[MAILBOX_DOMAIN_MAX + 1]; /* canonical, NUL-terminated */
 	char mail[SESS_ASK_MAX];	   /* MAIL as re-emitted for the backend */
 	char line[SESS_ASK_MAX];	   /* RCPT as re-emitted */

@@ -32,7 +32,7 @@ struct smtp_command smtp_command(struct str line)
 
 	while (line.n && (line.p[line.n - 1] == ' ' || line.p[line.n - 1] == '\t'))
 		line.n--;
-	while (word.n < line.n && line.p[word.n] != ' ' && line.p[word.n] != '\t')
+	while (word.n < line.n && line.p[word.n] != ' ')
 		word.n++;
 	return (struct smtp_command){ verb_of(word), str_sub(line, word.n + (word.n < line.n), line.n) };
 }

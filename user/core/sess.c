@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* sess.c: the doors of a session, and the few ways in which it changes. See sess.h */
+#include "user/core/sess_internal.h"
+
+#define NS_PER_S  1000000000ull
+#define NS_PER_MS 1000000ull
+
+void fate(struct sess *s, enum pst_counter row)
+{
+	if (s->state == S_DATA || s->state == S_END)
+		tally(s, row);
+}
+
+void enter(struct sess *s, enum sess_state state)
+{
+	if (s->state == S_CLOSED)
+		return;
+	if (state == S_CLOSED) {
+		fate(s, PST_CNT_MSG_ABORTED);
+		tally(s, (enum pst_counter)(PST_CNT_SESS_QUIT + s->end));
+		s->asked = ASK_NONE;
+	}
+	s->state = (unsigned char)state;
+}
+
+static void ends_by(struct sess *s, enum pst_counter end)
+{
+	s->end = (unsigned char)(end - PST_CNT_SESS_QUIT);
+}
+
+/* Counts the connection, once. */
+static void greeted(struct sess *s, enum pst_counter as)
+{
+	if (!s->greeted)
+		tally(s, as);
+	s->greeted = true;
+}
+
+void say(struct sess *s, struct sess_step *step, const char *line)
+{
+	step->reply = str_of(line);
+	s->errors += line[0] >= '4';
+}
+
+void say_last(struct sess *s, struct sess_step *step, const char *line, enum pst_counter end)
+{
+	step->reply = str_of(line);
+	s->final = true;
+	ends_by(s, end);
+}
+
+static void record(struct sess *s, struct sess_step *step, enum pst_reason reason, struct str evidence)
+{
+	struct finding *f = &step->found[step->nfound];
+
+	s->stats->found[reason]++;
+	if (step->nfound == SESS_FINDINGS_MAX)
+		return;
+	memset(f, 0, sizeof(*f));
+	f->session = s->peer.id;
+	f->when_ns = s->now_ns;
+	f->addr = s->peer.addr;
+	f->reason = (__u16)reason;
+	f->nevidence = (__u16)(evidence.n < FINDING_EVIDENCE_MAX ? evidence.n : FINDING_EVIDENCE_MAX);
+	memcpy(f->evidence, evidence.p, f->nevidence);
+	step->nfound++;
+}
+
+void found(struct sess *s, struct sess_step *step, enum pst_reason reason, struct str evidence)
+{
+	const struct reason_row *row = &reason_rows[reason];
+	struct put o = { .p = s->out, .max = sizeof(s->out) };
+
+	if (!s->peer.allowed)
+		record(s, step, reason, evidence);
+	s->final |= row->final;
+	if (!row->code)
+		return;
+	put_u64(&o, row->code);
+	put_text(&o, " ");
+	put_text(&o, row->enhanced);
+	put_text(&o, " ");
+	put_text(&o, row->text);
+	put_text(&o, "\r\n");
+	step->reply = put_done(&o);
+	s->errors++;
+}
+
+void ask(struct sess *s, struct sess_step *step, enum sess_ask what)
+{
+	step->ask = what;
+	if (what != ASK_RESET && what != ASK_ABORT)
+		s->asked = (unsigned char)what;
+}
+
+void drop_transaction(struct sess *s, struct sess_step *step)
+{
+	if (s->begun)
+		ask(s, step, ASK_RESET);
+	s->begun = s->refused = s->lost = s->utf8 = false;
+	s->rcpts = 0;
+	s->nmail = s->nheld = 0;
+	if (s->state == S_MAIL || s->state == S_DATA || s->state == S_END)
+		enter(s, S_READY);
+}
+
+static void begin(struct sess *s, __u64 now_ns, struct sess_step *step)
+{
+	memset(step, 0, sizeof(*step));
+	s->now_ns = now_ns;
+}
+
+/* From the last reply to a whole command: bytes that make no command do not move it. */
+static void set_deadline(struct sess *s, const struct sess_step *step)
+{
+	if (s->state == S_CLOSED)
+		s->deadline_ns = ~0ull;
+	else if (step->ask && s->asked)
+		s->deadline_ns = s->now_ns + s->conf->answer_timeout_s * NS_PER_S;
+	else if (s->state != S_DATA && s->state != S_PAUSE && step->reply.n)
+		s->deadline_ns = s->now_ns + s->conf->command_timeout_s * NS_PER_S;
+}
+
+static void finish(struct sess *s, struct sess_step *step)
+{
+	bool open = s->state != S_CLOSED;
+
+	if (open && !s->final && s->conf->errors_max && s->errors > s->conf->errors_max && step->reply.n && step->reply.p[0] >= '4')
+		found(s, step, PST_RSN_ERRORS, STR(""));
+	s->final |= step->ask == ASK_ABORT && s->authenticated; /* the backend's half of it is gone */
+	if (open && s->final && !s->asked)
+		enter(s, S_CLOSED);
+	set_deadline(s, step);
+	step->deadline_ns = s->deadline_ns;
+	step->want = s->state == S_CLOSED ? SESS_CLOSE : s->asked ? SESS_ASK : s->state == S_TLS ? SESS_TLS : SESS_READ;
+}
+
+/* "220-host banner" while the pause lasts, "220 host banner ESMTP" when it is over. */
+static void greet(struct sess *s, struct sess_step *step, bool whole)
+{
+	struct put o = { .p = s->out, .max = sizeof(s->out) };
+
+	put_text(&o, whole ? "220 " : "220-");
+	put_text(&o, s->conf->hostname);
+	put_text(&o, " ");
+	put_text(&o, s->conf->banner);
+	put_text(&o, whole ? " ESMTP\r\n" : "\r\n");
+	step->reply = put_done(&o);
+	if (!whole)
+		return;
+	greeted(s, PST_CNT_CONN_ACCEPTED);
+	enter(s, S_START);
+}
+
+void sess_open(struct sess *s, const struct sess_conf *c, const struct sess_peer *p, struct pst_stats *stats, __u64 now_ns,
+	       struct sess_step *step)
+{
+	memset(s, 0, sizeof(*s));
+	s->conf = c;
+	s->stats = stats;
+	s->peer = *p;
+	ends_by(s, PST_CNT_SESS_REFUSED);
+	begin(s, now_ns, step);
+	if (!access_allows(&c->relay->connect, &p->addr, NULL)) {
+		greeted(s, PST_CNT_CONN_DENIED);
+		say_last(s, step, "554 5.7.1 Access denied\r\n", PST_CNT_SESS_REFUSED);
+	} else if (p->allowed || !c->greet_pause_ms) {
+		greet(s, step, true);
+	} else {
+		greet(s, step, false);
+		s->deadline_ns = now_ns + c->greet_pause_ms * NS_PER_MS;
+	}
+	finish(s, step);
+}
+
+void sess_standing(struct sess *s, enum sess_standing standing, __u64 now_ns, struct sess_step *step)
+{
+	begin(s, now_ns, step);
+	if (standing == STANDING_BANNED && s->state == S_PAUSE) {
+		greeted(s, PST_CNT_CONN_BANNED);
+		say_last(s, step, "554 5.7.1 Service unavailable\r\n", PST_CNT_SESS_REFUSED);
+	} else if (standing == STANDING_BANNED && !s->peer.allowed) {
+		sess_end(s, true, now_ns, step);
+		return;
+	} else if (standing == STANDING_KNOWN && s->state == S_PAUSE) {
+		greet(s, step, true);
+	}
+	finish(s, step);
+}
+
+static size_t line_limit(const struct sess *s, struct str in)
+{
+	return s->state == S_AUTH || str_istarts(in, STR("AUTH ")) ? SESS_AUTH_LINE_MAX : SESS_LINE_MAX;
+}
+
+#define SKIP_MAX 1048576 /* bytes without CRLF before patience ends */
+
+/* A whole line, or what can be said without one: another protocol, a bare LF, a line without end. */
+static size_t command_bytes(struct sess *s, struct sess_step *step, struct str in)
+{
+	struct line line;
+	bool done;
+	size_t n;
+
+	if (!s->cut.skipping && smtp_is_foreign_byte((unsigned char)in.p[0])) {
+		found(s, step, PST_RSN_NON_SMTP, in);
+		return in.n;
+	}
+	n = line_take(&s->cut, in, line_limit(s, in), &line, &done);
+	if (done)
+		run_line(s, step, &line, n < in.n);
+	else if (line.flaws & LINE_BARE_LF)
+		found(s, step, PST_RSN_BARE_LF, evidence_of(s, in));
+	else if (s->cut.skipped > SKIP_MAX) {
+		found(s, step, PST_RSN_LONG_LINE, evidence_of(s, (struct str){ s->cut.head, LINE_HEAD_MAX }));
+		s->final = true;
+	}
+	return s->final ? in.n : n;
+}
+
+size_t sess_bytes(struct sess *s, struct str in, __u64 now_ns, struct sess_step *step)
+{
+	size_t n = in.n;
+
+	begin(s, now_ns, step);
+	if (s->asked || s->state == S_TLS) {
+		n = 0;
+	} else if (in.n && s->state == S_PAUSE) {
+		greeted(s, PST_CNT_CONN_ACCEPTED);
+		found(s, step, PST_RSN_EARLY, evidence_of(s, in));
+	} else if (in.n && s->state == S_DATA) {
+		s->deadline_ns = now_ns + s->conf->data_timeout_s * NS_PER_S;
+		n = data_bytes(s, step, in);
+	} else if (in.n && s->state != S_CLOSED) {
+		n = command_bytes(s, step, in);
+	}
+	finish(s, step);
+	return n;
+}
+
+void sess_answer(struct sess *s, enum sess_outcome outcome, const struct reply *r, __u64 now_ns, struct sess_step *step)
+{
+	begin(s, now_ns, step);
+	if (s->state != S_CLOSED)
+		take_answer(s, step, outcome, r);
+	if (s->state == S_DATA)
+		s->deadline_ns = now_ns + s->conf->data_timeout_s * NS_PER_S;
+	finish(s, step);
+}
+
+void sess_secured(struct sess *s, bool ok, __u64 now_ns, struct sess_step *step)
+{
+	begin(s, now_ns, step);
+	if (s->state == S_TLS) {
+		tally(s, ok ? PST_CNT_TLS_OK : PST_CNT_TLS_FAILED);
+		s->tls = ok;
+		s->final |= !ok;
+		/* RFC 3207 section 4.2: nothing said in clear counts any more */
+		memset(&s->caps, 0, sizeof(s->caps));
+		memset(&s->cut, 0, sizeof(s->cut));
+		s->esmtp = s->authenticated = s->secrets = false;
+		s->nhelo = 0;
+		s->helo[0] = '\0';
+		s->deadline_ns = now_ns + s->conf->command_timeout_s * NS_PER_S;
+		enter(s, S_START);
+	}
+	finish(s, step);
+}
+
+/* What is under way at the backend must not be delivered, unless its end was sent: then it is the backend's. */
+static void abandon(struct sess *s, struct sess_step *step)
+{
+	if (s->state == S_DATA) {
+		data_broken_off(s, step);
+		step->ask = ASK_ABORT;
+	} else if (s->asked && s->state != S_END) {
+		step->ask = ASK_ABORT;
+	}
+}
+
+static void timed_out(struct sess *s, struct sess_step *step)
+{
+	if (s->state == S_PAUSE) {
+		greet(s, step, true);
+		return;
+	}
+	if (s->asked) {
+		take_answer(s, step, ANSWER_DOWN, NULL);
+		step->ask = ASK_ABORT;
+		return;
+	}
+	abandon(s, step);
+	found(s, step, PST_RSN_SLOW, STR(""));
+	ends_by(s, PST_CNT_SESS_TIMEOUT);
+	if (s->state == S_TLS) { /* no clear text into a handshake */
+		tally(s, PST_CNT_TLS_FAILED);
+		step->reply = STR("");
+	}
+}
+
+void sess_tick(struct sess *s, __u64 now_ns, struct sess_step *step)
+{
+	begin(s, now_ns, step);
+	if (s->state != S_CLOSED && now_ns >= s->deadline_ns)
+		timed_out(s, step);
+	finish(s, step);
+}
+
+void sess_gone(struct sess *s, __u64 now_ns, struct sess_step *step)
+{
+	begin(s, now_ns, step);
+	if (s->state != S_CLOSED) {
+		greeted(s, PST_CNT_CONN_ACCEPTED);
+		abandon(s, step);
+		step->reply = STR("");
+		s->asked = ASK_NONE;
+		s->final = true;
+		ends_by(s, PST_CNT_SESS_HANGUP);
+	}
+	finish(s, step);
+}
+
+void sess_end(struct sess *s, bool banned, __u64 now_ns, struct sess_step *step)
+{
+	enum pst_counter end = banned ? PST_CNT_SESS_KICKED : PST_CNT_SESS_SHUTDOWN;
+
+	begin(s, now_ns, step);
+	if (s->state == S_END) { /* nobody but the backend knows the message's fate: its reply is still passed on */
+		s->final = true;
+		ends_by(s, end);
+	} else if (s->state != S_CLOSED) {
+		bool clear = s->state != S_TLS;
+
+		greeted(s, PST_CNT_CONN_ACCEPTED);
+		abandon(s, step);
+		s->asked = ASK_NONE;
+		say_last(s, step, banned ? "421 4.7.0 Service unavailable\r\n" : "421 4.3.2 Service is shutting down\r\n", end);
+		if (!clear)
+			step->reply = STR("");
+	}
+	finish(s, step);
+}

@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* sess_commands.c: one row per verb: when it is legal, what must hold, what it does. */
+#include "user/core/sess_internal.h"
+
+#define AT(state) (1u << (state))
+#define AT_ANY	  (AT(S_START) | AT(S_READY) | AT(S_MAIL))
+
+enum row_flags {
+	F_BARE = 1 << 0,  /* takes no argument */
+	F_ARG = 1 << 1,	  /* needs one */
+	F_LAST = 1 << 2,  /* ends a group: nothing may follow until the reply (RFC 2920 section 3.1, RFC 3207, RFC 4954) */
+	F_CLEAR = 1 << 3, /* allowed before STARTTLS where TLS is required */
+};
+
+struct row {
+	unsigned legal;
+	unsigned flags;
+	void (*run)(struct sess *s, struct sess_step *step, struct str args);
+};
+
+struct str evidence_of(const struct sess *s, struct str line)
+{
+	size_t i;
+
+	if (s->secrets || s->state == S_AUTH)
+		return STR("");
+	for (i = 0; i < line.n && i < 16; i++)
+		if (str_istarts(str_sub(line, i, line.n), STR("AUTH")))
+			return STR("");
+	return line;
+}
+
+unsigned promised(const struct sess *s)
+{
+	return s->esmtp ? s->caps.bits | CAP_SIZE : 0;
+}
+
+unsigned long long size_limit(const struct sess *s)
+{
+	unsigned long long own = s->conf->body.size, theirs = s->caps.size;
+
+	return !own || (theirs && theirs < own) ? theirs : own;
+}
+
+/* A refusal of what the client wrote; the reply says it better than the reason's own row does. */
+static void syntax(struct sess *s, struct sess_step *step, const char *line, struct str evidence)
+{
+	found(s, step, PST_RSN_SYNTAX, evidence);
+	step->reply = str_of(line);
+}
+
+/* What of the backend's offer may be promised on this connection, as it stands now. */
+static void take_caps(struct sess *s)
+{
+	unsigned keep = CAP_8BITMIME | CAP_DSN | CAP_SIZE;
+
+	if (s->peer.caps)
+		s->caps = *s->peer.caps;
+	else
+		memset(&s->caps, 0, sizeof(s->caps));
+	if (s->caps.bits & CAP_8BITMIME)
+		keep |= CAP_SMTPUTF8;
+	if (s->conf->auth != SESS_OFF && (s->tls || s->conf->auth_cleartext) && s->caps.mechs[0])
+		keep |= CAP_AUTH;
+	s->caps.bits &= keep;
+	if (!(s->caps.bits & CAP_SIZE))
+		s->caps.size = 0;
+}
+
+static void put_line(struct put *o, const char *keyword)
+{
+	put_text(o, "250-");
+	put_text(o, keyword);
+	put_text(o, "\r\n");
+}
+
+static void put_ehlo(const struct sess *s, struct put *o)
+{
+	put_line(o, s->conf->hostname);
+	put_line(o, "PIPELINING");
+	put_text(o, "250-SIZE");
+	if (size_limit(s)) {
+		put_text(o, " ");
+		put_u64(o, size_limit(s));
+	}
+	put_text(o, "\r\n");
+	if (s->caps.bits & CAP_8BITMIME)
+		put_line(o, "8BITMIME");
+	if (s->caps.bits & CAP_SMTPUTF8)
+		put_line(o, "SMTPUTF8");
+	if (s->caps.bits & CAP_DSN)
+		put_line(o, "DSN");
+	if (s->conf->tls != SESS_OFF && !s->tls)
+		put_line(o, "STARTTLS");
+	if (s->caps.bits & CAP_AUTH) {
+		put_text(o, "250-AUTH ");
+		put_text(o, s->caps.mechs);
+		put_text(o, "\r\n");
+	}
+	put_text(o, "250 ENHANCEDSTATUSCODES\r\n");
+}
+
+static bool take_helo(struct sess *s, struct sess_step *step, struct str args)
+{
+	struct mailbox m;
+
+	if (!mailbox_domain(args, false, &m)) {
+		syntax(s, step, "501 5.5.4 Invalid domain name or address literal\r\n", args);
+		return false;
+	}
+	drop_transaction(s, step);
+	memcpy(s->helo, m.domain, m.ndomain + 1);
+	s->nhelo = m.ndomain;
+	enter(s, S_READY);
+	return true;
+}
+
+static void run_ehlo(struct sess *s, struct sess_step *step, struct str args)
+{
+	struct put o = { .p = s->out, .max = sizeof(s->out) };
+
+	if (!take_helo(s, step, args))
+		return;
+	s->esmtp = true;
+	take_caps(s);
+	put_ehlo(s, &o);
+	step->reply = put_done(&o);
+}
+
+static void run_helo(struct sess *s, struct sess_step *step, struct str args)
+{
+	struct put o = { .p = s->out, .max = sizeof(s->out) };
+
+	if (!take_helo(s, step, args))
+		return;
+	s->esmtp = false;
+	memset(&s->caps, 0, sizeof(s->caps));
+	put_text(&o, "250 ");
+	put_text(&o, s->conf->hostname);
+	put_text(&o, "\r\n");
+	step->reply = put_done(&o);
+}
+
+/* The refusal of MAIL's or RCPT's arguments. path: for SMTP_BAD_PATH, where the two differ. */
+static void refuse(struct sess *s, struct sess_step *step, enum smtp_flaw flaw, const char *path, struct str args)
+{
+	switch (flaw) {
+	case SMTP_OK:
+		return;
+	case SMTP_BAD_ARGUMENT:
+		syntax(s, step, "501 5.5.4 Syntax error in parameters\r\n", args);
+		return;
+	case SMTP_BAD_PATH:
+		syntax(s, step, path, args);
+		return;
+	case SMTP_NEEDS_UTF8:
+		say(s, step, "553 5.6.7 Address needs SMTPUTF8\r\n");
+		return;
+	case SMTP_BAD_UTF8:
+		syntax(s, step, "501 5.5.2 Address is not valid UTF-8 or not a valid domain name\r\n", args);
+		return;
+	case SMTP_UNPROMISED:
+		say(s, step, "555 5.5.4 Unsupported parameter\r\n");
+		return;
+	case SMTP_NO_RESOURCES:
+		say(s, step, "452 4.3.1 Command too long\r\n");
+		return;
+	}
+}
+
+static void run_mail(struct sess *s, struct sess_step *step, struct str args)
+{
+	struct smtp_mail m;
+	enum smtp_flaw flaw;
+
+	if (s->conf->auth == SESS_REQUIRE && !s->authenticated) {
+		say(s, step, "530 5.7.0 Authentication required\r\n");
+		return;
+	}
+	if (s->conf->messages_max && s->messages >= s->conf->messages_max) {
+		say_last(s, step, "421 4.7.0 Too many messages in one session\r\n", PST_CNT_SESS_REFUSED);
+		return;
+	}
+	flaw = smtp_mail(args, promised(s), &m);
+	if (!flaw && m.sized && size_limit(s) && m.size > size_limit(s)) {
+		say(s, step, "552 5.3.4 Message is over the size limit\r\n");
+		return;
+	}
+	s->nmail = flaw ? 0 : smtp_mail_text(&m, s->caps.bits, s->mail, sizeof(s->mail));
+	if (!flaw && !s->nmail)
+		flaw = SMTP_NO_RESOURCES;
+	if (flaw) {
+		refuse(s, step, flaw, "501 5.1.7 Bad sender address syntax\r\n", args);
+		return;
+	}
+	s->utf8 = m.utf8;
+	enter(s, S_MAIL);
+	say(s, step, "250 2.1.0 Ok\r\n");
+}
+
+/* Relay control: true when the recipient may be asked for. */
+static bool rcpt_allowed(struct sess *s, struct sess_step *step, const struct mailbox *to, struct str args)
+{
+	struct relay_client client = { s->peer.addr, s->authenticated };
+	enum relay_result result = relay_decide(s->conf->relay, &client, to).result;
+
+	s->own = result == RELAY_OWN;
+	if (relay_allows(result))
+		return true;
+	s->refused = true;
+	if (result == RELAY_TRAP) {
+		tally(s, PST_CNT_RCPT_TRAP);
+		found(s, step, PST_RSN_TRAP, args);
+	} else {
+		tally(s, PST_CNT_RCPT_RELAY);
+		found(s, step, PST_RSN_RELAY, args);
+	}
+	return false;
+}
+
+static void run_rcpt(struct sess *s, struct sess_step *step, struct str args)
+{
+	struct smtp_rcpt r;
+	enum smtp_flaw flaw = smtp_rcpt(args, promised(s), s->utf8, &r);
+
+	if (!flaw && !rcpt_allowed(s, step, &r.to, args))
+		return;
+	if (!flaw && s->conf->rcpt_max && s->rcpts >= s->conf->rcpt_max) {
+		tally(s, PST_CNT_RCPT_DEFERRED);
+		s->refused = true;
+		say(s, step, "452 4.5.3 Too many recipients\r\n");
+		return;
+	}
+	s->nline = flaw ? 0 : smtp_rcpt_text(&r, s->line, sizeof(s->line));
+	if (!flaw && !s->nline)
+		flaw = SMTP_NO_RESOURCES;
+	if (flaw) {
+		tally(s, PST_CNT_RCPT_SYNTAX);
+		s->refused = true;
+		refuse(s, step, flaw, "501 5.1.3 Bad recipient address syntax\r\n", args);
+		return;
+	}
+	s->begun = true;
+	ask(s, step, ASK_RCPT);
+	step->ask_mail = (struct str){ s->mail, s->nmail };
+	step->ask_line = (struct str){ s->line, s->nline };
+}
+
+static void run_data(struct sess *s, struct sess_step *step, struct str args)
+{
+	(void)args;
+	if (s->rcpts)
+		ask(s, step, ASK_DATA);
+	else if (s->refused)
+		say(s, step, "554 5.5.1 No valid recipients\r\n");
+	else
+		say(s, step, "503 5.5.1 Need RCPT first\r\n");
+}
+
+static void run_rset(struct sess *s, struct sess_step *step, struct str args)
+{
+	(void)args;
+	drop_transaction(s, step);
+	say(s, step, "250 2.0.0 Ok\r\n");
+}
+
+static void run_noop(struct sess *s, struct sess_step *step, struct str args)
+{
+	(void)args;
+	say(s, step, "250 2.0.0 Ok\r\n");
+}
+
+static void run_quit(struct sess *s, struct sess_step *step, struct str args)
+{
+	(void)args;
+	say_last(s, step, "221 2.0.0 Bye\r\n", PST_CNT_SESS_QUIT);
+}
+
+/* No lookup stands behind it, so it tells nothing (RFC 5321 section 7.3). */
+static void run_vrfy(struct sess *s, struct sess_step *step, struct str args)
+{
+	(void)args;
+	say(s, step, "252 2.5.0 Cannot verify, send some mail and see\r\n");
+}
+
+static void run_help(struct sess *s, struct sess_step *step, struct str args)
+{
+	(void)args;
+	say(s, step, "214 2.0.0 See RFC 5321\r\n");
+}
+
+static void run_starttls(struct sess *s, struct sess_step *step, struct str args)
+{
+	(void)args;
+	if (s->conf->tls == SESS_OFF) {
+		say(s, step, "502 5.5.1 Command not implemented\r\n");
+	} else if (s->tls || s->authenticated) {
+		say(s, step, "503 5.5.1 Bad sequence of commands\r\n");
+	} else {
+		say(s, step, "220 2.0.0 Ready to start TLS\r\n");
+		enter(s, S_TLS);
+	}
+}
+
+/* One of the words that EHLO promised. */
+static bool mech_offered(const struct sess *s, struct str mechanism)
+{
+	struct str rest = str_of(s->caps.mechs), word;
+
+	while ((word = str_word(&rest)).n)
+		if (str_ieq(word, mechanism))
+			return true;
+	return false;
+}
+
+static void run_auth(struct sess *s, struct sess_step *step, struct str args)
+{
+	struct str mechanism, initial;
+
+	if (s->conf->auth == SESS_OFF || !s->esmtp) {
+		say(s, step, s->esmtp ? "502 5.5.1 Command not implemented\r\n" : "503 5.5.1 Bad sequence of commands\r\n");
+	} else if (!(s->caps.bits & CAP_AUTH) && !s->tls && s->conf->tls != SESS_OFF) {
+		say(s, step, "530 5.7.0 Must issue a STARTTLS command first\r\n");
+	} else if (!(s->caps.bits & CAP_AUTH)) {
+		say(s, step, "502 5.5.1 Command not implemented\r\n");
+	} else if (s->authenticated) {
+		say(s, step, "503 5.5.1 Already authenticated\r\n");
+	} else if (!smtp_auth(args, &mechanism, &initial)) {
+		syntax(s, step, "501 5.5.2 Bad AUTH syntax\r\n", STR(""));
+	} else if (!mech_offered(s, mechanism)) {
+		say(s, step, "504 5.5.4 Unrecognized authentication mechanism\r\n");
+	} else {
+		ask(s, step, ASK_AUTH);
+		/* the whole line, which the grammar has pinned down to every byte: "AUTH" in either case, word, base64 */
+		step->ask_line = (struct str){ args.p - 5, args.n + 5 };
+	}
+}
+
+static void run_unimplemented(struct sess *s, struct sess_step *step, struct str args)
+{
+	(void)args;
+	say(s, step, "502 5.5.1 Command not implemented\r\n");
+}
+
+/* What follows are octets, not commands, and how many is not known here: the stream cannot be trusted any more. */
+static void run_bdat(struct sess *s, struct sess_step *step, struct str args)
+{
+	(void)args;
+	say(s, step, "502 5.5.1 Command not implemented\r\n");
+	s->final = true;
+}
+
+static void run_unknown(struct sess *s, struct sess_step *step, struct str line)
+{
+	found(s, step, PST_RSN_UNKNOWN, evidence_of(s, line));
+}
+
+static void run_foreign(struct sess *s, struct sess_step *step, struct str line)
+{
+	found(s, step, PST_RSN_NON_SMTP, evidence_of(s, line));
+}
+
+static const struct row rows[SMTP_VERBS_MAX] = {
+	/* verb             legal                      flags             run */
+	[SMTP_EHLO]     = { AT_ANY,                    F_ARG | F_LAST | F_CLEAR,  run_ehlo },
+	[SMTP_HELO]     = { AT_ANY,                    F_ARG | F_LAST | F_CLEAR,  run_helo },
+	[SMTP_MAIL]     = { AT(S_READY),               F_ARG,                     run_mail },
+	[SMTP_RCPT]     = { AT(S_MAIL),                F_ARG,                     run_rcpt },
+	[SMTP_DATA]     = { AT(S_MAIL),                F_BARE | F_LAST,           run_data },
+	[SMTP_RSET]     = { AT_ANY,                    F_BARE | F_CLEAR,          run_rset },
+	[SMTP_NOOP]     = { AT_ANY,                    F_CLEAR,                   run_noop },
+	[SMTP_QUIT]     = { AT_ANY,                    F_BARE | F_CLEAR,          run_quit },
+	[SMTP_VRFY]     = { AT_ANY,                    F_ARG,                     run_vrfy },
+	[SMTP_EXPN]     = { AT_ANY,                    0,                         run_unimplemented },
+	[SMTP_HELP]     = { AT_ANY,                    0,                         run_help },
+	[SMTP_STARTTLS] = { AT(S_READY),               F_BARE | F_LAST | F_CLEAR, run_starttls },
+	[SMTP_AUTH]     = { AT(S_READY),               F_ARG | F_LAST,            run_auth },
+	[SMTP_ETRN]     = { AT_ANY,                    0,                         run_unimplemented },
+	[SMTP_TURN]     = { AT_ANY,                    0,                         run_unimplemented },
+	[SMTP_ATRN]     = { AT_ANY,                    0,                         run_unimplemented },
+	[SMTP_SEND]     = { AT_ANY,                    0,                         run_unimplemented },
+	[SMTP_SOML]     = { AT_ANY,                    0,                         run_unimplemented },
+	[SMTP_SAML]     = { AT_ANY,                    0,                         run_unimplemented },
+	[SMTP_BDAT]     = { AT_ANY,                    0,                         run_bdat },
+	[SMTP_UNKNOWN]  = { AT_ANY,                    F_CLEAR,                   run_unknown },
+	[SMTP_FOREIGN]  = { AT_ANY,                    F_CLEAR,                   run_foreign },
+};
+
+/* Flaws of a command line, worst first. 8-bit text is the path grammar's business in MAIL and RCPT only. */
+static bool line_flawed(struct sess *s, struct sess_step *step, const struct line *line, enum smtp_verb verb)
+{
+	struct str evidence = evidence_of(s, line->text);
+	bool wide_ok = verb == SMTP_MAIL || verb == SMTP_RCPT;
+
+	if (line->flaws & (LINE_BARE_LF | LINE_BARE_CR))
+		found(s, step, PST_RSN_BARE_LF, evidence);
+	else if (line->flaws & LINE_LONG)
+		found(s, step, PST_RSN_LONG_LINE, evidence);
+	else if (line->flaws & (LINE_NUL | LINE_CTRL) || (line->flaws & LINE_8BIT && !wide_ok))
+		found(s, step, PST_RSN_JUNK_LINE, evidence);
+	else
+		return false;
+	return true;
+}
+
+/* In the middle of AUTH: base64, or "*". What is neither is cancelled at the backend, which then says so. */
+static void run_continuation(struct sess *s, struct sess_step *step, const struct line *line)
+{
+	bool fit = !line->flaws && (smtp_is_base64(line->text) || str_eq(line->text, STR("*")));
+
+	if (line->flaws & (LINE_BARE_LF | LINE_BARE_CR)) {
+		found(s, step, PST_RSN_BARE_LF, STR(""));
+		ask(s, step, ASK_ABORT);
+		return;
+	}
+	if (!fit)
+		found(s, step, PST_RSN_SYNTAX, STR(""));
+	step->reply = STR("");
+	ask(s, step, ASK_AUTH);
+	step->ask_line = fit ? line->text : STR("*");
+}
+
+/* What must hold before a row may run; false when the step says why not. */
+static bool may_run(struct sess *s, struct sess_step *step, const struct row *row, struct str args)
+{
+	if (s->conf->tls == SESS_REQUIRE && !s->tls && !(row->flags & F_CLEAR))
+		say(s, step, "530 5.7.0 Must issue a STARTTLS command first\r\n");
+	else if (!(row->legal & AT(s->state)))
+		say(s, step, "503 5.5.1 Bad sequence of commands\r\n");
+	else if (row->flags & F_BARE && args.n)
+		syntax(s, step, "501 5.5.4 No parameters allowed\r\n", args);
+	else if (row->flags & F_ARG && !args.n)
+		syntax(s, step, "501 5.5.4 Parameters required\r\n", args);
+	else
+		return true;
+	return false;
+}
+
+void run_line(struct sess *s, struct sess_step *step, const struct line *line, bool more)
+{
+	struct smtp_command c = smtp_command(line->text);
+	bool continuation = s->state == S_AUTH;
+	const struct row *row = &rows[c.verb];
+
+	if (more && (continuation || row->flags & F_LAST) && !line->flaws) {
+		found(s, step, PST_RSN_PIPELINE, evidence_of(s, line->text));
+		if (continuation)
+			ask(s, step, ASK_ABORT);
+		return;
+	}
+	if (continuation) {
+		run_continuation(s, step, line);
+		return;
+	}
+	if (line_flawed(s, step, line, c.verb))
+		return;
+	s->secrets |= c.verb == SMTP_AUTH;
+	if (may_run(s, step, row, c.args))
+		row->run(s, step, c.verb <= SMTP_FOREIGN ? line->text : c.args);
+}

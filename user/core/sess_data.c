@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* sess_data.c: message content on its way through, and what is wrong with it. */
+#include "user/core/sess_internal.h"
+
+/* Worst first: the first that applies is the answer. */
+static const struct {
+	unsigned flaws;
+	int reason; /* enum pst_reason, -1 = no offence */
+	const char *reply; /* NULL = the reason's own */
+} flaw_row[] = {
+	{ BODY_BARE_LF | BODY_BARE_CR, PST_RSN_BARE_LF, NULL },
+	{ BODY_NUL,		       PST_RSN_NUL_BYTE, NULL },
+	{ BODY_HEADERS,		       PST_RSN_HEADERS, NULL },
+	{ BODY_LOOP,		       -1, "554 5.4.6 Too many hops, mail is looping\r\n" },
+	{ BODY_SIZE,		       -1, "552 5.3.4 Message is over the size limit\r\n" },
+};
+
+/* Says what is wrong with the message. */
+static void refuse_message(struct sess *s, struct sess_step *step)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(flaw_row) / sizeof(flaw_row[0]); i++)
+		if (s->body.flaws & flaw_row[i].flaws)
+			break;
+	if (flaw_row[i].reason >= 0)
+		found(s, step, (enum pst_reason)flaw_row[i].reason, STR(""));
+	else
+		say(s, step, flaw_row[i].reply);
+}
+
+void data_begin(struct sess *s)
+{
+	body_init(&s->body);
+	enter(s, S_DATA);
+}
+
+void data_broken_off(struct sess *s, struct sess_step *step)
+{
+	if (s->body.flaws)
+		refuse_message(s, step);
+}
+
+/* A reply that the backend gave too early, or will never give. */
+static void pass_held(struct sess *s, struct sess_step *step)
+{
+	memcpy(s->out, s->held, s->nheld);
+	step->reply = (struct str){ s->out, s->nheld };
+	s->final |= s->nheld >= 3 && !memcmp(s->out, "421", 3);
+	fate(s, s->out[0] == '5' ? PST_CNT_MSG_REJECTED : PST_CNT_MSG_DEFERRED);
+}
+
+/* The end of data was read and nothing of the message may be delivered. */
+static void close_message(struct sess *s, struct sess_step *step)
+{
+	if (s->body.flaws) {
+		fate(s, PST_CNT_MSG_REJECTED);
+		enter(s, S_MAIL);
+		refuse_message(s, step);
+	} else {
+		pass_held(s, step);
+		enter(s, S_MAIL);
+	}
+	drop_transaction(s, step);
+	step->ask = ASK_ABORT;
+}
+
+/* A refused message is read to its end, so that its lines do not become commands; but not for ever. */
+static bool out_of_patience(const struct sess *s)
+{
+	unsigned long long limit = size_limit(s);
+
+	return limit && s->body.bytes > 2 * limit + 1048576;
+}
+
+size_t data_bytes(struct sess *s, struct sess_step *step, struct str in)
+{
+	struct body_limits limits = s->conf->body;
+	struct body_out out;
+	size_t n;
+
+	limits.size = size_limit(s);
+	n = body_take(&s->body, &limits, in, &out);
+	if (!s->lost) {
+		step->body[0] = out.held;
+		step->body[1] = out.now;
+	}
+	if (out.end && !s->body.flaws && !s->lost) {
+		enter(s, S_END);
+		ask(s, step, ASK_END);
+	} else if (out.end) {
+		close_message(s, step);
+	} else if (s->body.flaws && out_of_patience(s)) {
+		close_message(s, step);
+		s->final = true;
+	}
+	return n;
+}

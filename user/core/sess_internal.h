@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* sess_internal.h: what the files of one session share. Nobody else includes it. */
+#ifndef SESS_INTERNAL_H
+#define SESS_INTERNAL_H
+
+#include "user/core/names.h"
+#include "user/core/put.h"
+#include "user/core/sess.h"
+#include "user/core/smtp.h"
+
+enum sess_state {
+	S_PAUSE,  /* the teaser is out, the greeting is not: silence is expected */
+	S_START,  /* greeted, no EHLO yet */
+	S_READY,
+	S_MAIL,	  /* in a transaction */
+	S_AUTH,	  /* the client owes a continuation line */
+	S_DATA,	  /* content comes */
+	S_END,	  /* the backend owes the message's fate */
+	S_TLS,	  /* hands are being shaken */
+	S_CLOSED,
+};
+
+/* The only way to change state; CLOSED counts how the session and an unfinished message ended. */
+void enter(struct sess *s, enum sess_state state);
+/* The only way to accuse: counts, records, answers with the reason's row and ends the session if that is final. */
+void found(struct sess *s, struct sess_step *step, enum pst_reason reason, struct str evidence);
+/* Answers with a whole static line; an own 4xx or 5xx is an error of the session. */
+void say(struct sess *s, struct sess_step *step, const char *line);
+/* say(), and the session ends with it. end: PST_CNT_SESS_*. */
+void say_last(struct sess *s, struct sess_step *step, const char *line, enum pst_counter end);
+void ask(struct sess *s, struct sess_step *step, enum sess_ask what);
+static inline void tally(struct sess *s, enum pst_counter row)
+{
+	s->stats->counter[row]++;
+}
+
+/* Forgets the transaction; the backend is told when it has heard of it. */
+void drop_transaction(struct sess *s, struct sess_step *step);
+/* The message whose DATA was begun ends so: PST_CNT_MSG_*. */
+void fate(struct sess *s, enum pst_counter row);
+
+/* sess_commands.c */
+void run_line(struct sess *s, struct sess_step *step, const struct line *line, bool more);
+/* A client's line as evidence; empty when it may hold credentials. */
+struct str evidence_of(const struct sess *s, struct str line);
+unsigned promised(const struct sess *s); /* enum sess_cap bits whose parameters this client may use */
+unsigned long long size_limit(const struct sess *s); /* 0 = none */
+
+/* sess_data.c */
+void data_begin(struct sess *s);
+size_t data_bytes(struct sess *s, struct sess_step *step, struct str in);
+/* The session ends inside a message: what was wrong with it so far is said now. */
+void data_broken_off(struct sess *s, struct sess_step *step);
+
+/* sess_answer.c */
+void take_answer(struct sess *s, struct sess_step *step, enum sess_outcome outcome, const struct reply *r);
+
+#endif
