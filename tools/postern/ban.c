@@ -180,6 +180,17 @@ static json_t *order_request(const struct order *o, const char *prefix)
 			 action_name((unsigned)o->action), "reason", o->reason, "force", o->force);
 }
 
+/* A ban that does nothing for now is still a ban, but its maker should know. */
+static void warn_idle(const struct kern_maps *m, const struct pst_prefix *p)
+{
+	struct pst_conf c;
+
+	if (allow_has(m, &p->addr))
+		out_note("allow entries cover it: the ban does nothing there, see `postern allow show`");
+	if (!gate_conf_get(m, &c) && c.mode != PST_MODE_ENFORCE)
+		out_note("the gate's mode is %s: nobody is refused until `postern gate mode enforce`", mode_name(c.mode));
+}
+
 /* Shows what is in the kernel now, whoever wrote it. */
 static int confirm(const struct pst_prefix *p)
 {
@@ -197,6 +208,7 @@ static int confirm(const struct pst_prefix *p)
 		out_row();
 		fields_ban(&m, &f);
 		out_table_end();
+		warn_idle(&m, p);
 	}
 	kern_close(&m);
 	return rc ? CLI_FAILED : CLI_OK;

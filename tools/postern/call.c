@@ -108,14 +108,23 @@ static json_t *read_line(FILE *f, enum call_result *result)
 	return v;
 }
 
-/* A refusal is said as our own error. */
+/* A refusal is said as our own error, after the single errors (of a configuration) that led to it. */
 static bool refused(json_t *reply)
 {
 	const char *error = json_string_value(json_object_get(reply, "error"));
+	json_t *errors = json_object_get(reply, "errors"), *e;
+	size_t i;
 
-	if (error)
-		out_error("%s", error);
-	return error != NULL;
+	if (!error)
+		return false;
+	if (json_is_array(errors))
+		out_value("errors", NULL, errors);
+	json_array_foreach(errors, i, e) {
+		if (!cli.json)
+			out_error("%s", json_string_value(e));
+	}
+	out_error("%s", error);
+	return true;
 }
 
 enum call_result call(json_t *request, json_t **reply)

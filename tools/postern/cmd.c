@@ -53,15 +53,15 @@ static struct match match_cmd(const struct object *o, const char *word)
 {
 	struct match m = match_new();
 	int show = -1;
+	bool own_list = false;
 
 	for (int i = 0; o->cmds[i].name; i++) {
 		match_name(&m, word, o->cmds[i].name, i);
 		if (!strcmp(o->cmds[i].name, "show"))
 			show = i;
-		if (!strcmp(o->cmds[i].name, "list"))
-			show = -2;
+		own_list |= !strcmp(o->cmds[i].name, "list");
 	}
-	if (show >= 0)
+	if (show >= 0 && !own_list)
 		match_name(&m, word, "list", show);
 	return m;
 }
@@ -118,6 +118,25 @@ static int unknown(const struct object *o, const char *word, const struct match 
 	return usage_lines(o);
 }
 
+/* A sentence in lines of at most WIDTH columns. */
+static void help_text(const char *text, int indent)
+{
+	enum { WIDTH = 96 };
+
+	while (*text) {
+		size_t room = (size_t)(WIDTH - indent), n = strlen(text);
+
+		if (n > room) {
+			for (n = room; n && text[n] != ' '; n--)
+				;
+			n = n ? n : room;
+		}
+		out_line("%*s%.*s", indent, "", (int)n, text);
+		text += n;
+		text += strspn(text, " ");
+	}
+}
+
 static int run_row(const struct object *o, const struct cmd *c, int n, char **v)
 {
 	struct args a = { o, c, n, v };
@@ -126,7 +145,8 @@ static int run_row(const struct object *o, const struct cmd *c, int n, char **v)
 	if (n == 1 && is_help(v[0])) {
 		out_str("usage", NULL, cmd_synopsis(o, c, line, sizeof(line)));
 		out_str("help", NULL, c->help);
-		out_line("Usage: %s\n  %s", line, c->help);
+		out_line("Usage: %s", line);
+		help_text(c->help, 2);
 		return CLI_OK;
 	}
 	return c->func(&a);
@@ -200,7 +220,8 @@ static void help_row(const struct object *o, const struct cmd *c)
 	out_row();
 	out_str("usage", NULL, cmd_synopsis(o, c, line, sizeof(line)));
 	out_str("help", NULL, c->help);
-	out_line("  %s\n      %s", line, c->help);
+	out_line("  %s", line);
+	help_text(c->help, 6);
 }
 
 void help_object(const struct object *o)

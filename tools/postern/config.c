@@ -21,12 +21,7 @@ static int report(const char *file, json_t *errors)
 
 	out_str("file", NULL, file);
 	out_bool("ok", NULL, !json_array_size(errors));
-	out_table("errors");
-	json_array_foreach(errors, i, e) {
-		out_row();
-		out_str("message", NULL, json_string_value(e));
-	}
-	out_table_end();
+	out_value("errors", NULL, errors);
 	if (!json_array_size(errors)) {
 		out_line("%s: no errors", file);
 		return CLI_OK;

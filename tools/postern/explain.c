@@ -16,11 +16,29 @@
 struct facts {
 	char addr[ADDR_TEXT_MAX];
 	unsigned mode;
+	struct pst_prefix allow; /* the longest that covers */
 	bool allowed, banned, listed;
 	struct fields_ban ban;
 	struct pst_listed entry;
 	struct fields_list list;
 };
+
+/* What an entry of the allow table is compared with. */
+struct search {
+	const struct pst_addr *addr;
+	struct facts *facts;
+};
+
+static int allow_cover(void *ctx, const struct pst_prefix *p)
+{
+	const struct search *s = ctx;
+
+	if (prefix_covers(p, s->addr) && p->len >= s->facts->allow.len) {
+		s->facts->allow = *p;
+		s->facts->allowed = true;
+	}
+	return 0;
+}
 
 static int gather(const struct kern_maps *m, const struct pst_addr *a, struct facts *f)
 {
@@ -30,7 +48,9 @@ static int gather(const struct kern_maps *m, const struct pst_addr *a, struct fa
 	if (rc)
 		return rc;
 	f->mode = conf.mode;
-	f->allowed = allow_has(m, a);
+	rc = allow_each(m, allow_cover, &(struct search){ a, f });
+	if (rc)
+		return rc;
 	rc = ban_find(m, a, kern_now_ns(), &f->ban.prefix, &f->ban.ban, NULL);
 	if (rc && rc != -ENOENT)
 		return rc;
@@ -79,7 +99,7 @@ static void say_ruling(const struct facts *f, enum ruling r)
 		snprintf(text, sizeof(text), "the gate's mode is off");
 		break;
 	case BY_ALLOW:
-		snprintf(text, sizeof(text), "it is allow-listed");
+		snprintf(text, sizeof(text), "%s is allow-listed", prefix_text(&f->allow, prefix));
 		break;
 	case BY_BAN:
 		snprintf(text, sizeof(text), "%s is banned (%s), %s left", prefix_text(&f->ban.prefix, prefix), reason_name(f->ban.ban.reason),
@@ -107,7 +127,7 @@ static void say_lift(const struct facts *f, enum ruling r)
 		snprintf(text, sizeof(text), "Everything passes until `postern gate mode enforce`.");
 		break;
 	case BY_ALLOW:
-		snprintf(text, sizeof(text), "Allow wins over bans and lists; `postern allow show` lists the entries, `postern allow del` takes one back.");
+		snprintf(text, sizeof(text), "Allow wins over bans and lists; `postern allow del %s` takes it back.", prefix_text(&f->allow, prefix));
 		break;
 	case BY_BAN:
 		snprintf(text, sizeof(text), "`postern ban del %s` ends the ban now%s; `postern allow add %s` lets the address through whatever comes.%s",
@@ -127,8 +147,11 @@ static void say_lift(const struct facts *f, enum ruling r)
 
 static void kernel_half(const struct kern_maps *m, const struct facts *f)
 {
+	char prefix[PREFIX_TEXT_MAX];
+
 	out_str("gate_mode", "gate mode", mode_name(f->mode));
-	out_bool("allowed", "allow-listed", f->allowed);
+	out_str("allow", NULL, f->allowed ? prefix_text(&f->allow, prefix) : NULL);
+	out_str(NULL, "allow", f->allowed ? prefix : "none");
 	if (f->banned) {
 		out_section("ban", "ban");
 		fields_ban(m, &f->ban);
@@ -186,6 +209,8 @@ int explain(const struct pst_addr *a)
 	out_str("source", NULL, prefix_text(&judged, source));
 	say_ruling(&f, ruling_of(&f));
 	out_line("%s", "");
+	if (judged.len < 128)
+		out_str(NULL, "judged as", source);
 	kernel_half(&m, &f);
 	kern_close(&m);
 	rc = judge_half(&f);

@@ -36,6 +36,10 @@ void fields_ban(const struct kern_maps *m, const struct fields_ban *f)
 	out_num("hits", "hits", b->hits);
 	out_moment("first_hit", NULL, b->first_ns);
 	out_moment("last_hit", "last hit", b->last_ns);
+	if (b->first_ns)
+		out_num("reaction_ns", NULL, b->first_ns > b->made_ns ? b->first_ns - b->made_ns : 0);
+	else
+		out_null("reaction_ns");
 	out_str("origin", "origin", origin_name(b->origin));
 	out_str("reason", "reason", reason_name(b->reason));
 	out_num("score", NULL, b->score);

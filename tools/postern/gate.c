@@ -17,24 +17,35 @@
 
 static void show_ports(const struct pst_conf *c)
 {
+	json_t *ports = json_array();
 	char text[256] = "";
 	size_t n = 0;
 
-	for (unsigned port = 0; port < 65536 && n + 8 < sizeof(text); port++) {
-		if (c->port_bits[port >> 6] >> (port & 63) & 1)
+	for (unsigned port = 0; port < 65536; port++) {
+		if (!(c->port_bits[port >> 6] >> (port & 63) & 1))
+			continue;
+		json_array_append_new(ports, json_integer(port));
+		if (n < sizeof(text))
 			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%u", n ? " " : "", port);
 	}
-	out_str("ports", "ports", *text ? text : "none: nothing is guarded");
+	out_value("ports", NULL, ports);
+	out_str(NULL, "ports", n ? text : "none: nothing is guarded");
+	json_decref(ports);
 }
 
 static void show_guarded(const struct pst_conf *c)
 {
-	char all[PST_GUARD_ADDRS_MAX * ADDR_TEXT_MAX + 1] = "", one[ADDR_TEXT_MAX];
+	json_t *addresses = json_array();
+	char text[PST_GUARD_ADDRS_MAX * ADDR_TEXT_MAX + 1] = "", one[ADDR_TEXT_MAX];
 	size_t n = 0;
 
-	for (unsigned i = 0; i < c->naddrs && i < PST_GUARD_ADDRS_MAX; i++)
-		n += (size_t)snprintf(all + n, sizeof(all) - n, "%s%s", n ? " " : "", addr_text(&c->addr[i], one));
-	out_str("addresses", "addresses", n ? all : "all");
+	for (unsigned i = 0; i < c->naddrs && i < PST_GUARD_ADDRS_MAX; i++) {
+		json_array_append_new(addresses, json_string(addr_text(&c->addr[i], one)));
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", n ? " " : "", one);
+	}
+	out_value("addresses", NULL, addresses);
+	out_str(NULL, "addresses", n ? text : "all");
+	json_decref(addresses);
 }
 
 static void show_link(const struct kern_link *l)
@@ -101,7 +112,9 @@ static int attach(const char *interface, enum xdp_mode mode, struct kern_link *l
 	char err[256] = "";
 	int rc = kern_attach(place_pins(), interface, mode, link, err, sizeof(err));
 
-	return rc ? out_error("%s: %s", interface, *err ? err : strerror(-rc)) : CLI_OK;
+	if (rc && !*err)
+		return out_error("%s: %s", interface, strerror(-rc));
+	return rc ? out_error("%s", err) : CLI_OK;
 }
 
 /* Interfaces that were named; or those of the configuration, if none was. */

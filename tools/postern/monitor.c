@@ -36,6 +36,8 @@ static void print_text(json_t *event)
 
 static int each(json_t *event)
 {
+	if (!json_object_get(event, "event")) /* the daemon's "yes, watching" */
+		return CLI_OK;
 	if (cli.json) {
 		json_dumpf(event, stdout, JSON_COMPACT);
 		putchar('\n');

@@ -24,6 +24,7 @@ static struct {
 	json_t *at[DEPTH_MAX];	/* at[0]: members of the document not yet written; deeper: open sections, tables, rows */
 	int depth;
 	json_t *row; /* of the outermost table */
+	json_t *notes;
 	const char *table;
 	long long wall_offset_ns; /* wall clock minus monotonic clock */
 } out;
@@ -207,6 +208,8 @@ int out_finish(int rc)
 			out.depth--;
 		if (out.place == DOC_ROWS)
 			out_table_end();
+		if (out.notes)
+			json_object_set_new(out.at[0], "notes", out.notes);
 		flush_members();
 		newline(0);
 		puts("}");
@@ -403,35 +406,41 @@ void out_plain(const char *fmt, ...)
 	textout_line(text);
 }
 
-static void say(const char *key, const char *head, const char *fmt, va_list ap)
+static void say_text(const char *head, const char *text)
 {
-	char text[1024];
-
-	vsnprintf(text, sizeof(text), fmt, ap);
-	if (out.json) { /* always a member of the document itself, wherever the command was */
-		json_object_set_new(out.at[0], key, json_text(text));
-	} else {
-		textout_flush();
-		fflush(stdout);
-		fprintf(stderr, "%s%s\n", head, text);
-	}
+	textout_flush();
+	fflush(stdout);
+	fprintf(stderr, "%s%s\n", head, text);
 }
 
 void out_note(const char *fmt, ...)
 {
+	char text[1024];
 	va_list ap;
 
 	va_start(ap, fmt);
-	say("note", "Note: ", fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	if (!out.json) {
+		say_text("Note: ", text);
+		return;
+	}
+	if (!out.notes)
+		out.notes = json_array();
+	json_array_append_new(out.notes, json_text(text));
 }
 
 int out_error(const char *fmt, ...)
 {
+	char text[1024];
 	va_list ap;
 
 	va_start(ap, fmt);
-	say("error", textout_error_head(), fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	if (out.json) /* always a member of the document itself, wherever the command was */
+		json_object_set_new(out.at[0], "error", json_text(text));
+	else
+		say_text(textout_error_head(), text);
 	return 1;
 }

@@ -43,7 +43,7 @@ void out_table_end(void);
 void out_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* A whole line that holds bytes of others: control bytes are escaped. */
 void out_plain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* A remark on standard error that is not a failure; "note" in JSON. */
+/* A remark on standard error that is not a failure; in "notes" in JSON. */
 void out_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* "Error: ..." on standard error, or "error" in JSON. Returns 1. */
 int out_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -8,6 +8,8 @@
 #include "tools/postern/out.h"
 #include "tools/postern/place.h"
 #include "user/ban.h"
+#include "user/judge.h"
+#include "user/stats.h"
 
 static int written(struct kern_maps *m, int rc, const char *what)
 {
@@ -16,6 +18,15 @@ static int written(struct kern_maps *m, int rc, const char *what)
 		return out_error("%s could not be written to the maps under %s: %s", what, place_pins(), strerror(-rc));
 	out_note("daemon not running: written to the pinned maps");
 	return CLI_OK;
+}
+
+/* The judge's counters have no other writer while it is away. */
+static void count(const struct kern_maps *m, enum pst_counter counter)
+{
+	struct pst_stats *s = stats_map_slot(m, JUDGE_SLOT);
+
+	if (s)
+		s->counter[counter]++;
 }
 
 static void guard_port(struct pst_conf *c, unsigned port)
@@ -32,19 +43,6 @@ static bool guards_nothing(const struct pst_conf *c)
 	return true;
 }
 
-static void apply_conf(struct pst_conf *k, const struct conf *c)
-{
-	memset(k->port_bits, 0, sizeof(k->port_bits));
-	for (size_t i = 0; i < c->nports; i++)
-		guard_port(k, c->port[i]);
-	for (size_t i = 0; i < c->nlisteners; i++)
-		guard_port(k, c->listener[i].port);
-	k->mode = c->mode;
-	k->naddrs = c->nguards < PST_GUARD_ADDRS_MAX ? (__u32)c->nguards : PST_GUARD_ADDRS_MAX;
-	if (k->naddrs)
-		memcpy(k->addr, c->guard, k->naddrs * sizeof(k->addr[0]));
-}
-
 int unmanned_settings(void)
 {
 	struct pst_conf k;
@@ -53,13 +51,14 @@ int unmanned_settings(void)
 
 	if (rc)
 		return rc;
-	rc = gate_conf_get(&m, &k);
-	if (!rc && place_conf())
-		apply_conf(&k, place_conf());
-	if (!rc && guards_nothing(&k))
-		guard_port(&k, 25);
+	if (place_conf())
+		rc = judge_put_conf(&m, place_conf());
 	if (!rc)
+		rc = gate_conf_get(&m, &k);
+	if (!rc && guards_nothing(&k)) {
+		guard_port(&k, 25);
 		rc = gate_conf_put(&m, &k);
+	}
 	kern_close(&m);
 	return rc ? out_error("%s: the gate's settings: %s", place_pins(), strerror(-rc)) : CLI_OK;
 }
@@ -101,6 +100,10 @@ int unmanned_ban(const struct pst_prefix *p, unsigned long long seconds, unsigne
 		return out_error("bans already use %d different prefix lengths of this address family, the most that the gate looks up; use a length that `postern ban show` shows",
 				 PST_BAN_LENS_MAX);
 	}
+	if (!rc)
+		count(&m, PST_CNT_BAN_OPERATOR);
+	if (evicted)
+		count(&m, PST_CNT_BAN_EVICTED);
 	return written(&m, rc, "the ban");
 }
 
@@ -109,7 +112,12 @@ int unmanned_unban(const struct pst_prefix *p)
 	struct kern_maps m;
 	int rc = place_open(&m, false);
 
-	return rc ? rc : written(&m, ban_del(&m, p), "the end of the ban");
+	if (rc)
+		return rc;
+	rc = ban_del(&m, p);
+	if (!rc)
+		count(&m, PST_CNT_BAN_DELETED);
+	return written(&m, rc, "the end of the ban");
 }
 
 int unmanned_allow(const struct pst_prefix *p, bool add)
