@@ -130,6 +130,11 @@ class Demo:
                         f"XDP dropped {stopped} of its packets, {passed} got past the card.")
         return silent and stopped > 0 and passed == 0
 
+    def reaction(self):
+        """The ban's row, once a packet was dropped because of it."""
+        row = self.gate.ban(BAD)
+        return row if row and row["reaction_ns"] is not None else None
+
     def offend(self, *sessions):
         """Asks to relay in each session in turn; two attempts are worth a ban."""
         replies = []
@@ -177,8 +182,7 @@ class Demo:
             seen = self.behind("offender")
             until("the knocking is heard", lambda: self.behind("offender") > seen + 100)
             reply = first.say("RCPT TO:<victim2@elsewhere.example>")
-            row = self.gate.banned(BAD)
-            row = until("a packet was dropped", lambda: self.gate.ban(BAD) if "reaction_ns" in self.gate.ban(BAD) else None)
+            row = until("a packet was dropped", self.reaction)
             past = self.behind("offender")
             drops = self.dropped("banned")
             until("a thousand more were dropped", lambda: self.dropped("banned") > drops + 1000)
@@ -299,7 +303,10 @@ def scene(story):
 
 
 def describe(shown):
-    return json.dumps(shown)[:100]
+    """`postern -j gate show` in a few words."""
+    links = (f"XDP on {link['interface']} in {link['mode']} mode" + (f" ({link['why_not_native']})" if link["why_not_native"] else "")
+             for link in shown["links"])
+    return "; ".join(links)
 
 
 def too_long(*_):
