@@ -60,6 +60,7 @@ static void arm(struct backend *b, unsigned seconds)
 static void note_up(struct backend *b)
 {
 	b->bs->caps = b->hop.caps;
+	b->bs->answered = true;
 	b->bs->stats->counter[PST_CNT_BACKEND_OK]++;
 	if (b->bs->down_until_ns[b->current])
 		log_info("backend=%s is up again", conf_of(b)->name);

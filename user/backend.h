@@ -22,6 +22,7 @@ struct backends {
 	struct event_base *base;
 	const struct conf *conf;
 	struct pst_stats *stats;
+	bool answered;	       /* some backend has, once */
 	struct sess_caps caps; /* as last seen in an EHLO reply; what clients are promised */
 	__u64 down_until_ns[BACKENDS_MAX]; /* a backend that failed is tried last for a while */
 	LIST_HEAD(, backend) all;

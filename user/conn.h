@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * conn.h: one client's connection: moves bytes between socket, session and backend, keeps its deadline
+ * and its bounds. It judges nothing: what to do is what the session's step says.
+ */
+#ifndef CONN_H
+#define CONN_H
+
+#include "user/backend.h"
+#include "user/roster.h"
+
+struct conn;
+
+/* What the connections of one worker share. */
+struct conns {
+	struct event_base *base;
+	const struct conf *conf;
+	void *const *tls; /* one context per listener, NULL = none */
+	struct pst_stats *stats;
+	struct backends backs;
+	struct roster roster;
+	int judge_fd;		   /* -1 = there is no judge */
+	unsigned long long unsaid; /* records that the judge was too slow to take */
+	void (*emptied)(struct conns *cs); /* the last connection is gone */
+};
+
+/* Takes over fd, an accepted non-blocking socket, and greets. False when memory is out: fd is the caller's still. */
+bool conn_open(struct conns *cs, int fd, unsigned listener, __u64 id, const struct pst_addr *addr, unsigned short port);
+/* The judge's word on a session's source; an unknown id is a session that has ended. */
+void conn_standing(struct conns *cs, __u64 id, enum sess_standing standing);
+/* Ends every session of p: its source is banned. */
+void conn_kick(struct conns *cs, const struct pst_prefix *p);
+/* 421 to every session. A message whose end was sent waits for the backend's word, by its own deadline. */
+void conn_stop_all(struct conns *cs);
+/* Closes everything at once. */
+void conn_free_all(struct conns *cs);
+
+#endif

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "user/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "user/conn.h"
+#include "user/ipc.h"
+#include "user/log.h"
+#include "user/sock.h"
+
+#define ACCEPTS_PER_TURN 64
+#define RECORDS_PER_TURN 256
+#define FDS_OWN		 64 /* the loop's, the listeners', the log's, and room for farewells to backends */
+#define PROBE_S		 60
+#define PROBE_AGAIN_S	 5 /* until a backend has answered for the first time */
+#define PAUSE_S		 1 /* between tries to accept when descriptors or memory are out */
+#define STOP_S		 60 /* then whatever is left is cut off */
+
+#define BUSY_WORKER "421 4.3.2 Too busy, try again later\r\n"
+#define BUSY_SOURCE "421 4.7.0 Too many connections from your address\r\n"
+
+struct worker;
+
+struct listener {
+	struct worker *w;
+	unsigned index;
+	struct event *event; /* NULL = closed */
+};
+
+struct worker {
+	const struct worker_setup *setup;
+	struct conns conns;
+	struct listener *listener;
+	struct event *judge, *warden, *term, *probe, *resume, *cut;
+	unsigned sessions_max;
+	__u64 next_id;
+	unsigned long long unsaid; /* as last logged */
+	bool ending, cut_off;
+};
+
+/* --- accepting -------------------------------------------------------------- */
+
+/* Too early for a session: one line, as far as it goes, and gone. */
+static void turn_away(struct worker *w, int fd, const char *line)
+{
+	ssize_t n = send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	(void)n; /* a client that has no room for one line does without it */
+	shutdown(fd, SHUT_WR);
+	close(fd);
+	w->conns.stats->counter[PST_CNT_CONN_BUSY]++;
+}
+
+static void welcome(struct listener *l, int fd, const struct sockaddr_storage *from)
+{
+	struct worker *w = l->w;
+	const struct conf *conf = w->setup->conf;
+	struct pst_addr addr;
+	unsigned short port;
+
+	if (!sock_read(from, &addr, &port))
+		close(fd);
+	else if (w->conns.roster.used >= w->sessions_max)
+		turn_away(w, fd, BUSY_WORKER);
+	else if (conf->sessions_per_source && roster_has(&w->conns.roster, &addr, conf->sessions_per_source))
+		turn_away(w, fd, BUSY_SOURCE);
+	else if (!conn_open(&w->conns, fd, l->index, w->next_id++, &addr, port))
+		turn_away(w, fd, BUSY_WORKER);
+}
+
+static void listen_all(struct worker *w, bool on)
+{
+	for (size_t i = 0; i < w->setup->conf->nlisteners; i++) {
+		if (!w->listener[i].event)
+			continue;
+		if (on)
+			event_add(w->listener[i].event, NULL);
+		else
+			event_del(w->listener[i].event);
+	}
+}
+
+/* Level-triggered and full: without a pause the loop would spin on what it cannot take. */
+static void pause_accepting(struct worker *w)
+{
+	struct timeval tv = { .tv_sec = PAUSE_S };
+
+	log_warn("accept: pausing for %u s", PAUSE_S);
+	listen_all(w, false);
+	event_add(w->resume, &tv);
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd, (void)what;
+	listen_all(ctx, true);
+}
+
+static void on_accept(evutil_socket_t listen_fd, short what, void *ctx)
+{
+	struct listener *l = ctx;
+
+	(void)what;
+	for (unsigned i = 0; i < ACCEPTS_PER_TURN; i++) {
+		struct sockaddr_storage from;
+		socklen_t n = sizeof(from);
+		int fd = accept4(listen_fd, (struct sockaddr *)&from, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			welcome(l, fd, &from);
+			continue;
+		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			pause_accepting(l->w);
+		else if (errno == ECONNABORTED || errno == EINTR || errno == EPROTO)
+			continue;
+		return;
+	}
+}
+
+static void close_listeners(struct worker *w)
+{
+	for (size_t i = 0; i < w->setup->conf->nlisteners; i++) {
+		struct listener *l = &w->listener[i];
+
+		if (!l->event)
+			continue;
+		event_free(l->event);
+		l->event = NULL;
+		close(w->setup->listen_fd[i]);
+	}
+	event_del(w->resume);
+}
+
+/* --- ending ----------------------------------------------------------------- */
+
+static void on_emptied(struct conns *cs)
+{
+	struct worker *w = (struct worker *)((char *)cs - offsetof(struct worker, conns));
+
+	if (w->ending)
+		event_base_loopexit(cs->base, NULL);
+}
+
+static void drain(struct worker *w)
+{
+	close_listeners(w);
+	w->ending = true;
+	if (!w->conns.roster.used)
+		event_base_loopexit(w->conns.base, NULL);
+}
+
+static void stop(struct worker *w)
+{
+	struct timeval tv = { .tv_sec = STOP_S };
+
+	drain(w);
+	conn_stop_all(&w->conns);
+	if (!evtimer_pending(w->cut, NULL))
+		evtimer_add(w->cut, &tv);
+}
+
+static void on_cut(evutil_socket_t fd, short what, void *ctx)
+{
+	struct worker *w = ctx;
+
+	(void)fd, (void)what;
+	log_warnx("%zu sessions did not end in %u s and are cut off", w->conns.roster.used, STOP_S);
+	w->cut_off = true;
+	event_base_loopbreak(w->conns.base);
+}
+
+static void on_term(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd, (void)what;
+	stop(ctx);
+}
+
+/* --- the judge and the warden ----------------------------------------------- */
+
+static void lose_judge(struct worker *w, const char *why)
+{
+	log_warnx("judge: %s; going on without", why);
+	event_del(w->judge);
+	w->conns.judge_fd = -1;
+}
+
+static bool obey_judge(struct worker *w, const struct ipc_record *r)
+{
+	switch (r->tag) {
+	case IPC_STANDING:
+		conn_standing(&w->conns, r->session, r->standing);
+		return true;
+	case IPC_KICK:
+		conn_kick(&w->conns, &r->prefix);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void on_judge(evutil_socket_t fd, short what, void *ctx)
+{
+	struct worker *w = ctx;
+	struct ipc_record r;
+	int got = 1;
+
+	(void)what;
+	for (unsigned i = 0; i < RECORDS_PER_TURN && got == 1; i++) {
+		got = ipc_recv(fd, &r);
+		if (got == 1 && !obey_judge(w, &r))
+			got = -EBADMSG;
+	}
+	if (got == 0)
+		lose_judge(w, "gone");
+	else if (got < 0 && got != -EAGAIN)
+		lose_judge(w, strerror(-got));
+}
+
+static void on_warden(evutil_socket_t fd, short what, void *ctx)
+{
+	struct worker *w = ctx;
+	struct ipc_record r;
+	int got = ipc_recv(fd, &r);
+
+	(void)what;
+	if (got == 1 && r.tag == IPC_DRAIN) {
+		drain(w);
+	} else if (got == 1 && r.tag == IPC_STOP) {
+		stop(w);
+	} else if (got != -EAGAIN) {
+		log_warnx("warden: %s; stopping", got == 0 ? "gone" : got == 1 ? "said what it never says" : strerror(-got));
+		event_del(w->warden);
+		stop(w);
+	}
+}
+
+/* --- once a minute ---------------------------------------------------------- */
+
+static void on_probe(evutil_socket_t fd, short what, void *ctx)
+{
+	struct worker *w = ctx;
+	struct timeval tv = { .tv_sec = w->conns.backs.answered ? PROBE_S : PROBE_AGAIN_S };
+
+	(void)fd, (void)what;
+	backends_probe(&w->conns.backs);
+	event_add(w->probe, &tv);
+	if (w->conns.unsaid != w->unsaid)
+		log_warnx("judge: too slow for %llu records", w->conns.unsaid - w->unsaid);
+	w->unsaid = w->conns.unsaid;
+}
+
+/* --- beginning -------------------------------------------------------------- */
+
+/* A session needs its own descriptor and one for its backend: no more sessions than there are. */
+static unsigned sessions_for(const struct worker_setup *setup)
+{
+	rlim_t want = 2 * (rlim_t)setup->conf->sessions_max + FDS_OWN;
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl))
+		return setup->conf->sessions_max;
+	if (rl.rlim_cur < want) {
+		rl.rlim_cur = want < rl.rlim_max ? want : rl.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &rl);
+		getrlimit(RLIMIT_NOFILE, &rl);
+	}
+	if (rl.rlim_cur >= want)
+		return setup->conf->sessions_max;
+	log_warnx("sessions_max is %u but %llu descriptors are enough for %llu; raise the limit of open files",
+		  setup->conf->sessions_max, (unsigned long long)rl.rlim_cur,
+		  (unsigned long long)(rl.rlim_cur > FDS_OWN ? (rl.rlim_cur - FDS_OWN) / 2 : 1));
+	return rl.rlim_cur > FDS_OWN ? (unsigned)((rl.rlim_cur - FDS_OWN) / 2) : 1;
+}
+
+/* Unique over workers, restarts and time: 8 bits of worker, then seconds, then a count that may run into them. */
+static __u64 first_id(unsigned index)
+{
+	return ((__u64)(index & 0xff) << 56) | ((__u64)time(NULL) & 0xffffffff) << 24;
+}
+
+static bool add_listeners(struct worker *w)
+{
+	const struct worker_setup *s = w->setup;
+
+	w->listener = calloc(s->conf->nlisteners + 1, sizeof(*w->listener));
+	if (!w->listener)
+		return false;
+	for (unsigned i = 0; i < s->conf->nlisteners; i++) {
+		struct listener *l = &w->listener[i];
+
+		l->w = w;
+		l->index = i;
+		l->event = event_new(w->conns.base, s->listen_fd[i], EV_READ | EV_PERSIST, on_accept, l);
+		if (!l->event)
+			return false;
+	}
+	return true;
+}
+
+static bool add_events(struct worker *w)
+{
+	struct event_base *base = w->conns.base;
+	struct timeval now = { 0 };
+
+	w->judge = event_new(base, w->setup->judge_fd, EV_READ | EV_PERSIST, on_judge, w);
+	w->warden = event_new(base, w->setup->warden_fd, EV_READ | EV_PERSIST, on_warden, w);
+	w->term = evsignal_new(base, SIGTERM, on_term, w);
+	w->probe = evtimer_new(base, on_probe, w);
+	w->resume = evtimer_new(base, on_resume, w);
+	w->cut = evtimer_new(base, on_cut, w);
+	if (!w->judge || !w->warden || !w->term || !w->probe || !w->resume || !w->cut || !add_listeners(w))
+		return false;
+	event_add(w->judge, NULL);
+	event_add(w->warden, NULL);
+	event_add(w->term, NULL);
+	event_add(w->probe, &now);
+	listen_all(w, true);
+	return true;
+}
+
+static int begin(struct worker *w, const struct worker_setup *setup)
+{
+	__u64 seed = 0;
+
+	w->setup = setup;
+	w->sessions_max = sessions_for(setup);
+	w->next_id = first_id(setup->index);
+	w->conns.conf = setup->conf;
+	w->conns.tls = setup->tls;
+	w->conns.stats = setup->stats;
+	w->conns.judge_fd = setup->judge_fd;
+	w->conns.emptied = on_emptied;
+	w->conns.base = event_base_new();
+	if (!w->conns.base)
+		return -errno;
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		return -EIO;
+	backends_init(&w->conns.backs, w->conns.base, setup->conf, setup->stats);
+	if (roster_init(&w->conns.roster, w->sessions_max, seed) || !add_events(w))
+		return -ENOMEM;
+	return 0;
+}
+
+static void free_event(struct event *e)
+{
+	if (e)
+		event_free(e);
+}
+
+static void finish(struct worker *w)
+{
+	if (w->listener)
+		close_listeners(w);
+	conn_free_all(&w->conns);
+	backends_free(&w->conns.backs);
+	free_event(w->judge);
+	free_event(w->warden);
+	free_event(w->term);
+	free_event(w->probe);
+	free_event(w->resume);
+	free_event(w->cut);
+	roster_free(&w->conns.roster);
+	free(w->listener);
+	if (w->conns.base)
+		event_base_free(w->conns.base);
+	close(w->setup->judge_fd);
+	close(w->setup->warden_fd);
+}
+
+int worker_run(const struct worker_setup *setup)
+{
+	struct worker w;
+	int err;
+
+	memset(&w, 0, sizeof(w));
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	err = begin(&w, setup);
+	if (err)
+		log_warnx("worker %u cannot start: %s", setup->index, strerror(-err));
+	else
+		err = event_base_dispatch(w.conns.base) < 0 ? -EIO : 0;
+	finish(&w);
+	return err || w.cut_off ? 1 : 0;
+}
