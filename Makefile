@@ -81,7 +81,7 @@ $(O)/%.san.o: %.c | $(O)/.tools
 	$(call msg,CC-SAN,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) -MMD -MP -c $< -o $@
 
-$(O)/user/kern.o: $(O)/gate.skel.h
+$(O)/user/kern.o $(PACKET_SRC:%.c=$(O)/%.o) $(BENCH_SRC:%.c=$(O)/%.o): $(O)/gate.skel.h
 
 $(CORE_LIB): $(CORE_SRC:%.c=$(O)/%.o)
 $(EDGE_LIB): $(EDGE_SRC:%.c=$(O)/%.o)
@@ -141,6 +141,67 @@ demo:
 deps:
 	$(Q)sh tools/need install
 
+# --- manual, completion, installation ----------------------------------------
+
+MAN_SRC := $(wildcard tools/man/*.rst)
+MAN := $(MAN_SRC:tools/man/%.rst=$(O)/man/%)
+MAN_OBJECTS := gate ban allow list client stats monitor config
+MAN_PARTS := objects options reasons counters settings
+SBINDIR := $(PREFIX)/sbin
+MANDIR := $(PREFIX)/share/man
+COMPDIR := $(PREFIX)/share/bash-completion/completions
+UNITDIR := $(if $(filter /usr,$(PREFIX)),/lib,$(PREFIX)/lib)/systemd/system
+LIBDIR := $(PREFIX)/lib
+
+man: $(MAN)
+
+# What is a row in the program is a row in the manual.
+$(O)/man/gen/.made: $(O)/postern
+	@mkdir -p $(@D)
+	$(Q)for p in $(MAN_PARTS); do $< manual $$p >$(@D)/$$p.rst || exit 1; done
+	$(Q)for o in $(MAN_OBJECTS); do $< manual commands $$o >$(@D)/commands-$$o.rst || exit 1; done
+	@touch $@
+
+$(O)/man/%: tools/man/%.rst $(O)/man/gen/.made
+	$(call msg,MAN,$@)
+	$(Q)cp $< $(O)/man/$*.rst
+	$(Q)rst2man --strict --no-raw $(O)/man/$*.rst $@
+
+$(O)/postern.bash: $(O)/postern
+	$(call msg,GEN,$@)
+	$(Q)$< completion bash >$@
+
+$(O)/postern.conf: $(O)/postern
+	$(call msg,GEN,$@)
+	$(Q)$< manual sample >$@
+
+install: all man $(O)/postern.bash $(O)/postern.conf
+	$(Q)install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPDIR) \
+		$(DESTDIR)/etc/postern $(DESTDIR)$(UNITDIR) $(DESTDIR)$(LIBDIR)/sysusers.d $(DESTDIR)$(LIBDIR)/tmpfiles.d
+	$(Q)install -m 755 $(PROGRAMS) $(DESTDIR)$(SBINDIR)
+	$(Q)install -m 644 $(filter %.5,$(MAN)) $(DESTDIR)$(MANDIR)/man5
+	$(Q)install -m 644 $(filter %.8,$(MAN)) $(DESTDIR)$(MANDIR)/man8
+	$(Q)install -m 644 $(O)/postern.bash $(DESTDIR)$(COMPDIR)/postern
+	$(Q)sed 's|@SBINDIR@|$(SBINDIR)|' tools/systemd/posternd.service >$(DESTDIR)$(UNITDIR)/posternd.service
+	$(Q)chmod 644 $(DESTDIR)$(UNITDIR)/posternd.service
+	$(Q)install -m 644 tools/systemd/postern.sysusers $(DESTDIR)$(LIBDIR)/sysusers.d/postern.conf
+	$(Q)install -m 644 tools/systemd/postern.tmpfiles $(DESTDIR)$(LIBDIR)/tmpfiles.d/postern.conf
+	$(Q)test -e $(DESTDIR)/etc/postern/postern.conf || install -m 644 $(O)/postern.conf $(DESTDIR)/etc/postern/postern.conf
+	$(Q)test -n '$(DESTDIR)' || ! command -v systemd-sysusers >/dev/null || systemd-sysusers $(LIBDIR)/sysusers.d/postern.conf
+
+# The configuration stays, and so does the gate in the kernel: `postern gate unload` before, if it shall go.
+uninstall:
+	$(Q)rm -f $(PROGRAMS:$(O)/%=$(DESTDIR)$(SBINDIR)/%) $(DESTDIR)$(COMPDIR)/postern $(DESTDIR)$(UNITDIR)/posternd.service \
+		$(DESTDIR)$(LIBDIR)/sysusers.d/postern.conf $(DESTDIR)$(LIBDIR)/tmpfiles.d/postern.conf
+	$(Q)for m in $(notdir $(MAN)); do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$$m; done
+
+deb:
+	$(Q)rm -rf $(O)/deb
+	$(Q)$(MAKE) install PREFIX=/usr DESTDIR=$(O)/deb
+	$(Q)strip $(O)/deb/usr/sbin/posternd $(O)/deb/usr/sbin/postern
+	$(Q)gzip -9n $(O)/deb/usr/share/man/man*/*
+	$(Q)sh tools/deb/build $(O)/deb $(O) $(VERSION)
+
 clean:
 	$(Q)rm -rf $(O)
 
@@ -153,11 +214,12 @@ help:
 #: make check      all tests (root)
 #: make bench      measurements, also as build/bench.json (root; PARTS="..." selects)
 #: make fuzz       fuzzers, a minute each (FUZZ_SECONDS=...)
+#: make man        the manual pages into build/man
 #: make install    into PREFIX (/usr/local), under DESTDIR
 #: make uninstall  the reverse
 #: make deb        Debian packages into build/
 #: make clean      remove build/
 
-.PHONY: all selftests check fuzz bench demo deps install uninstall deb clean help
+.PHONY: all selftests check fuzz bench demo deps man install uninstall deb clean help
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
