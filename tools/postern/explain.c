@@ -172,11 +172,13 @@ static void kernel_half(const struct kern_maps *m, const struct facts *f)
 
 static int judge_half(const struct facts *f)
 {
+	static const char *const said[] = { "schema", "ban", "allow", "list" }; /* by the kernel's half already */
 	json_t *reply = NULL;
 
 	switch (call(json_pack("{ss ss}", "command", "client show", "address", f->addr), &reply)) {
 	case CALL_OK:
-		json_object_del(reply, "schema");
+		for (size_t i = 0; i < sizeof(said) / sizeof(*said); i++)
+			json_object_del(reply, said[i]);
 		out_value("client", "client", reply);
 		json_decref(reply);
 		return CLI_OK;

@@ -73,6 +73,26 @@ static int show_links(void)
 	return CLI_OK;
 }
 
+static int show_daemon(void)
+{
+	json_t *reply = NULL;
+
+	switch (call(json_pack("{ss}", "command", "daemon show"), &reply)) {
+	case CALL_OK:
+		json_object_del(reply, "schema");
+		out_line("%s", "");
+		out_value("daemon", "daemon", reply);
+		json_decref(reply);
+		return CLI_OK;
+	case CALL_FAILED:
+		return CLI_FAILED;
+	case CALL_DOWN:
+		out_null("daemon");
+		out_line("\nposternd is not running; bans and lists are enforced all the same.");
+	}
+	return CLI_OK;
+}
+
 static int do_show(struct args *a)
 {
 	struct kern_maps m;
@@ -96,7 +116,8 @@ static int do_show(struct args *a)
 	out_str("mode", "mode", mode_name(conf.mode));
 	show_ports(&conf);
 	show_guarded(&conf);
-	return show_links();
+	rc = show_links();
+	return rc ? rc : show_daemon();
 }
 
 static void show_attached(const struct kern_link *l)
@@ -262,7 +283,7 @@ static int do_mode(struct args *a)
 }
 
 static const struct cmd cmds[] = {
-	{ "show", NULL, "Says whether the gate is loaded, what it guards, and where and how it is attached.", do_show },
+	{ "show", NULL, "Says whether the gate is loaded, what it guards, where and how it is attached, and whether posternd runs.", do_show },
 	{ "load", "[interface IF]...",
 	  "Loads and pins program and maps and attaches to the named interfaces, or to those of the configuration; maps that are pinned already keep their bans.",
 	  do_load },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* list.c: blacklists: what is loaded, who is on them, is a file fit to be loaded. */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "tools/postern/call.h"
 #include "tools/postern/cli.h"
@@ -8,6 +9,7 @@
 #include "tools/postern/out.h"
 #include "tools/postern/place.h"
 #include "user/core/names.h"
+#include "user/listfile.h"
 
 static int show(const struct kern_maps *m)
 {
@@ -85,6 +87,29 @@ static int do_find(struct args *a)
 	return rc ? out_error("the lists cannot be read: %s", strerror(-rc)) : CLI_OK;
 }
 
+static int do_check(struct args *a)
+{
+	const char *file;
+	struct pst_prefix *p = NULL;
+	char err[512] = "";
+	size_t n = 0;
+	int rc = arg_need(a, "FILE", &file);
+
+	if (!rc)
+		rc = arg_end(a);
+	if (rc)
+		return rc;
+	rc = listfile_read(file, &p, &n, err, sizeof(err));
+	free(p);
+	out_str("file", NULL, file);
+	out_bool("ok", NULL, !rc);
+	if (rc)
+		return out_error("%s", err);
+	out_num("prefixes", NULL, n);
+	out_line("%s: %zu prefix%s, no errors", file, n, n == 1 ? "" : "es");
+	return CLI_OK;
+}
+
 static int do_reload(struct args *a)
 {
 	json_t *reply;
@@ -101,6 +126,7 @@ static int do_reload(struct args *a)
 static const struct cmd cmds[] = {
 	{ "show", NULL, "Lists the loaded lists with size, action and packets met.", do_show },
 	{ "find", "ADDRESS", "Says whether an address is on a list, and what happens to it.", do_find },
+	{ "check", "FILE", "Reads a list file (- is standard input) as posternd would, gzip or text, and says the first line that is wrong; nothing changes.", do_check },
 	{ "reload", NULL, "Reads configuration and list files again; with an error everything stays as it was.", do_reload },
 	{ 0 },
 };

@@ -183,6 +183,77 @@ static int do_settings(struct args *a)
 	return finished();
 }
 
+/* --- the sample configuration -------------------------------------------------- */
+
+static void comment(const char *indent, const char *text)
+{
+	while (*text) {
+		size_t n = strlen(text);
+
+		if (n > 76) {
+			for (n = 76; n > 1 && text[n] != ' '; n--)
+				;
+		}
+		printf("%s# %.*s\n", indent, (int)n, text);
+		text += n;
+		text += strspn(text, " ");
+	}
+}
+
+static const char *quote_of(const char *value)
+{
+	return *value && !value[strcspn(value, " :/.,=")] ? "" : "\"";
+}
+
+static void sample_row(const struct config_row *r, const char *indent)
+{
+	const char *quote = quote_of(r->def);
+
+	if (r->kind >= CONFIG_KIND_NAMES) {
+		comment(indent, r->help);
+		printf("%s#%s = {%s}\n", indent, r->name, r->def);
+		return;
+	}
+	if (strcmp(r->section, "points")) /* their names say it; the manual says the rest */
+		comment(indent, r->help);
+	if (r->words && *r->words)
+		printf("%s# one of: %s\n", indent, r->words + 1);
+	printf("%s#%s = %s%s%s\n", indent, r->name, quote, r->def, quote);
+}
+
+/* A section that must be there stands open with defaults; a list is an example in comments. */
+static void sample_section(const struct config_section *s)
+{
+	const char *title = !strcmp(s->name, "listener") ? " smtp" : !strcmp(s->name, "backend") ? " mta" : s->multi ? " NAME" : "";
+	bool example = s->multi && !strcmp(s->name, "list");
+
+	if (*s->name) {
+		putchar('\n');
+		comment("", s->help);
+		printf("%s%s%s {\n", example ? "#" : "", s->name, title);
+	}
+	for (size_t i = 0; i < config_nrows; i++) {
+		if (!strcmp(config_rows[i].section, s->name))
+			sample_row(&config_rows[i], *s->name ? "\t" : "");
+	}
+	if (*s->name)
+		printf("%s}\n", example ? "#" : "");
+}
+
+static int do_sample(struct args *a)
+{
+	int rc = arg_end(a);
+
+	if (rc)
+		return rc;
+	printf("# Configuration of posternd; postern.conf(5) explains it. Every setting is here with its default;\n"
+	       "# take the # away to change it. At least interface and domains want a value of yours.\n"
+	       "# `postern config check` says what is wrong with a file, `postern config reload` makes it count.\n\n");
+	for (size_t i = 0; i < config_nsections; i++)
+		sample_section(&config_sections[i]);
+	return finished();
+}
+
 static const struct cmd cmds[] = {
 	{ "objects", NULL, "The objects.", do_objects },
 	{ "commands", "OBJECT", "The commands of an object.", do_commands },
@@ -190,6 +261,7 @@ static const struct cmd cmds[] = {
 	{ "reasons", NULL, "Every reason for a ban.", do_reasons },
 	{ "counters", NULL, "Every counter.", do_counters },
 	{ "settings", NULL, "Every setting.", do_settings },
+	{ "sample", NULL, "A configuration file with every setting at its default.", do_sample },
 	{ 0 },
 };
 

@@ -300,22 +300,49 @@ void out_until(unsigned long long until_ns)
 
 /* --- values of others ---------------------------------------------------------- */
 
-static void text_scalar(const char *label, json_t *v)
+/* "first_seen_seconds_ago": 90 reads "first seen  1m30s ago". True when the key is of that kind. */
+static bool text_span(const char *key, json_t *v)
+{
+	static const char ago[] = "_seconds_ago", left[] = "seconds_left";
+	size_t n = strlen(key), nago = sizeof(ago) - 1;
+	char label[64], span[32], text[40];
+
+	if (!json_is_integer(v))
+		return false;
+	duration_text((unsigned long long)json_integer_value(v), span);
+	if (!strcmp(key, left)) {
+		textout_field("left", span, false);
+	} else if (!strcmp(key, ago + 1)) {
+		snprintf(text, sizeof(text), "%s ago", span);
+		textout_field("when", text, false);
+	} else if (n > nago && !strcmp(key + n - nago, ago)) {
+		snprintf(label, sizeof(label), "%.*s", (int)(n - nago), key);
+		snprintf(text, sizeof(text), "%s ago", span);
+		textout_field(label, text, false);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static void text_scalar(const char *key, json_t *v)
 {
 	char text[64];
 
-	if (json_is_string(v))
-		textout_field(label, json_string_value(v), false);
-	else if (json_is_boolean(v))
-		textout_field(label, json_is_true(v) ? "yes" : "no", false);
-	else if (json_is_null(v))
-		textout_field(label, "-", false);
-	else if (json_is_integer(v)) {
+	if (text_span(key, v)) {
+		return;
+	} else if (json_is_string(v)) {
+		textout_field(key, json_string_value(v), false);
+	} else if (json_is_boolean(v)) {
+		textout_field(key, json_is_true(v) ? "yes" : "no", false);
+	} else if (json_is_null(v)) {
+		textout_field(key, "-", false);
+	} else if (json_is_integer(v)) {
 		snprintf(text, sizeof(text), "%" JSON_INTEGER_FORMAT, json_integer_value(v));
-		textout_field(label, text, true);
+		textout_field(key, text, true);
 	} else {
 		snprintf(text, sizeof(text), "%g", json_number_value(v));
-		textout_field(label, text, true);
+		textout_field(key, text, true);
 	}
 }
 

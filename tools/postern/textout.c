@@ -127,16 +127,25 @@ void textout_flush(void)
 	text.rows = 0;
 }
 
+/* "last_hit" is shown as "last hit". */
+static void words_of(const char *key, char *out, size_t size, bool upper)
+{
+	size_t n = 0;
+
+	for (; *key && n + 1 < size; key++) {
+		bool letter = upper && *key >= 'a' && *key <= 'z';
+
+		out[n++] = letter ? (char)(*key - 32) : *key == '_' ? ' ' : *key;
+	}
+	out[n] = 0;
+}
+
 static void add_cell(const char *label, const char *value, bool number)
 {
 	if (text.col >= COLS_MAX || !text.rows)
 		return;
 	if (text.col == text.cols && !text.fixed) {
-		char *h = text.heading[text.cols++];
-
-		snprintf(h, sizeof(text.heading[0]), "%s", label);
-		for (; *h; h++)
-			*h = *h >= 'a' && *h <= 'z' ? (char)(*h - 32) : *h == '_' ? ' ' : *h;
+		words_of(label, text.heading[text.cols++], sizeof(text.heading[0]), true);
 		text.number[text.col] = number;
 	}
 	text.cell[text.rows - 1][text.col++] = strdup(value);
@@ -146,13 +155,16 @@ void textout_field(const char *label, const char *value, bool number)
 {
 	char safe[CELL_MAX];
 
-	harmless(value, safe, sizeof(safe));
+	harmless(*value ? value : "-", safe, sizeof(safe));
 	if (text.table) {
 		add_cell(label, safe, number);
 		return;
 	}
+	char words[64];
+
+	words_of(label, words, sizeof(words), false);
 	pad(text.indent);
-	printf("%-*s %s\n", LABEL_WIDTH, label, safe);
+	printf("%-*s %s\n", LABEL_WIDTH, words, safe);
 }
 
 void textout_line(const char *value)
