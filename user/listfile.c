@@ -20,7 +20,8 @@ struct reader {
 	size_t errsize;
 };
 
-__attribute__((format(printf, 3, 4))) static int refuse(struct reader *r, int err, const char *fmt, ...)
+__attribute__((format(printf, 3, 4)))
+static int refuse(struct reader *r, int err, const char *fmt, ...)
 {
 	int n = r->line ? snprintf(r->err, r->errsize, "%s:%u: ", r->name, r->line)
 			: snprintf(r->err, r->errsize, "%s: ", r->name);
@@ -34,20 +35,23 @@ __attribute__((format(printf, 3, 4))) static int refuse(struct reader *r, int er
 	return err;
 }
 
-static int refuse_line(struct reader *r, struct str line, const struct pst_prefix *p, enum prefix_flaw flaw)
+static int refuse_line(struct reader *r, struct str line, const struct pst_prefix *p,
+		       enum prefix_flaw flaw)
 {
+	const char *why = prefix_flaw_text(flaw);
 	char text[80], network[PREFIX_TEXT_MAX];
 
 	str_escape(str_trim(line), text, sizeof(text));
 	if (flaw == PREFIX_HOST_BITS)
-		return refuse(r, -EINVAL, "\"%s\": %s; the network is %s", text, prefix_flaw_text(flaw), prefix_text(p, network));
-	return refuse(r, -EINVAL, "\"%s\": %s", text, prefix_flaw_text(flaw));
+		return refuse(r, -EINVAL, "\"%s\": %s; the network is %s", text, why,
+			      prefix_text(p, network));
+	return refuse(r, -EINVAL, "\"%s\": %s", text, why);
 }
 
 static int keep(struct reader *r, const struct pst_prefix *p)
 {
 	if (r->n == PST_LIST_PREFIXES_MAX)
-		return refuse(r, -E2BIG, "more than %u prefixes; split the list or drop what larger networks cover",
+		return refuse(r, -E2BIG, "more than %u prefixes; drop those that larger ones cover",
 			      PST_LIST_PREFIXES_MAX);
 	if (r->n == r->room) {
 		size_t room = r->room ? 2 * r->room : 1024;
@@ -69,7 +73,8 @@ static int take_line(struct reader *r, struct str line)
 
 	r->line++;
 	if (line.n > LISTFILE_LINE_MAX)
-		return refuse(r, -EINVAL, "longer than %d bytes: not a list of networks", LISTFILE_LINE_MAX);
+		return refuse(r, -EINVAL, "longer than %d bytes: not a list of networks",
+			      LISTFILE_LINE_MAX);
 	switch (lists_parse_line(line, &p, &flaw)) {
 	case LISTS_EMPTY:
 		return 0;
@@ -81,7 +86,10 @@ static int take_line(struct reader *r, struct str line)
 	return refuse_line(r, line, &p, flaw);
 }
 
-/* Fills buf behind its first `have` bytes. Returns the bytes there now, or -errno. A gzip that ends too early is one of the errors. */
+/*
+ * Fills buf behind its first `have` bytes. Returns the bytes there now, or -errno; a gzip that
+ * ends too early is an error, or a broken transfer would pass for a short list.
+ */
 static int fill(struct reader *r, char *buf, int have, int size)
 {
 	int n = gzread(r->gz, buf + have, (unsigned)(size - have)), code;
@@ -112,11 +120,13 @@ static int read_lines(struct reader *r)
 		if (now == have) /* end of file: what is left is a line without a newline */
 			return have ? take_line(r, (struct str){ buf, (size_t)have }) : 0;
 		while (!err && (newline = memchr(buf + start, '\n', (size_t)(now - start)))) {
-			err = take_line(r, str_sub((struct str){ buf, (size_t)now }, (size_t)start, (size_t)(newline - buf)));
-			start = (int)(newline - buf) + 1;
+			int end = (int)(newline - buf);
+
+			err = take_line(r, (struct str){ buf + start, (size_t)(end - start) });
+			start = end + 1;
 		}
 		have = now - start;
-		if (!err && have > LISTFILE_LINE_MAX) /* its end is out of sight, and it is too long already */
+		if (!err && have > LISTFILE_LINE_MAX) /* no end in sight, and too long already */
 			err = take_line(r, (struct str){ buf + start, (size_t)have });
 		if (err)
 			return err;
@@ -126,7 +136,8 @@ static int read_lines(struct reader *r)
 
 static gzFile open_list(const char *path)
 {
-	int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+	int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC)
+				   : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
 	gzFile gz;
 
 	if (fd < 0)

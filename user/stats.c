@@ -74,13 +74,14 @@ struct pst_stats *stats_map_slot(const struct kern_maps *m, unsigned slot)
 		errno = EINVAL;
 		return NULL;
 	}
-	page = mmap(NULL, PST_SLOT_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, m->slots, (off_t)slot * PST_SLOT_BYTES);
+	page = mmap(NULL, PST_SLOT_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, m->slots,
+		    (off_t)slot * PST_SLOT_BYTES);
 	return page == MAP_FAILED ? NULL : page;
 }
 
 /* --- the rows that all three outputs print ----------------------------- */
 
-/* The counters, and behind them the findings as one more family whose labels come from the reasons. */
+/* The counters, and behind them the findings: one more family, labelled by the reasons. */
 struct sample {
 	const char *family;
 	const char *help; /* of the family; empty but in its first row */
@@ -108,7 +109,7 @@ static struct sample sample_at(const struct pst_stats *s, int i)
 	return row;
 }
 
-/* One name="value" from the head of *labels; false at the end. Rows never hold quotes or commas in a value. */
+/* One name="value" from the head of *labels; false at the end. No value holds quotes or commas. */
 static bool next_label(const char **labels, struct str *name, struct str *value)
 {
 	const char *p = *labels + (**labels == ',');
@@ -190,8 +191,9 @@ int stats_print_json(FILE *f, const struct pst_stats *s, bool pretty)
 		struct sample row = sample_at(s, i);
 		json_int_t value = row.value < LLONG_MAX ? (json_int_t)row.value : LLONG_MAX;
 
-		json_array_append_new(list, json_pack("{s:s, s:o, s:I}", "name", row.family, "labels",
-						      labels_json(row.labels), "value", value));
+		json_array_append_new(list, json_pack("{s:s, s:o, s:I}", "name", row.family,
+						      "labels", labels_json(row.labels),
+						      "value", value));
 	}
 	root = json_pack("{s:i, s:o}", "schema", 1, "counters", list);
 	if (!root)
@@ -210,7 +212,7 @@ void stats_print_prom(FILE *f, const struct pst_stats *s)
 		struct sample row = sample_at(s, i);
 		bool labelled = row.labels[0];
 
-		if (row.help[0]) { /* a counter's family is named without the _total of its samples */
+		if (row.help[0]) { /* a family is named without the _total of its samples */
 			int n = (int)(strlen(row.family) - strlen("_total"));
 
 			fprintf(f, "# TYPE postern_%.*s counter\n", n, row.family);

@@ -12,7 +12,10 @@
 
 /* Sums every CPU and every slot. 0, or -errno and *out is left alone. */
 int stats_read(const struct kern_maps *m, struct pst_stats *out);
-/* A process's own slot, mapped writable for as long as it lives; slot < PST_SLOTS_MAX. NULL and errno on failure. */
+/*
+ * A process's own slot, mapped writable for as long as it lives; slot < PST_SLOTS_MAX. NULL and
+ * errno on failure.
+ */
 struct pst_stats *stats_map_slot(const struct kern_maps *m, unsigned slot);
 
 /* For people: one block a family, its total last when it has more than one row. */

@@ -125,6 +125,24 @@ static void doubles_to_the_cap(void **state)
 	}
 }
 
+/* The record remembers a ban for relapse_s after its end, the last nanosecond included. */
+static void a_relapse_is_forgotten_in_time(void **state)
+{
+	struct policy p;
+	struct record r = { 0 };
+	__u64 last;
+
+	(void)state;
+	policy_defaults(&p);
+	r = judge(&p, &r, PST_RSN_TRAP, 1).next;
+	last = r.banned_until_ns + p.relapse_s * S_NS;
+	assert_int_equal(judge(&p, &r, PST_RSN_TRAP, last).relapse, 1);
+	assert_int_equal(judge(&p, &r, PST_RSN_TRAP, last + 1).relapse, 0);
+	r.relapse = 200;
+	p.ban_s = 0; /* nothing doubled is nothing */
+	assert_int_equal(judge(&p, &r, PST_RSN_TRAP, last).until_ns, last);
+}
+
 /* Integers against the real curve, with the bound that judgement.c promises. */
 static void decays_by_halves(void **state)
 {
@@ -298,6 +316,7 @@ int main(void)
 		cmocka_unit_test(defaults_are_the_documented_ones),
 		cmocka_unit_test(a_career),
 		cmocka_unit_test(doubles_to_the_cap),
+		cmocka_unit_test(a_relapse_is_forgotten_in_time),
 		cmocka_unit_test(decays_by_halves),
 		cmocka_unit_test(whole_half_lives_are_exact),
 		cmocka_unit_test(time_only_lowers_a_score),

@@ -85,7 +85,7 @@ static bool parse6(struct str s, __u8 b[16])
 		s = str_sub(s, n, s.n);
 		if (!s.n)
 			break;
-		if (s.p[0] != ':' || s.n == 1) /* nothing but ":" between groups, and none at the end */
+		if (s.p[0] != ':' || s.n == 1) /* only ":" stands between groups, none at the end */
 			return false;
 		s = str_sub(s, 1, s.n);
 		if (s.p[0] == ':') {
@@ -141,7 +141,7 @@ static unsigned group_at(const struct pst_addr *a, int i)
 	return (unsigned)a->b[2 * i] << 8 | a->b[2 * i + 1];
 }
 
-/* The first longest run of two or more zero groups (RFC 5952 sections 4.2.2 and 4.2.3). Returns its length. */
+/* The first longest run of two or more zero groups (RFC 5952 section 4.2). Returns its length. */
 static int zero_run(const struct pst_addr *a, int *start)
 {
 	int best = 1;

@@ -18,7 +18,7 @@ enum prefix_flaw {
 	PREFIX_BAD_ADDRESS,
 	PREFIX_BAD_LENGTH,
 	PREFIX_HOST_BITS, /* 192.0.2.1/24: the caller says what the network would be */
-	PREFIX_BOTH_FAMILIES, /* ::/0 ... ::/80 hold the v4-mapped space: "all IPv6" would hit IPv4 as well */
+	PREFIX_BOTH_FAMILIES, /* ::/0 ... ::/80 hold the v4-mapped space: they would hit IPv4 */
 };
 
 static inline bool addr_is4(const struct pst_addr *a)

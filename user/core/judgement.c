@@ -4,7 +4,7 @@
 #include "user/core/names.h"
 
 #define S_NS 1000000000ull
-#define SCORE_MAX_MILLI 0xffffffffull /* saturates here: 4.2 million points, and times 2^32 still fits 64 bits */
+#define SCORE_MAX_MILLI 0xffffffffull /* 4.2 million points; times 2^32 it still fits 64 bits */
 #define RELAPSE_MAX 255 /* struct pst_ban keeps it in a byte */
 
 /* 2^32 * 2^(-i/16), rounded to nearest. */
@@ -15,9 +15,10 @@ static const __u64 half_table[17] = {
 };
 
 /*
- * 2^32 * 2^(-f/65536), f < 65536: a table of sixteenths, straight lines between them. A line runs above
- * the curve by at most (ln 2 / 16)^2 / 8 = 0.024 %; f is rounded down, which adds 0.001 %. So a
- * score is at most 0.025 % too high, and too low only by the final rounding to a thousandth of a point.
+ * 2^32 * 2^(-f/65536), f < 65536: a table of sixteenths, straight lines between them. A line
+ * runs above the curve by at most (ln 2 / 16)^2 / 8 = 0.024 %; f is rounded down, which adds
+ * 0.001 %. So a score is at most 0.025 % too high, and too low only by the final rounding to a
+ * thousandth of a point.
  */
 static __u64 half_fraction(unsigned f)
 {
@@ -26,7 +27,7 @@ static __u64 half_fraction(unsigned f)
 	return from - ((from - to) * (f & 0xfff) >> 12);
 }
 
-/* Time passed in 65536ths of a half-life. 65536 / 10^9 = 128 / 1953125, so no step of this overflows. */
+/* Time passed in 65536ths of a half-life. 65536 / 10^9 = 128 / 1953125: no step overflows. */
 static __u64 half_lives(__u64 past_ns, unsigned half_life_s)
 {
 	__u64 ticks = past_ns / 1953125 * 128 + past_ns % 1953125 * 128 / 1953125;
@@ -34,7 +35,7 @@ static __u64 half_lives(__u64 past_ns, unsigned half_life_s)
 	return ticks / half_life_s;
 }
 
-/* The score of r at now_ns. A clock that stands still or runs back is no time; no half-life is no memory. */
+/* A clock that stands still or runs back is no time; no half-life is no memory. */
 static __u64 score_at(const struct policy *p, const struct record *r, __u64 now_ns)
 {
 	__u64 score = r->score_milli < SCORE_MAX_MILLI ? r->score_milli : SCORE_MAX_MILLI;
@@ -50,24 +51,25 @@ static __u64 score_at(const struct policy *p, const struct record *r, __u64 now_
 
 static __u64 ban_length_ns(const struct policy *p, unsigned relapse)
 {
-	__u64 s = relapse < 32 ? (__u64)p->ban_s << relapse : p->ban_max_s;
+	__u64 s = (__u64)p->ban_s << (relapse < 32 ? relapse : 32);
 
 	return (s < p->ban_max_s ? s : p->ban_max_s) * S_NS;
 }
 
-/* How many bans count before the one that now_ns would bring. A live ban is prolonged, not counted again. */
+/* How many bans count before the next one. A live ban is prolonged, not counted again. */
 static unsigned relapse_before(const struct policy *p, const struct record *r, __u64 now_ns)
 {
 	unsigned relapse = r->relapse < RELAPSE_MAX ? r->relapse : RELAPSE_MAX;
 
-	if (!r->banned_until_ns || !relapse)
+	if (!relapse)
 		return 0;
 	if (now_ns < r->banned_until_ns)
 		return relapse - 1;
 	return now_ns - r->banned_until_ns > p->relapse_s * S_NS ? 0 : relapse;
 }
 
-struct verdict judgement(const struct policy *p, const struct record *r, const struct finding *f, bool exempt, __u64 now_ns)
+struct verdict judgement(const struct policy *p, const struct record *r, const struct finding *f,
+			 bool exempt, __u64 now_ns)
 {
 	unsigned points = f->reason < PST_RSN_MAX ? p->points[f->reason] : 0;
 	__u64 score = score_at(p, r, now_ns) + points * 1000ull;

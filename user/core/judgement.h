@@ -4,7 +4,10 @@
  * clock, knows no map and keeps no state, so that a day can be replayed.
  *
  * The score of a source halves every half_life_s; a finding adds its reason's
- * points; at the threshold comes a ban of ban_s * 2^relapse, at most ban_max_s.
+ * points; at the threshold comes a ban of ban_s * 2^relapse, at most ban_max_s. The
+ * score is not reset by a ban: who goes on after it is banned again soon, and longer.
+ * A finding while the ban lives prolongs it by the same length and is no relapse. To
+ * pardon a source (an operator's word), forget its record: the end of its last ban is in it.
  */
 #ifndef JUDGEMENT_H
 #define JUDGEMENT_H
@@ -50,7 +53,8 @@ void policy_defaults(struct policy *p);
  * lowers a score; same-instant findings commute in the score; now may stand still
  * or, across processes, be slightly older than the record: that counts as no time.
  */
-struct verdict judgement(const struct policy *p, const struct record *r, const struct finding *f, bool exempt, __u64 now_ns);
+struct verdict judgement(const struct policy *p, const struct record *r, const struct finding *f,
+			 bool exempt, __u64 now_ns);
 
 /* The score at now_ns, in whole points, without judging anything. */
 unsigned judgement_score(const struct policy *p, const struct record *r, __u64 now_ns);

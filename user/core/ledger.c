@@ -69,7 +69,7 @@ static struct ledger_entry *look_up(struct ledger *l, const struct pst_prefix *s
 	return NULL;
 }
 
-/* The entry of the window to be given away: a free one, else the lowest score, else the longest unseen. */
+/* Which entry is given away: a free one, else the lowest score, of equals the longest unseen. */
 static struct ledger_entry *least(struct ledger *l, __u64 h, const struct policy *p, __u64 now_ns)
 {
 	struct ledger_entry *best = NULL;
@@ -82,7 +82,8 @@ static struct ledger_entry *least(struct ledger *l, __u64 h, const struct policy
 		if (is_free(e))
 			return e;
 		score = judgement_score(p, &e->record, now_ns);
-		if (!best || score < best_score || (score == best_score && e->last_ns < best->last_ns)) {
+		if (!best || score < best_score ||
+		    (score == best_score && e->last_ns < best->last_ns)) {
 			best = e;
 			best_score = score;
 		}
@@ -102,7 +103,8 @@ struct ledger_entry *ledger_find(struct ledger *l, const struct pst_addr *a)
 	return look_up(l, &source, hash(&source.addr, l->seed));
 }
 
-struct ledger_entry *ledger_take(struct ledger *l, const struct pst_addr *a, const struct policy *p, __u64 now_ns)
+struct ledger_entry *ledger_take(struct ledger *l, const struct pst_addr *a,
+				 const struct policy *p, __u64 now_ns)
 {
 	struct pst_prefix source = prefix_source(a);
 	__u64 h = hash(&source.addr, l->seed);

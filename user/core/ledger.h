@@ -34,7 +34,8 @@ void ledger_init(struct ledger *l, struct ledger_entry *room, size_t nentries, _
 /* NULL when unknown. The pointer lives until the next ledger_take() or ledger_forget(). */
 struct ledger_entry *ledger_find(struct ledger *l, const struct pst_addr *a);
 /* Finds or makes; never NULL; may evict another source. */
-struct ledger_entry *ledger_take(struct ledger *l, const struct pst_addr *a, const struct policy *p, __u64 now_ns);
+struct ledger_entry *ledger_take(struct ledger *l, const struct pst_addr *a,
+				 const struct policy *p, __u64 now_ns);
 void ledger_note(struct ledger_entry *e, const struct finding *f);
 bool ledger_forget(struct ledger *l, const struct pst_addr *a);
 

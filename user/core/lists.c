@@ -143,7 +143,7 @@ static void sort(struct lists_entry *e, size_t n)
 
 size_t lists_compile(struct lists_entry *e, size_t n)
 {
-	/* The chain of kept entries that cover the current one, as indices: each is longer than the one before. */
+	/* Indices of the kept entries that cover the current one, the widest first. */
 	size_t cover[129], depth = 0, kept = 0;
 
 	sort(e, n);
@@ -164,7 +164,8 @@ size_t lists_compile(struct lists_entry *e, size_t n)
 	return kept;
 }
 
-const struct lists_entry *lists_match(const struct lists_entry *e, size_t n, const struct pst_addr *a)
+const struct lists_entry *lists_match(const struct lists_entry *e, size_t n,
+				      const struct pst_addr *a)
 {
 	const struct lists_entry *best = NULL;
 

@@ -13,7 +13,10 @@
 
 enum lists_line { LISTS_EMPTY, LISTS_PREFIX, LISTS_BAD };
 
-/* One line without its newline. On LISTS_BAD *flaw says what is wrong, *out the covering network if HOST_BITS. */
+/*
+ * One line without its newline; a CR before it is dropped. On LISTS_BAD *flaw says what is
+ * wrong, and *out is the covering network if that is HOST_BITS.
+ */
 enum lists_line lists_parse_line(struct str line, struct pst_prefix *out, enum prefix_flaw *flaw);
 
 struct lists_entry {
@@ -30,6 +33,7 @@ struct lists_entry {
 size_t lists_compile(struct lists_entry *e, size_t n);
 
 /* Longest match by plain scan: the model of the tests and of `postern explain`. NULL = none. */
-const struct lists_entry *lists_match(const struct lists_entry *e, size_t n, const struct pst_addr *a);
+const struct lists_entry *lists_match(const struct lists_entry *e, size_t n,
+				      const struct pst_addr *a);
 
 #endif

@@ -88,7 +88,10 @@ static const struct unit {
 };
 #define NUNITS (sizeof(units) / sizeof(units[0]))
 
-/* Takes "90s" from the head of *rest; the unit must come after the first `from` units. Returns its index, or NUNITS. */
+/*
+ * Takes "90s" from the head of *rest; its unit must not be among the first `from` ones. Returns
+ * the unit's index, or NUNITS.
+ */
 static size_t take_term(struct str *rest, size_t from, unsigned long long *seconds)
 {
 	unsigned long long count;

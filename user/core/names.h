@@ -40,13 +40,17 @@ int action_by_name(struct str name);
 int mode_by_name(struct str name);
 
 /*
- * Durations: "90s", "10m", "1h", "7d", "2w", sums with the larger unit first "1h30m", "forever" (~0).
+ * Durations: "90s", "10m", "1h", "7d", "2w", "forever" (~0), and sums with the larger unit
+ * first: "1h30m".
  * A bare number is refused: units are always written. So is more than DURATION_MAX_S, which keeps
  * "now + duration" in nanoseconds far from overflow. False leaves *seconds alone.
  */
 #define DURATION_MAX_S (100ull * 365 * 24 * 3600)
 bool duration_parse(struct str text, unsigned long long *seconds);
-/* Exact, larger unit first, days the largest: 3600 -> "1h", 90 -> "1m30s", 0 -> "0s", ~0 -> "forever". Returns out. */
+/*
+ * Exact, larger unit first, days the largest: 3600 -> "1h", 90 -> "1m30s", 0 -> "0s",
+ * ~0 -> "forever". Returns out.
+ */
 const char *duration_text(unsigned long long seconds, char out[32]);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "user/core/relay.h"
 
-bool access_allows(const struct access_list *l, const struct pst_addr *addr, struct relay_decision *why)
+bool access_allows(const struct access_list *l, const struct pst_addr *addr,
+		   struct relay_decision *why)
 {
 	const char *file = l->file;
 	unsigned line = l->line;
@@ -69,7 +70,8 @@ static enum relay_result decide_own(const struct relay_rules *r, const struct ma
 	return rcpt->routed ? RELAY_ROUTED : RELAY_OWN;
 }
 
-struct relay_decision relay_decide(const struct relay_rules *r, const struct relay_client *c, const struct mailbox *rcpt)
+struct relay_decision relay_decide(const struct relay_rules *r, const struct relay_client *c,
+				   const struct mailbox *rcpt)
 {
 	struct relay_decision d = { .result = RELAY_NO_ACCESS };
 	const struct domain_rule *own = own_domain(r, rcpt);

@@ -31,7 +31,7 @@ struct access_list {
 };
 
 struct domain_rule {
-	struct str name;  /* lower case; a leading "." means sub-domains only; "[192.0.2.10]" an address literal */
+	struct str name; /* lower case; ".name" means sub-domains only; "[192.0.2.10]" a literal */
 	const char *file;
 	unsigned line;
 };
@@ -73,8 +73,10 @@ struct relay_client {
 };
 
 /* Whether addr is let in by the list; *why (may be NULL) gets the deciding rule's file and line. */
-bool access_allows(const struct access_list *l, const struct pst_addr *addr, struct relay_decision *why);
-struct relay_decision relay_decide(const struct relay_rules *r, const struct relay_client *c, const struct mailbox *rcpt);
+bool access_allows(const struct access_list *l, const struct pst_addr *addr,
+		   struct relay_decision *why);
+struct relay_decision relay_decide(const struct relay_rules *r, const struct relay_client *c,
+				   const struct mailbox *rcpt);
 bool relay_allows(enum relay_result r); /* OWN, BY_ADDRESS, BY_AUTH */
 const char *relay_result_text(enum relay_result r);
 
