@@ -71,6 +71,12 @@ void config_free_chunks(struct config_chunk *c)
 	}
 }
 
+void config_say(struct config_reader *r, const char *message)
+{
+	r->errors++;
+	r->err(r->ctx, message);
+}
+
 static void config_verr(struct config_reader *r, const char *file, unsigned line, const char *fmt, va_list ap)
 {
 	char message[768];
@@ -78,8 +84,7 @@ static void config_verr(struct config_reader *r, const char *file, unsigned line
 
 	if (n > 0 && (size_t)n < sizeof(message))
 		vsnprintf(message + n, sizeof(message) - n, fmt, ap);
-	r->errors++;
-	r->err(r->ctx, message);
+	config_say(r, message);
 }
 
 void config_err(struct config_reader *r, const char *file, unsigned line, const char *fmt, ...)

@@ -2,9 +2,11 @@
 /* config_check.c: what only the whole configuration and the machine can tell: overlaps, loops, users, files. */
 #include <ifaddrs.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 
 #include "user/config_int.h"
 #include "user/core/addr.h"
+#include "user/listfile.h"
 #include "user/tls.h"
 
 static bool addr_is_any(const struct pst_addr *a, bool *v4)
@@ -153,17 +155,28 @@ static void too_many(struct config_reader *r, const char *setting, size_t n, siz
 }
 
 
+static void check_list(struct config_reader *r, const struct conf_list *l)
+{
+	struct pst_prefix *prefixes = NULL;
+	char why[512];
+	size_t n;
+
+	if (strlen(l->name) >= PST_LIST_NAME_MAX)
+		config_err(r, r->path, l->line, "list \"%s\": the name is too long; %d characters at most", l->name, PST_LIST_NAME_MAX - 1);
+	if (!l->file) {
+		config_err(r, r->path, l->line, "list \"%s\": no file; set file = \"/etc/postern/drop.txt\"", l->name);
+		return;
+	}
+	if (listfile_read(l->file, &prefixes, &n, why, sizeof(why)))
+		config_say(r, why);
+	free(prefixes);
+}
+
 static void check_lists(struct config_reader *r, const struct conf *c)
 {
 	too_many(r, "list", c->nlists, PST_LISTS_MAX);
-	for (size_t i = 0; i < c->nlists; i++) {
-		const struct conf_list *l = &c->list[i];
-
-		if (strlen(l->name) >= PST_LIST_NAME_MAX)
-			config_err(r, r->path, l->line, "list \"%s\": the name is too long; %d characters at most", l->name, PST_LIST_NAME_MAX - 1);
-		if (!l->file)
-			config_err(r, r->path, l->line, "list \"%s\": no file; set file = \"/etc/postern/drop.txt\"", l->name);
-	}
+	for (size_t i = 0; i < c->nlists; i++)
+		check_list(r, &c->list[i]);
 }
 
 void config_check(struct config_reader *r, const struct config_whole *w)

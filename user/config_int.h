@@ -39,6 +39,9 @@ void config_free_chunks(struct config_chunk *c);
 void config_err(struct config_reader *r, const char *file, unsigned line, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/* A whole message that names its own place. */
+void config_say(struct config_reader *r, const char *message);
+
 /* Turns items into the row's member of the section's struct at base. Says what is wrong itself. */
 void config_store(struct config_reader *r, const struct config_row *row, const struct config_item *items, size_t n, void *base);
 

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* ctl.c: connections on the control socket. A line in, a line out; what a client may cost is bounded. */
+#include "user/ctl_int.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/listener.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "user/core/names.h"
+#include "user/ctl.h"
+#include "user/log.h"
+
+#define CLIENTS_MAX	32
+#define IDLE_S		60	     /* of a client that does not watch */
+#define WATCH_QUEUE_MAX (256 * 1024) /* bytes not yet read by a watching client; then it is dropped */
+#define NOTES_MAX	100	     /* errors of one reload that are passed on */
+
+struct ctl_client {
+	LIST_ENTRY(ctl_client) entry;
+	struct ctl *ctl;
+	struct bufferevent *bev;
+	bool watches, waits, closing;
+	char who[64];
+};
+
+struct ctl {
+	struct judge *judge;
+	struct evconnlistener *listener;
+	LIST_HEAD(, ctl_client) clients;
+	unsigned nclients, nwatching;
+	json_t *notes;
+};
+
+/* --- replies -------------------------------------------------------------------- */
+
+json_t *ctl_ok(void)
+{
+	return json_pack("{s:i}", "schema", CTL_SCHEMA);
+}
+
+json_t *ctl_error(bool usage, const char *fmt, ...)
+{
+	char text[512], safe[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	str_escape(str_of(text), safe, sizeof(safe));
+	return json_pack("{s:i s:s s:b}", "schema", CTL_SCHEMA, "error", safe, "usage", usage);
+}
+
+/* Takes the reference. */
+static void client_say(struct ctl_client *c, json_t *reply)
+{
+	char *line = reply ? json_dumps(reply, JSON_COMPACT) : NULL;
+
+	if (line)
+		evbuffer_add_printf(bufferevent_get_output(c->bev), "%s\n", line);
+	free(line);
+	json_decref(reply);
+}
+
+static void client_free(struct ctl_client *c)
+{
+	LIST_REMOVE(c, entry);
+	c->ctl->nclients--;
+	c->ctl->nwatching -= c->watches;
+	bufferevent_free(c->bev);
+	free(c);
+}
+
+static void client_flushed(struct bufferevent *bev, void *ctx)
+{
+	struct ctl_client *c = ctx;
+
+	(void)bev;
+	if (c->closing)
+		client_free(c);
+}
+
+/* Says why and closes once that is read. */
+static void client_refuse(struct ctl_client *c, json_t *error)
+{
+	c->closing = true;
+	bufferevent_disable(c->bev, EV_READ);
+	client_say(c, error);
+}
+
+static void client_watch(struct ctl_client *c)
+{
+	c->watches = true;
+	c->ctl->nwatching++;
+	bufferevent_set_timeouts(c->bev, NULL, NULL);
+	client_say(c, ctl_ok());
+}
+
+/* --- requests --------------------------------------------------------------------- */
+
+static void client_line(struct ctl_client *c, const char *line, size_t n)
+{
+	json_t *request = json_loadb(line, n, JSON_REJECT_DUPLICATES, NULL), *reply = NULL;
+
+	if (!json_is_object(request)) {
+		client_refuse(c, ctl_error(true, "not a JSON object; one object a line"));
+		json_decref(request);
+		return;
+	}
+	switch (ctl_command(c->ctl->judge, request, c->who, &reply)) {
+	case CTL_REPLIED:
+		client_say(c, reply);
+		break;
+	case CTL_STREAMS:
+		client_watch(c);
+		break;
+	case CTL_WAITS:
+		c->waits = true;
+		break;
+	}
+	json_decref(request);
+}
+
+static void client_readable(struct bufferevent *bev, void *ctx)
+{
+	struct evbuffer *in = bufferevent_get_input(bev);
+	struct ctl_client *c = ctx;
+	char *line;
+	size_t n;
+
+	while (!c->closing && !c->watches && !c->waits && (line = evbuffer_readln(in, &n, EVBUFFER_EOL_LF))) {
+		if (n < CTL_LINE_MAX)
+			client_line(c, line, n);
+		else
+			client_refuse(c, ctl_error(true, "line too long; %d octets at most", CTL_LINE_MAX));
+		free(line);
+	}
+	if (c->watches || c->closing)
+		evbuffer_drain(in, evbuffer_get_length(in)); /* there is nothing more to say */
+	else if (evbuffer_get_length(in) >= CTL_LINE_MAX)
+		client_refuse(c, ctl_error(true, "line too long; %d octets at most", CTL_LINE_MAX));
+}
+
+static void client_event(struct bufferevent *bev, short what, void *ctx)
+{
+	struct ctl_client *c = ctx;
+
+	/* A reload takes its time: its client is not idle. */
+	if (what & BEV_EVENT_TIMEOUT && c->waits) {
+		bufferevent_enable(bev, EV_READ | EV_WRITE);
+		return;
+	}
+	client_free(c);
+}
+
+static void name_peer(struct ctl_client *c, int fd)
+{
+	struct ucred peer = { 0 };
+	socklen_t n = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n))
+		peer.uid = -1;
+	snprintf(c->who, sizeof(c->who), "uid=%d pid=%d", (int)peer.uid, (int)peer.pid);
+}
+
+static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa, int n, void *ctx)
+{
+	const struct timeval idle = { .tv_sec = IDLE_S };
+	struct ctl *ctl = ctx;
+	struct ctl_client *c = ctl->nclients < CLIENTS_MAX ? calloc(1, sizeof(*c)) : NULL;
+
+	(void)l, (void)sa, (void)n;
+	if (c)
+		c->bev = bufferevent_socket_new(ctl->judge->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	if (!c || !c->bev) {
+		log_warnx("control: connection refused: clients=%u", ctl->nclients);
+		evutil_closesocket(fd);
+		free(c);
+		return;
+	}
+	c->ctl = ctl;
+	name_peer(c, fd);
+	LIST_INSERT_HEAD(&ctl->clients, c, entry);
+	ctl->nclients++;
+	bufferevent_setcb(c->bev, client_readable, client_flushed, client_event, c);
+	bufferevent_setwatermark(c->bev, EV_READ, 0, 2 * CTL_LINE_MAX);
+	bufferevent_set_timeouts(c->bev, &idle, &idle);
+	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+}
+
+struct ctl *ctl_open(struct judge *j, int listen_fd)
+{
+	struct ctl *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->judge = j;
+	LIST_INIT(&c->clients);
+	c->listener = evconnlistener_new(j->base, client_accept, c, LEV_OPT_CLOSE_ON_EXEC, 0, listen_fd);
+	if (!c->listener) {
+		free(c);
+		return NULL;
+	}
+	return c;
+}
+
+/* Last words reach a client that reads: what is queued is written once, without waiting. */
+void ctl_close(struct ctl *c)
+{
+	struct ctl_client *next;
+
+	for (struct ctl_client *i = LIST_FIRST(&c->clients); i; i = next) {
+		next = LIST_NEXT(i, entry);
+		evbuffer_write(bufferevent_get_output(i->bev), bufferevent_getfd(i->bev));
+		client_free(i);
+	}
+	json_decref(c->notes);
+	evconnlistener_free(c->listener);
+	free(c);
+}
+
+/* --- the end of a reload ------------------------------------------------------------- */
+
+void ctl_reload_note(struct ctl *c, const char *error)
+{
+	char safe[1600];
+
+	if (!c->notes)
+		c->notes = json_array();
+	str_escape(str_of(error), safe, sizeof(safe));
+	if (json_array_size(c->notes) < NOTES_MAX)
+		json_array_append_new(c->notes, json_string(safe));
+}
+
+void ctl_reload_done(struct ctl *c, bool ok)
+{
+	json_t *reply = ok ? ctl_ok() : ctl_error(false, "the configuration has errors; the old one stays");
+	struct ctl_client *next;
+
+	json_object_set_new(reply, "reloaded", json_boolean(ok));
+	json_object_set_new(reply, "errors", c->notes ? c->notes : json_array());
+	c->notes = NULL;
+	for (struct ctl_client *i = LIST_FIRST(&c->clients); i; i = next) {
+		next = LIST_NEXT(i, entry);
+		if (!i->waits)
+			continue;
+		i->waits = false;
+		client_say(i, json_incref(reply));
+	}
+	json_decref(reply);
+}
+
+/* --- events ---------------------------------------------------------------------------- */
+
+bool ctl_watched(const struct ctl *c)
+{
+	return c->nwatching;
+}
+
+static void event_send(struct ctl *c, const char *what, json_t *event)
+{
+	struct ctl_client *next;
+	struct timespec now;
+	struct tm tm;
+	char when[40];
+	size_t n;
+
+	if (!event)
+		return;
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	n = strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(when + n, sizeof(when) - n, ".%03ldZ", now.tv_nsec / 1000000);
+	json_object_set_new(event, "schema", json_integer(CTL_SCHEMA));
+	json_object_set_new(event, "event", json_string(what));
+	json_object_set_new(event, "time", json_string(when));
+	for (struct ctl_client *i = LIST_FIRST(&c->clients); i; i = next) {
+		next = LIST_NEXT(i, entry);
+		if (!i->watches)
+			continue;
+		if (evbuffer_get_length(bufferevent_get_output(i->bev)) > WATCH_QUEUE_MAX) {
+			log_info("control: %s watches too slowly; dropped", i->who);
+			client_free(i);
+			continue;
+		}
+		client_say(i, json_incref(event));
+	}
+	json_decref(event);
+}
+
+json_t *ctl_session_id(__u64 id)
+{
+	char text[20];
+
+	snprintf(text, sizeof(text), "%llx", (unsigned long long)id);
+	return json_string(text);
+}
+
+json_t *ctl_evidence(const struct finding *f)
+{
+	char text[4 * FINDING_EVIDENCE_MAX + 1];
+
+	str_escape((struct str){ f->evidence, f->nevidence }, text, sizeof(text));
+	return json_string(text);
+}
+
+void ctl_event_finding(struct ctl *c, const struct finding *f, unsigned score)
+{
+	char addr[ADDR_TEXT_MAX];
+
+	if (ctl_watched(c))
+		event_send(c, "finding",
+			   json_pack("{s:s s:s s:o s:i s:o}", "address", addr_text(&f->addr, addr), "reason", reason_name(f->reason), "session",
+				     ctl_session_id(f->session), "score", (int)score, "evidence", ctl_evidence(f)));
+}
+
+void ctl_event_ban(struct ctl *c, const struct pst_prefix *p, const struct pst_ban *b, const char *note, __u64 session, const char *what)
+{
+	json_t *ban;
+
+	if (!ctl_watched(c))
+		return;
+	ban = ctl_ban_json(p, b, note, kern_now_ns());
+	json_object_set_new(ban, "session", ctl_session_id(session));
+	event_send(c, what, ban);
+}
+
+void ctl_event_session(struct ctl *c, const struct ipc_record *r, const char *what)
+{
+	char addr[ADDR_TEXT_MAX];
+
+	if (ctl_watched(c))
+		event_send(c, what,
+			   json_pack("{s:s s:o s:i s:i}", "address", addr_text(&r->addr, addr), "session", ctl_session_id(r->session), "messages",
+				     (int)r->messages, "recipients", (int)r->rcpts));
+}

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* ctl_commands.c: what an operator may ask of the judge: one row a command. */
+#include "user/ctl_int.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "user/core/names.h"
+#include "user/ctl.h"
+#include "user/log.h"
+
+#define S_NS	       1000000000ull
+#define LIST_DEFAULT   50
+#define LIST_MAX       10000
+#define WIDEST_BAN4    (96 + 8) /* without force */
+#define WIDEST_BAN6    19
+
+typedef json_t *command_fn(struct judge *j, json_t *request);
+
+/* --- arguments ---------------------------------------------------------------------- */
+
+static json_t *need_prefix(json_t *request, struct pst_prefix *p)
+{
+	const char *text = json_string_value(json_object_get(request, "prefix"));
+	char network[PREFIX_TEXT_MAX];
+	enum prefix_flaw flaw = text ? prefix_parse(str_of(text), p) : PREFIX_BAD_ADDRESS;
+
+	if (flaw == PREFIX_OK)
+		return NULL;
+	if (flaw == PREFIX_HOST_BITS)
+		return ctl_error(true, "prefix \"%s\" has host bits; %s is the network", text, prefix_text(p, network));
+	return ctl_error(true, "prefix \"%s\": %s; an address or network like 192.0.2.7 or 2001:db8::/32", text ? text : "",
+			 prefix_flaw_text(flaw));
+}
+
+static json_t *need_address(json_t *request, struct pst_addr *a)
+{
+	const char *text = json_string_value(json_object_get(request, "address"));
+
+	if (text && addr_parse(str_of(text), a))
+		return NULL;
+	return ctl_error(true, "address \"%s\" is none; write one like 192.0.2.7 or 2001:db8::1", text ? text : "");
+}
+
+/* A word of a table; def when it is missing. */
+static json_t *need_word(json_t *request, const char *key, int (*by_name)(struct str), int def, int *out)
+{
+	const char *text = json_string_value(json_object_get(request, key));
+
+	*out = text ? by_name(str_of(text)) : def;
+	return *out < 0 ? ctl_error(true, "%s \"%s\" is not known", key, text ? text : "") : NULL;
+}
+
+static json_t *failed(const char *what, int rc)
+{
+	return ctl_error(false, "%s: %s", what, strerror(-rc));
+}
+
+/* --- pieces --------------------------------------------------------------------------- */
+
+static json_t *seconds_left(__u64 until_ns, __u64 now_ns)
+{
+	if (until_ns == ~0ull)
+		return json_null();
+	return json_integer(until_ns > now_ns ? (until_ns - now_ns + S_NS / 2) / S_NS : 0);
+}
+
+static json_t *seconds_ago(__u64 then_ns, __u64 now_ns)
+{
+	return json_integer(now_ns > then_ns ? (now_ns - then_ns) / S_NS : 0);
+}
+
+json_t *ctl_ban_json(const struct pst_prefix *p, const struct pst_ban *b, const char *note, __u64 now_ns)
+{
+	char prefix[PREFIX_TEXT_MAX], safe[4 * PST_NOTE_MAX + 1];
+
+	str_escape(str_of(note ? note : ""), safe, sizeof(safe));
+	return json_pack("{s:s s:s s:s s:s s:o s:i s:i s:s*}", "prefix", prefix_text(p, prefix), "reason", reason_name(b->reason), "action",
+			 action_name(b->action), "origin", origin_name(b->origin), "seconds_left", seconds_left(b->until_ns, now_ns), "score",
+			 (int)b->score, "relapse", (int)b->relapse, "note", *safe ? safe : NULL);
+}
+
+static json_t *live_ban(struct judge *j, const struct pst_addr *a, __u64 now_ns)
+{
+	struct pst_note note = { 0 };
+	struct pst_prefix p;
+	struct pst_ban b;
+	json_t *ban;
+
+	if (ban_find(j->setup->maps, a, now_ns, &p, &b, &note))
+		return json_null();
+	note.text[PST_NOTE_MAX - 1] = 0;
+	ban = ctl_ban_json(&p, &b, *note.text ? note.text : NULL, now_ns);
+	json_object_set_new(ban, "packets_refused", json_integer(b.hits));
+	return ban;
+}
+
+static json_t *findings_json(const struct ledger_entry *e, __u64 now_ns)
+{
+	json_t *all = json_array();
+
+	for (unsigned i = 0; i < e->nfindings && i < LEDGER_FINDINGS; i++) {
+		const struct finding *f = &e->finding[i];
+
+		json_array_append_new(all, json_pack("{s:s s:o s:o s:o}", "reason", reason_name(f->reason), "seconds_ago",
+						     seconds_ago(f->when_ns, now_ns), "session", ctl_session_id(f->session), "evidence",
+						     ctl_evidence(f)));
+	}
+	return all;
+}
+
+static json_t *entry_json(struct judge *j, const struct ledger_entry *e, __u64 now_ns)
+{
+	char source[PREFIX_TEXT_MAX];
+
+	return json_pack("{s:s s:i s:I s:I s:i s:i s:o s:o}", "source", prefix_text(&e->source, source), "score",
+			 (int)judgement_score(&j->setup->conf->policy, &e->record, now_ns), "sessions", (json_int_t)e->sessions, "messages",
+			 (json_int_t)e->messages, "offences", (int)e->record.findings, "relapses", (int)e->record.relapse, "first_seen_seconds_ago",
+			 seconds_ago(e->first_ns, now_ns), "last_seen_seconds_ago", seconds_ago(e->last_ns, now_ns));
+}
+
+/* --- bans --------------------------------------------------------------------------------- */
+
+static json_t *objection(struct judge *j, const struct pst_prefix *p)
+{
+	char never[PREFIX_TEXT_MAX], text[PREFIX_TEXT_MAX];
+	const struct never *rule = never_find(&j->never, p);
+
+	if (p->len < (prefix_is4(p) ? WIDEST_BAN4 : WIDEST_BAN6))
+		return ctl_error(false, "%s is very wide; say force if you mean it", prefix_text(p, text));
+	if (!rule)
+		return NULL;
+	j->setup->stats->counter[PST_CNT_BAN_REFUSED]++;
+	return ctl_error(false, "%s must not be banned: %s is %s; say force if you mean it", prefix_text(p, text), prefix_text(&rule->prefix, never),
+			 rule->why);
+}
+
+/* "seconds": a number, or null for a ban without an end. */
+static json_t *need_until(json_t *request, __u64 now_ns, __u64 *until_ns)
+{
+	json_t *seconds = json_object_get(request, "seconds");
+	json_int_t n = json_integer_value(seconds);
+
+	*until_ns = ~0ull;
+	if (json_is_null(seconds))
+		return NULL;
+	if (!json_is_integer(seconds) || n <= 0 || (__u64)n > (~0ull - now_ns) / S_NS)
+		return ctl_error(true, "seconds is no number of seconds; 1 or more, or null for a ban without an end");
+	*until_ns = now_ns + n * S_NS;
+	return NULL;
+}
+
+static json_t *do_ban_add(struct judge *j, json_t *request)
+{
+	const char *note = json_string_value(json_object_get(request, "reason"));
+	struct pst_ban b = { .made_ns = kern_now_ns(), .reason = PST_RSN_OPERATOR, .origin = PST_ORIGIN_OPERATOR };
+	struct pst_prefix p;
+	json_t *error;
+	int action, rc;
+
+	if ((error = need_prefix(request, &p)) || (error = need_until(request, b.made_ns, &b.until_ns)) ||
+	    (error = need_word(request, "action", action_by_name, PST_ACT_DROP, &action)))
+		return error;
+	if (note && strlen(note) >= PST_NOTE_MAX)
+		return ctl_error(true, "reason is too long; %d octets at most", PST_NOTE_MAX - 1);
+	if (!json_is_true(json_object_get(request, "force")) && (error = objection(j, &p)))
+		return error;
+	b.action = action;
+	rc = judge_ban(j, &p, &b, note, 0);
+	if (rc == -ENOSPC)
+		return ctl_error(false, "too many different prefix lengths are banned; %d a family at most", PST_BAN_LENS_MAX);
+	return rc ? failed("the ban could not be written", rc) : ctl_ok();
+}
+
+/* Whoever is let go by hand starts from zero: the next small offence is not a relapse at the threshold. */
+static void pardon_source(struct judge *j, const struct pst_prefix *p)
+{
+	struct ledger_entry *e = ledger_find(j->setup->ledger, &p->addr);
+
+	if (e && prefix_within(p, &e->source))
+		e->record = (struct record){ .findings = e->record.findings };
+}
+
+static json_t *do_ban_del(struct judge *j, json_t *request)
+{
+	struct pst_prefix p;
+	struct pst_ban b;
+	json_t *error = need_prefix(request, &p);
+	char text[PREFIX_TEXT_MAX];
+	int rc;
+
+	if (error)
+		return error;
+	rc = ban_get(j->setup->maps, &p, &b, NULL);
+	if (!rc)
+		rc = ban_del(j->setup->maps, &p);
+	if (rc == -ENOENT)
+		return ctl_error(false, "%s is not banned", prefix_text(&p, text));
+	if (rc)
+		return failed("the ban could not be deleted", rc);
+	pardon_source(j, &p);
+	j->setup->stats->counter[PST_CNT_BAN_DELETED]++;
+	ctl_event_ban(j->ctl, &p, &b, NULL, 0, "unban");
+	return ctl_ok();
+}
+
+static json_t *do_allow(struct judge *j, json_t *request, int (*change)(const struct kern_maps *, const struct pst_prefix *))
+{
+	struct pst_prefix p;
+	json_t *error = need_prefix(request, &p);
+	char text[PREFIX_TEXT_MAX];
+	int rc;
+
+	if (error)
+		return error;
+	rc = change(j->setup->maps, &p);
+	if (rc == -ENOENT)
+		return ctl_error(false, "%s is not in the allow table", prefix_text(&p, text));
+	return rc ? failed("the allow table could not be changed", rc) : ctl_ok();
+}
+
+static json_t *do_allow_add(struct judge *j, json_t *request)
+{
+	return do_allow(j, request, allow_put);
+}
+
+static json_t *do_allow_del(struct judge *j, json_t *request)
+{
+	return do_allow(j, request, allow_del);
+}
+
+/* --- sources --------------------------------------------------------------------------------- */
+
+static json_t *list_of(struct judge *j, const struct pst_addr *a)
+{
+	struct pst_listed hit;
+
+	if (list_find(j->setup->maps, a, &hit))
+		return json_null();
+	return json_pack("{s:s s:s}", "name", hit.list < j->setup->conf->nlists ? j->setup->conf->list[hit.list].name : "?", "action",
+			 action_name(hit.action));
+}
+
+static json_t *do_client_show(struct judge *j, json_t *request)
+{
+	__u64 now = kern_now_ns();
+	struct ledger_entry *e;
+	struct pst_prefix source;
+	const struct never *never;
+	char text[PREFIX_TEXT_MAX];
+	struct pst_addr a;
+	json_t *reply = need_address(request, &a);
+
+	if (reply)
+		return reply;
+	e = ledger_find(j->setup->ledger, &a);
+	source = prefix_source(&a);
+	never = never_find(&j->never, &source);
+	reply = ctl_ok();
+	json_object_set_new(reply, "known", json_boolean(e != NULL));
+	if (e)
+		json_object_update_new(reply, entry_json(j, e, now));
+	else
+		json_object_set_new(reply, "source", json_string(prefix_text(&source, text)));
+	json_object_set_new(reply, "threshold", json_integer(j->setup->conf->policy.threshold));
+	json_object_set_new(reply, "ban", live_ban(j, &a, now));
+	json_object_set_new(reply, "allow", json_boolean(allow_has(j->setup->maps, &a)));
+	json_object_set_new(reply, "never_ban", never ? json_string(never->why) : json_null());
+	json_object_set_new(reply, "list", list_of(j, &a));
+	json_object_set_new(reply, "findings", e ? findings_json(e, now) : json_array());
+	return reply;
+}
+
+/* The worst first; among equals the latest. */
+struct ranked {
+	const struct ledger_entry *entry;
+	unsigned score;
+};
+
+static int rank_cmp(const void *a, const void *b)
+{
+	const struct ranked *x = a, *y = b;
+
+	if (x->score != y->score)
+		return x->score < y->score ? 1 : -1;
+	return x->entry->last_ns < y->entry->last_ns ? 1 : x->entry->last_ns > y->entry->last_ns ? -1 : 0;
+}
+
+static json_t *do_client_list(struct judge *j, json_t *request)
+{
+	const struct ledger *l = j->setup->ledger;
+	json_int_t limit = json_integer_value(json_object_get(request, "limit"));
+	struct ranked *all = calloc(l->nentries, sizeof(*all));
+	json_t *clients = json_array(), *reply = ctl_ok();
+	__u64 now = kern_now_ns();
+	size_t n = 0;
+
+	if (!all)
+		return failed("client list", -ENOMEM);
+	for (size_t i = 0; i < l->nentries; i++)
+		if (l->entry[i].source.len)
+			all[n++] = (struct ranked){ &l->entry[i], judgement_score(&j->setup->conf->policy, &l->entry[i].record, now) };
+	qsort(all, n, sizeof(*all), rank_cmp);
+	limit = limit > 0 && limit <= LIST_MAX ? limit : LIST_DEFAULT;
+	for (size_t i = 0; i < n && i < (size_t)limit; i++)
+		json_array_append_new(clients, entry_json(j, all[i].entry, now));
+	free(all);
+	json_object_set_new(reply, "clients", clients);
+	json_object_set_new(reply, "known", json_integer(n));
+	return reply;
+}
+
+static json_t *do_client_forget(struct judge *j, json_t *request)
+{
+	struct pst_addr a;
+	json_t *error = need_address(request, &a);
+	char text[ADDR_TEXT_MAX];
+
+	if (error)
+		return error;
+	if (!ledger_forget(j->setup->ledger, &a))
+		return ctl_error(false, "%s is not known", addr_text(&a, text));
+	return ctl_ok();
+}
+
+/* --- the daemon ---------------------------------------------------------------------------------- */
+
+static json_t *do_gate_mode(struct judge *j, json_t *request)
+{
+	struct pst_conf c;
+	json_t *error;
+	int mode, rc;
+
+	error = need_word(request, "mode", mode_by_name, -1, &mode);
+	if (error)
+		return error;
+	rc = gate_conf_get(j->setup->maps, &c);
+	c.mode = mode;
+	if (!rc)
+		rc = gate_conf_put(j->setup->maps, &c);
+	return rc ? failed("the mode could not be set", rc) : ctl_ok();
+}
+
+static json_t *do_daemon_show(struct judge *j, json_t *request)
+{
+	const struct judge_setup *s = j->setup;
+	json_t *workers = json_array(), *reply = ctl_ok();
+	json_int_t live = 0;
+
+	(void)request;
+	for (size_t i = 0; i < WORKER_SLOTS; i++) {
+		const struct judge_channel *c = &j->channel[i];
+
+		live += c->live;
+		if (c->pid)
+			json_array_append_new(workers, json_pack("{s:i s:i}", "pid", c->pid, "sessions", (int)c->live));
+	}
+	json_object_update_new(reply, json_pack("{s:s s:i s:i s:o s:s s:s s:I s:I s:I s:I}", "version", POSTERN_VERSION, "warden_pid", (int)getppid(),
+						"judge_pid", (int)getpid(), "uptime_seconds", seconds_ago(s->started_ns, kern_now_ns()), "config",
+						s->conf->path, "mode", mode_name(judge_mode(j)), "sessions", live, "sources_known",
+						(json_int_t)s->ledger->used, "sources_max", (json_int_t)s->ledger->nentries, "sources_evicted",
+						(json_int_t)s->ledger->evicted));
+	json_object_set_new(reply, "workers", workers);
+	return reply;
+}
+
+/* --- the table ---------------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	command_fn *run; /* NULL: see ctl_command() */
+	bool changes;	 /* said in the log, with who asked */
+} commands[] = {
+	{ "ban add", do_ban_add, true },
+	{ "ban del", do_ban_del, true },
+	{ "allow add", do_allow_add, true },
+	{ "allow del", do_allow_del, true },
+	{ "client show", do_client_show, false },
+	{ "client list", do_client_list, false },
+	{ "client forget", do_client_forget, true },
+	{ "gate mode", do_gate_mode, true },
+	{ "daemon show", do_daemon_show, false },
+	{ "config reload", NULL, true },
+	{ "monitor", NULL, false },
+};
+
+static json_t *unknown(const char *name)
+{
+	char all[256] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+		n += snprintf(all + n, sizeof(all) - n, "%s%s", i ? ", " : "", commands[i].name);
+	return ctl_error(true, "command \"%s\" is not known; there are %s", name ? name : "", all);
+}
+
+/* The request as it will be logged: escaped, cut. */
+static void log_request(json_t *request, const char *who, const char *result)
+{
+	char *text = json_dumps(request, JSON_COMPACT | JSON_SORT_KEYS), safe[512];
+
+	str_escape(str_of(text ? text : ""), safe, sizeof(safe));
+	log_info("control %s request=%s result=%s", who, safe, result);
+	free(text);
+}
+
+enum ctl_then ctl_command(struct judge *j, json_t *request, const char *who, json_t **reply)
+{
+	const char *name = json_string_value(json_object_get(request, "command"));
+	size_t i = 0, n = sizeof(commands) / sizeof(*commands);
+
+	while (i < n && (!name || strcmp(name, commands[i].name)))
+		i++;
+	if (i == n) {
+		*reply = unknown(name);
+		return CTL_REPLIED;
+	}
+	if (commands[i].run) {
+		*reply = commands[i].run(j, request);
+		if (commands[i].changes)
+			log_request(request, who, json_object_get(*reply, "error") ? "refused" : "done");
+		return CTL_REPLIED;
+	}
+	if (!strcmp(name, "monitor"))
+		return CTL_STREAMS;
+	log_request(request, who, "asked");
+	if (judge_ask_reload(j) && !j->reloading) {
+		*reply = ctl_error(false, "the warden does not answer");
+		return CTL_REPLIED;
+	}
+	return CTL_WAITS;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* ctl_int.h: between the control socket's connections (ctl.c) and its commands (ctl_commands.c). */
+#ifndef CTL_INT_H
+#define CTL_INT_H
+
+#include <jansson.h>
+
+#include "user/judge_int.h"
+
+struct ctl_client;
+
+/* What a command leaves behind. */
+enum ctl_then {
+	CTL_REPLIED,  /* *reply is set */
+	CTL_STREAMS,  /* the client now watches events */
+	CTL_WAITS,    /* for the end of a reload */
+};
+
+/* Carries out one request. *reply is a new reference whenever CTL_REPLIED is returned. who: for the log. */
+enum ctl_then ctl_command(struct judge *j, json_t *request, const char *who, json_t **reply);
+
+/* {"schema":1,"error":TEXT,"usage":B} */
+json_t *ctl_error(bool usage, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+json_t *ctl_ok(void);
+
+/* Pieces that replies and events share. Evidence and notes are escaped. */
+json_t *ctl_ban_json(const struct pst_prefix *p, const struct pst_ban *b, const char *note, __u64 now_ns);
+json_t *ctl_evidence(const struct finding *f);
+json_t *ctl_session_id(__u64 id);
+
+#endif

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "user/judge_int.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "user/core/names.h"
+#include "user/log.h"
+
+#define S_NS	      1000000000ull
+#define RECORDS_MAX   64		   /* of one worker before the others have their turn */
+#define KNOWN_NS      (30 * 86400 * S_NS) /* how long accepted mail speaks for a source */
+#define SWEEP_MIN_S   1
+#define SWEEP_SHARE   50 /* a sweep may take one part in this many of the judge's time */
+
+/* --- messages of the warden ------------------------------------------------------ */
+
+int judge_send(int fd, const struct judge_msg *m)
+{
+	ssize_t n;
+
+	do
+		n = send(fd, m, sizeof(*m), MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n == sizeof(*m) ? 0 : n < 0 ? -errno : -EMSGSIZE;
+}
+
+int judge_recv(int fd, struct judge_msg *m)
+{
+	struct iovec iov = { m, sizeof(*m) };
+	struct msghdr head = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n;
+
+	do
+		n = recvmsg(fd, &head, MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return !n || errno == ECONNRESET ? 0 : -errno;
+	m->text[sizeof(m->text) - 1] = 0;
+	if (n != sizeof(*m) || head.msg_flags & MSG_TRUNC || !m->tag || m->tag >= JUDGE_TAG_MAX || m->slot >= WORKER_SLOTS)
+		return -EBADMSG;
+	return 1;
+}
+
+/* --- bans ---------------------------------------------------------------------------- */
+
+static void count(const struct judge *j, enum pst_counter c, __u64 n)
+{
+	j->setup->stats->counter[c] += n;
+}
+
+enum pst_mode judge_mode(const struct judge *j)
+{
+	struct pst_conf c;
+
+	return gate_conf_get(j->setup->maps, &c) || c.mode >= PST_MODE_MAX ? PST_MODE_ENFORCE : c.mode;
+}
+
+static void kick(struct judge *j, const struct pst_prefix *p)
+{
+	struct ipc_record r = { .tag = IPC_KICK, .prefix = *p };
+
+	for (size_t i = 0; i < WORKER_SLOTS; i++)
+		if (j->channel[i].pid && !j->channel[i].muted && ipc_send(j->setup->worker_fd[i], &r))
+			log_warnx("worker does not listen: pid=%d; its sessions of the banned source starve in the kernel", j->channel[i].pid);
+}
+
+static void log_ban(const struct pst_prefix *p, const struct pst_ban *b, const char *note, __u64 session, const char *what)
+{
+	char prefix[PREFIX_TEXT_MAX], length[32], safe[2 * PST_NOTE_MAX];
+	__u64 now = kern_now_ns();
+
+	str_escape(str_of(note ? note : ""), safe, sizeof(safe));
+	duration_text(b->until_ns == ~0ull ? ~0ull : b->until_ns > now ? (b->until_ns - now + S_NS / 2) / S_NS : 0, length);
+	log_info("%s prefix=%s for=%s reason=%s score=%u action=%s origin=%s relapse=%u session=%llx%s%s%s", what, prefix_text(p, prefix),
+		 length, reason_name(b->reason), b->score, action_name(b->action), origin_name(b->origin), b->relapse,
+		 (unsigned long long)session, note ? " note=\"" : "", safe, note ? "\"" : "");
+}
+
+int judge_ban(struct judge *j, const struct pst_prefix *p, const struct pst_ban *b, const char *note, __u64 session)
+{
+	bool by_hand = b->origin == PST_ORIGIN_OPERATOR, evicted = false;
+	int rc = ban_put(j->setup->maps, p, b, note, by_hand, &evicted);
+	char prefix[PREFIX_TEXT_MAX];
+
+	count(j, PST_CNT_BAN_EVICTED, evicted);
+	if (rc) {
+		count(j, PST_CNT_BAN_FULL, rc == -ENOSPC || rc == -E2BIG);
+		errno = -rc;
+		log_warn("ban not written: prefix=%s reason=%s", prefix_text(p, prefix), reason_name(b->reason));
+		return rc;
+	}
+	count(j, by_hand ? PST_CNT_BAN_OPERATOR : PST_CNT_BAN_AUTOMATIC, 1);
+	if (b->action != PST_ACT_OBSERVE && judge_mode(j) == PST_MODE_ENFORCE)
+		kick(j, p);
+	log_ban(p, b, note, session, "ban");
+	ctl_event_ban(j->ctl, p, b, note, session, "ban");
+	return 0;
+}
+
+/* --- records of the workers ---------------------------------------------------------- */
+
+static void log_finding(const struct finding *f, unsigned score, unsigned points)
+{
+	char addr[ADDR_TEXT_MAX], evidence[4 * FINDING_EVIDENCE_MAX + 1];
+
+	str_escape((struct str){ f->evidence, f->nevidence }, evidence, sizeof(evidence));
+	log_info("finding session=%llx addr=%s reason=%s points=%u score=%u evidence=\"%s\"", (unsigned long long)f->session,
+		 addr_text(&f->addr, addr), reason_name(f->reason), points, score, evidence);
+}
+
+/* Why a source that reached the threshold is not banned; NULL when it is. */
+static const char *pardon(const struct judge *j, const struct pst_addr *a, const struct pst_prefix *source)
+{
+	const struct never *never = never_find(&j->never, source);
+
+	if (allow_has(j->setup->maps, a))
+		return "allow";
+	return never ? never->why : NULL;
+}
+
+static void take_finding(struct judge *j, struct finding *f)
+{
+	const struct policy *policy = &j->setup->conf->policy;
+	__u64 now = kern_now_ns();
+	struct ledger_entry *e = ledger_take(j->setup->ledger, &f->addr, policy, now);
+	struct pst_prefix source = prefix_source(&f->addr);
+	const char *exempt = pardon(j, &f->addr, &source);
+	struct verdict v;
+	struct pst_ban b;
+
+	if (f->when_ns > now)
+		f->when_ns = now;
+	v = judgement(policy, &e->record, f, exempt, now);
+	e->record = v.next;
+	e->last_ns = now;
+	ledger_note(e, f);
+	log_finding(f, v.score, policy->points[f->reason]);
+	ctl_event_finding(j->ctl, f, v.score);
+	if (!v.would_ban)
+		return;
+	b = (struct pst_ban){ .until_ns = v.until_ns, .made_ns = f->when_ns, .action = policy->action, .reason = f->reason,
+			      .origin = PST_ORIGIN_AUTOMATIC, .relapse = v.relapse > 255 ? 255 : v.relapse, .score = v.score };
+	if (v.ban) {
+		judge_ban(j, &source, &b, NULL, f->session);
+		return;
+	}
+	count(j, PST_CNT_BAN_REFUSED, exempt != NULL);
+	log_ban(&source, &b, exempt ? exempt : "ban { observe = yes }", f->session, "would-ban");
+	ctl_event_ban(j->ctl, &source, &b, exempt, f->session, "would-ban");
+}
+
+static bool is_banned(const struct judge *j, const struct pst_addr *a, __u64 now)
+{
+	struct pst_prefix p;
+	struct pst_ban b;
+
+	return !ban_find(j->setup->maps, a, now, &p, &b, NULL) && b.action != PST_ACT_OBSERVE && !allow_has(j->setup->maps, a) &&
+	       judge_mode(j) == PST_MODE_ENFORCE;
+}
+
+static enum sess_standing standing_of(const struct judge *j, const struct ledger_entry *e, const struct pst_addr *a, __u64 now)
+{
+	const struct policy *p = &j->setup->conf->policy;
+
+	if (is_banned(j, a, now))
+		return STANDING_BANNED;
+	if (e->messages && now - e->last_ns < KNOWN_NS && judgement_score(p, &e->record, now) < p->threshold / 4)
+		return STANDING_KNOWN;
+	return STANDING_UNKNOWN;
+}
+
+static void take_opened(struct judge *j, struct judge_channel *c, const struct ipc_record *r)
+{
+	__u64 now = kern_now_ns();
+	struct ledger_entry *e = ledger_take(j->setup->ledger, &r->addr, &j->setup->conf->policy, now);
+	struct ipc_record answer = { .tag = IPC_STANDING, .session = r->session, .addr = r->addr };
+
+	answer.standing = standing_of(j, e, &r->addr, now);
+	ipc_send(j->setup->worker_fd[c - j->channel], &answer); /* unanswered = unknown */
+	e->sessions++;
+	e->last_ns = now;
+	c->live++;
+	ctl_event_session(j->ctl, r, "opened");
+}
+
+static void take_closed(struct judge *j, struct judge_channel *c, const struct ipc_record *r)
+{
+	__u64 now = kern_now_ns();
+	struct ledger_entry *e = ledger_take(j->setup->ledger, &r->addr, &j->setup->conf->policy, now);
+
+	e->messages += r->messages;
+	e->last_ns = now;
+	c->live -= c->live > 0;
+	ctl_event_session(j->ctl, r, "closed");
+}
+
+static bool take_record(struct judge *j, struct judge_channel *c, struct ipc_record *r)
+{
+	switch (r->tag) {
+	case IPC_OPENED:
+		take_opened(j, c, r);
+		return true;
+	case IPC_FINDING:
+		take_finding(j, &r->finding);
+		return true;
+	case IPC_CLOSED:
+		take_closed(j, c, r);
+		return true;
+	}
+	return false; /* not for a worker to say */
+}
+
+static void mute(struct judge *j, struct judge_channel *c)
+{
+	struct judge_msg m = { .tag = JUDGE_BAD_WORKER, .slot = c - j->channel, .pid = c->pid };
+
+	c->muted = true;
+	event_del(c->readable);
+	log_warnx("hostile record from worker: pid=%d; it is ended", c->pid);
+	if (judge_send(j->setup->warden_fd, &m))
+		log_warnx("the warden does not listen");
+}
+
+static void worker_readable(evutil_socket_t fd, short what, void *ctx)
+{
+	struct judge_channel *c = ctx;
+	struct ipc_record r;
+
+	(void)what;
+	for (int i = 0; i < RECORDS_MAX; i++) {
+		int rc = ipc_recv(fd, &r);
+
+		if (rc == -EAGAIN)
+			return;
+		if (rc != 1 || !take_record(c->judge, c, &r)) {
+			mute(c->judge, c);
+			return;
+		}
+	}
+}
+
+/* --- the warden's word ---------------------------------------------------------------- */
+
+/* What a dead worker had sent before it was muted is judged; after, thrown away. */
+static void worker_changed(struct judge *j, const struct judge_msg *m)
+{
+	struct judge_channel *c = &j->channel[m->slot];
+	struct ipc_record r;
+
+	while (c->muted && ipc_recv(j->setup->worker_fd[m->slot], &r) != -EAGAIN)
+		;
+	if (c->muted)
+		event_add(c->readable, NULL);
+	c->muted = false;
+	c->pid = m->pid;
+	c->live = 0;
+}
+
+int judge_ask_reload(struct judge *j)
+{
+	struct judge_msg m = { .tag = JUDGE_RELOAD };
+	int rc = j->reloading ? -EBUSY : judge_send(j->setup->warden_fd, &m);
+
+	j->reloading |= !rc;
+	return rc;
+}
+
+static void take_word(struct judge *j, const struct judge_msg *m)
+{
+	switch (m->tag) {
+	case JUDGE_WORKER:
+		worker_changed(j, m);
+		break;
+	case JUDGE_NEVER:
+		never_add(&j->never, &m->prefix, m->text);
+		break;
+	case JUDGE_NOTE:
+		ctl_reload_note(j->ctl, m->text);
+		break;
+	case JUDGE_RELOADED:
+		j->reloading = false;
+		ctl_reload_done(j->ctl, m->ok);
+		break;
+	case JUDGE_STOP:
+		event_base_loopexit(j->base, NULL);
+		break;
+	}
+}
+
+static void warden_readable(evutil_socket_t fd, short what, void *ctx)
+{
+	struct judge *j = ctx;
+	struct judge_msg m;
+	int rc;
+
+	(void)what;
+	while ((rc = judge_recv(fd, &m)) == 1)
+		take_word(j, &m);
+	if (rc != -EAGAIN)
+		event_base_loopbreak(j->base); /* the warden is gone: a new one brings its own judge */
+}
+
+/* --- housekeeping ----------------------------------------------------------------------- */
+
+/* The kernel ends bans by itself; this only returns the room. A large table is swept less often, not longer. */
+static void sweep(evutil_socket_t fd, short what, void *ctx)
+{
+	struct judge *j = ctx;
+	__u64 from = kern_now_ns(), took_s;
+	long n = ban_sweep(j->setup->maps, from);
+	struct timeval next = { .tv_sec = SWEEP_MIN_S };
+
+	(void)fd, (void)what;
+	if (n > 0) {
+		count(j, PST_CNT_BAN_EXPIRED, n);
+		log_info("expired bans=%ld", n);
+	}
+	took_s = (kern_now_ns() - from) * SWEEP_SHARE / S_NS;
+	next.tv_sec += took_s;
+	event_add(j->sweep, &next);
+}
+
+int judge_put_conf(const struct kern_maps *maps, const struct conf *c)
+{
+	struct pst_conf k;
+	int rc = gate_conf_get(maps, &k);
+
+	if (rc)
+		return rc;
+	k.mode = c->mode;
+	k.naddrs = c->nguards;
+	memset(k.addr, 0, sizeof(k.addr));
+	memset(k.port_bits, 0, sizeof(k.port_bits));
+	for (size_t i = 0; i < c->nguards; i++)
+		k.addr[i] = c->guard[i];
+	for (size_t i = 0; i < c->nports; i++)
+		k.port_bits[c->port[i] >> 6] |= 1ull << (c->port[i] & 63);
+	for (size_t i = 0; i < c->nlisteners; i++)
+		k.port_bits[c->listener[i].port >> 6] |= 1ull << (c->listener[i].port & 63);
+	return gate_conf_put(maps, &k);
+}
+
+static void stop(evutil_socket_t fd, short what, void *ctx)
+{
+	struct judge *j = ctx;
+
+	(void)fd, (void)what;
+	event_base_loopexit(j->base, NULL);
+}
+
+static struct event *watch(struct judge *j, int fd, short what, event_callback_fn fn, void *ctx)
+{
+	struct event *e = event_new(j->base, fd, what, fn, ctx);
+
+	return e && !event_add(e, NULL) ? e : NULL;
+}
+
+static bool judge_open(struct judge *j)
+{
+	const struct judge_setup *s = j->setup;
+	struct timeval soon = { .tv_sec = SWEEP_MIN_S };
+
+	j->base = event_base_new();
+	if (!j->base)
+		return false;
+	j->ctl = ctl_open(j, s->control_fd);
+	j->warden = watch(j, s->warden_fd, EV_READ | EV_PERSIST, warden_readable, j);
+	j->sigterm = watch(j, SIGTERM, EV_SIGNAL | EV_PERSIST, stop, j);
+	j->sweep = event_new(j->base, -1, 0, sweep, j);
+	if (!j->ctl || !j->warden || !j->sigterm || !j->sweep)
+		return false;
+	event_add(j->sweep, &soon);
+	for (size_t i = 0; i < WORKER_SLOTS; i++) {
+		struct judge_channel *c = &j->channel[i];
+
+		c->judge = j;
+		c->pid = s->worker_pid[i];
+		c->readable = watch(j, s->worker_fd[i], EV_READ | EV_PERSIST, worker_readable, c);
+		if (!c->readable)
+			return false;
+	}
+	return true;
+}
+
+int judge_run(const struct judge_setup *setup)
+{
+	struct judge j = { .setup = setup, .never = *setup->never };
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, SIG_IGN); /* the warden's business */
+	signal(SIGHUP, SIG_IGN);
+	if (setup->apply_conf && judge_put_conf(setup->maps, setup->conf))
+		log_warnx("mode and guarded ports could not be set in the kernel; the old ones stay");
+	if (!judge_open(&j)) {
+		log_warn("the judge cannot start");
+		return 1;
+	}
+	log_debug("judge runs: ledger=%zu", setup->ledger->nentries);
+	event_base_dispatch(j.base);
+	ctl_close(j.ctl);
+	return 0;
+}

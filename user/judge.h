@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * judge.h: the judge process: the only writer of bans. It receives findings from the workers,
+ * keeps the ledger, writes bans and answers the control socket. No capability, own user.
+ *
+ * All that outlives a judge is the warden's: the ledger (shared memory), both ends of every
+ * worker's channel, the listening control socket. So a killed judge is replaced without a
+ * worker or a stranger noticing.
+ */
+#ifndef JUDGE_H
+#define JUDGE_H
+
+#include "user/core/ledger.h"
+#include "user/kern.h"
+#include "user/never.h"
+
+#define JUDGE_SLOT   0 /* of pst_slots */
+#define WARDEN_SLOT  1
+#define WORKER_SLOT  2 /* the first of the workers */
+#define WORKER_SLOTS (PST_SLOTS_MAX - WORKER_SLOT)
+
+/* Between warden and judge, SOCK_SEQPACKET, one message a send. The warden treats the judge's as hostile. */
+enum judge_tag {
+	JUDGE_STOP = 1,	   /* warden -> judge: finish and exit */
+	JUDGE_WORKER,	   /* warden -> judge: slot now belongs to pid, 0 = nobody */
+	JUDGE_NEVER,	   /* warden -> judge: prefix is never banned, text says why */
+	JUDGE_NOTE,	   /* warden -> judge: text is an error of the reload under way */
+	JUDGE_RELOADED,	   /* warden -> judge: the reload is over; ok tells how it went */
+	JUDGE_RELOAD,	   /* judge -> warden: an operator asks for a reload */
+	JUDGE_BAD_WORKER,  /* judge -> warden: the process of slot sent a hostile record */
+	JUDGE_TAG_MAX,
+};
+
+struct judge_msg {
+	__u32 tag; /* enum judge_tag */
+	__u32 slot;
+	__s32 pid;
+	__u32 ok;
+	struct pst_prefix prefix;
+	char text[768]; /* NUL-terminated */
+};
+
+struct judge_setup {
+	const struct conf *conf;
+	const struct kern_maps *maps;
+	struct ledger *ledger; /* shared memory, initialised */
+	const struct never_list *never;
+	int control_fd;			    /* listening */
+	int warden_fd;
+	int worker_fd[WORKER_SLOTS]; /* the judge's ends, non-blocking */
+	int worker_pid[WORKER_SLOTS]; /* 0 = nobody */
+	struct pst_stats *stats;
+	__u64 started_ns; /* of the daemon */
+	bool apply_conf;  /* set mode and guarded ports first: after a reload, when no other judge lives */
+};
+
+/* Serves until JUDGE_STOP, SIGTERM or end of file on warden_fd; returns the exit status. Call it after cage_judge(). */
+int judge_run(const struct judge_setup *setup);
+
+/* 0, or -errno (-EAGAIN: the peer is slow). */
+int judge_send(int fd, const struct judge_msg *m);
+/* 1 = a message, 0 = end of file, -EAGAIN, -EBADMSG, else -errno. text is NUL-terminated whatever the peer sent. */
+int judge_recv(int fd, struct judge_msg *m);
+
+/* Sets mode, ports and addresses in the kernel's table, whatever ban lengths it holds. 0 or -errno. */
+int judge_put_conf(const struct kern_maps *maps, const struct conf *c);
+
+#endif

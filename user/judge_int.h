@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* judge_int.h: the judge's state, shared by judge.c and the commands of its control socket, and nobody else. */
+#ifndef JUDGE_INT_H
+#define JUDGE_INT_H
+
+#include <event2/event.h>
+
+#include "user/ban.h"
+#include "user/ipc.h"
+#include "user/judge.h"
+
+struct ctl;
+
+struct judge_channel { /* to one worker */
+	struct judge *judge;
+	struct event *readable;
+	int pid;       /* 0 = nobody */
+	unsigned live; /* sessions */
+	bool muted;    /* sent a hostile record; ignored until the warden has replaced it */
+};
+
+struct judge {
+	const struct judge_setup *setup;
+	struct event_base *base;
+	struct ctl *ctl;
+	struct never_list never;
+	struct judge_channel channel[WORKER_SLOTS];
+	struct event *warden, *sweep, *sigterm;
+	bool reloading; /* a reload was asked for and has not ended */
+};
+
+/* As the kernel's table says; PST_MODE_ENFORCE when it cannot be read. */
+enum pst_mode judge_mode(const struct judge *j);
+/*
+ * Writes a ban, counts it, ends the source's live sessions and tells the log and the monitors. session and reason_text
+ * are for the log; 0 or -errno as ban_put().
+ */
+int judge_ban(struct judge *j, const struct pst_prefix *p, const struct pst_ban *b, const char *note, __u64 session);
+/* Asks the warden for a reload; -EBUSY while one is under way. */
+int judge_ask_reload(struct judge *j);
+
+/* ctl.c: the control socket. */
+struct ctl *ctl_open(struct judge *j, int listen_fd);
+void ctl_close(struct ctl *c);
+/* Is anybody watching? Events need not be made otherwise. */
+bool ctl_watched(const struct ctl *c);
+void ctl_event_finding(struct ctl *c, const struct finding *f, unsigned score);
+void ctl_event_ban(struct ctl *c, const struct pst_prefix *p, const struct pst_ban *b, const char *note, __u64 session, const char *what);
+void ctl_event_session(struct ctl *c, const struct ipc_record *r, const char *what);
+void ctl_reload_note(struct ctl *c, const char *error);
+void ctl_reload_done(struct ctl *c, bool ok);
+
+#endif

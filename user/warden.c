@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "user/warden.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "user/cage.h"
+#include "user/core/names.h"
+#include "user/log.h"
+#include "user/warden_int.h"
+
+#define AUDIT_S	    10 /* a bpf_link attach or detach by others makes no netlink message */
+#define LINK_WAIT_US 20000 /* changes come in bursts */
+#define STOP_S	    10 /* for 421s and the backend's word on messages under way */
+#define FILES_SPARE 512
+
+/* systemd's notify protocol: one datagram to a socket named in the environment. */
+void warden_notify(const char *state)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	size_t n = path ? strlen(path) : 0;
+	int fd;
+
+	if (!n || n >= sizeof(sa.sun_path))
+		return;
+	memcpy(sa.sun_path, path, n);
+	if (*path == '@')
+		sa.sun_path[0] = 0; /* abstract */
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&sa, offsetof(struct sockaddr_un, sun_path) + n);
+	close(fd);
+}
+
+/* --- end ------------------------------------------------------------------------ */
+
+static void stop_now(evutil_socket_t fd, short what, void *ctx)
+{
+	struct warden *w = ctx;
+
+	(void)fd, (void)what;
+	log_warnx("not everybody stopped in %d s: they are ended", STOP_S);
+	children_kill(w);
+	event_base_loopbreak(w->base);
+}
+
+/* Workers first: their last findings are still judged. */
+static void stop_goes_on(struct warden *w)
+{
+	struct judge_msg m = { .tag = JUDGE_STOP };
+
+	if (children_alive(w))
+		return;
+	if (!w->judge.pid)
+		event_base_loopbreak(w->base);
+	else
+		judge_tell(w, &m);
+}
+
+static void stop(struct warden *w)
+{
+	struct timeval limit = { .tv_sec = STOP_S };
+
+	if (w->stopping) { /* told twice: at once */
+		children_kill(w);
+		event_base_loopbreak(w->base);
+		return;
+	}
+	w->stopping = true;
+	warden_notify("STOPPING=1");
+	log_info("stopping; bans stay enforced, `postern gate unload` ends that");
+	children_stop(w);
+	event_add(w->stop_timer, &limit);
+	stop_goes_on(w);
+}
+
+/* --- events ------------------------------------------------------------------------ */
+
+static void reap(struct warden *w)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		child_died(w, pid, status);
+	if (w->stopping)
+		stop_goes_on(w);
+}
+
+static void signalled(evutil_socket_t fd, short what, void *ctx)
+{
+	struct signalfd_siginfo s;
+	struct warden *w = ctx;
+
+	(void)what;
+	while (read(fd, &s, sizeof(s)) == sizeof(s)) {
+		if (s.ssi_signo == SIGCHLD)
+			reap(w);
+		else if (s.ssi_signo == SIGHUP)
+			warden_reload(w);
+		else
+			stop(w);
+	}
+}
+
+/* Addresses that are new on this machine are told to the judge; those that went stay safe until the next reload. */
+static void refresh_never(struct warden *w)
+{
+	static struct never_list now; /* large, and used here alone */
+	struct judge_msg m = { .tag = JUDGE_NEVER };
+
+	never_collect(w->now.conf, &now);
+	for (size_t i = 0; i < now.n; i++) {
+		if (!never_add(&w->never, &now.entry[i].prefix, now.entry[i].why))
+			continue;
+		m.prefix = now.entry[i].prefix;
+		snprintf(m.text, sizeof(m.text), "%s", now.entry[i].why);
+		judge_tell(w, &m);
+	}
+}
+
+static void audit(evutil_socket_t fd, short what, void *ctx)
+{
+	const struct timeval next = { .tv_sec = AUDIT_S };
+	struct warden *w = ctx;
+
+	(void)fd, (void)what;
+	gate_audit(w);
+	refresh_never(w);
+	event_add(w->audit, &next);
+}
+
+static void links_readable(evutil_socket_t fd, short what, void *ctx)
+{
+	const struct timeval soon = { .tv_usec = LINK_WAIT_US };
+	struct warden *w = ctx;
+
+	(void)fd, (void)what;
+	if (links_changed(w->links))
+		event_add(w->audit, &soon);
+}
+
+static void judge_overdue(evutil_socket_t fd, short what, void *ctx)
+{
+	struct warden *w = ctx;
+
+	(void)fd, (void)what;
+	if (w->judge.pid) {
+		log_warnx("the judge does not stop: it is ended pid=%d", w->judge.pid);
+		kill(w->judge.pid, SIGKILL);
+	}
+}
+
+/* --- start ------------------------------------------------------------------------------ */
+
+static int watch_signals(struct warden *w)
+{
+	sigset_t ours;
+	int fd;
+
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGTERM);
+	sigaddset(&ours, SIGINT);
+	sigaddset(&ours, SIGHUP);
+	sigaddset(&ours, SIGCHLD);
+	signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &ours, &w->signal_mask))
+		return -errno;
+	/* What the caller had blocked must not stay so in the children. */
+	sigemptyset(&w->signal_mask);
+	fd = signalfd(-1, &ours, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	w->signals = event_new(w->base, fd, EV_READ | EV_PERSIST, signalled, w);
+	return w->signals && !event_add(w->signals, NULL) ? 0 : -ENOMEM;
+}
+
+static int watch_links(struct warden *w)
+{
+	const struct timeval first = { .tv_sec = AUDIT_S };
+	int rc = links_open(&w->links);
+
+	if (rc)
+		return rc;
+	w->links_readable = event_new(w->base, links_fd(w->links), EV_READ | EV_PERSIST, links_readable, w);
+	w->audit = evtimer_new(w->base, audit, w);
+	w->stop_timer = evtimer_new(w->base, stop_now, w);
+	w->judge_timer = evtimer_new(w->base, judge_overdue, w);
+	if (!w->links_readable || !w->audit || !w->stop_timer || !w->judge_timer)
+		return -ENOMEM;
+	event_add(w->links_readable, NULL);
+	event_add(w->audit, &first);
+	return 0;
+}
+
+/* Every session may hold a client and a backend. Inherited by the workers. */
+static void raise_files(const struct conf *c)
+{
+	rlim_t need = 2ull * c->sessions_max + FILES_SPARE;
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l))
+		return;
+	l.rlim_max = l.rlim_max > need ? l.rlim_max : need;
+	l.rlim_cur = l.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &l))
+		log_warn("open files cannot be raised to %llu; fewer sessions fit", (unsigned long long)need);
+}
+
+static int open_sockets(struct warden *w)
+{
+	char err[512] = "";
+	int rc = listen_control(w, err, sizeof(err));
+
+	if (!rc)
+		rc = serving_tls(&w->now, err, sizeof(err));
+	if (!rc)
+		rc = listen_all(NULL, &w->now, err, sizeof(err));
+	if (rc)
+		log_warnx("%s", *err ? err : strerror(-rc));
+	return rc;
+}
+
+/* Each step has said what is wrong. */
+static int warden_open(struct warden *w)
+{
+	int rc;
+
+	w->base = event_base_new();
+	if (!w->base)
+		return -ENOMEM;
+	raise_files(w->now.conf);
+	/* The control socket first: it tells whether another posternd runs here, before its tables are touched. */
+	if ((rc = open_sockets(w)) || (rc = gate_start(w)))
+		return rc;
+	never_collect(w->now.conf, &w->never);
+	if ((rc = watch_signals(w)) || (rc = watch_links(w)) || (rc = children_open(w)) ||
+	    (rc = ledger_open(w, w->now.conf->ledger_entries)))
+		log_warnx("the warden cannot start: %s", strerror(-rc));
+	return rc;
+}
+
+int warden_run(const char *path, struct conf *conf, bool debug)
+{
+	static struct warden w; /* large; one a process */
+	int rc;
+
+	w = (struct warden){ .path = path, .debug = debug, .now.conf = conf, .pin_dir = strdup(conf->pin_dir), .control_fd = -1,
+			     .started_ns = kern_now_ns() };
+	if (geteuid()) {
+		log_warnx("posternd must be started as root; judge and workers then run as %s and %s", conf->judge_user, conf->worker_user);
+		return 1;
+	}
+	if (warden_open(&w))
+		return 1;
+	judge_start(&w);
+	workers_start(&w, conf->workers);
+	rc = cage_warden();
+	if (rc) {
+		log_warnx("rights could not be given up: %s", strerror(-rc));
+		children_kill(&w);
+		return 1;
+	}
+	log_info("posternd %s runs file=%s mode=%s listeners=%zu workers=%u", POSTERN_VERSION, path, mode_name(conf->mode), conf->nlisteners,
+		 conf->workers);
+	warden_notify("READY=1");
+	event_base_dispatch(w.base);
+	unlink(w.control_path);
+	log_info("stopped");
+	return 0;
+}

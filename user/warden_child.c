@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * warden_child.c: judge and workers: started, told, restarted. The warden keeps both ends of every
+ * channel between them, so each can be replaced without the other noticing.
+ */
+#include "user/warden_int.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "user/cage.h"
+#include "user/ipc.h"
+#include "user/log.h"
+#include "user/stats.h"
+#include "user/tls.h"
+#include "user/worker.h"
+
+#define S_NS		 1000000000ull
+#define QUICK_DEATH_NS	 (10 * S_NS)
+#define BACKOFF_FIRST_MS 100 /* doubles with every death that follows quickly */
+#define BACKOFF_MAX_MS	 10000
+
+/* --- what outlives them ------------------------------------------------------------ */
+
+static int channel(int out[2])
+{
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, out) ? -errno : 0;
+}
+
+/* A new room takes over what the old one knows. */
+static void ledger_move(const struct ledger *old, struct ledger *to, const struct policy *p, __u64 now)
+{
+	for (size_t i = 0; i < old->nentries; i++) {
+		const struct ledger_entry *e = &old->entry[i];
+
+		if (e->source.len)
+			*ledger_take(to, &e->source.addr, p, now) = *e;
+	}
+}
+
+int ledger_open(struct warden *w, unsigned entries)
+{
+	size_t n = 16, bytes;
+	struct ledger *l;
+	__u64 seed = 0;
+
+	while (n < entries)
+		n *= 2;
+	if (w->ledger && w->ledger->nentries == n)
+		return 0;
+	bytes = sizeof(*l) + n * sizeof(struct ledger_entry);
+	l = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (l == MAP_FAILED)
+		return -errno;
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		seed = kern_now_ns();
+	ledger_init(l, (struct ledger_entry *)(l + 1), n, seed);
+	if (w->ledger) {
+		ledger_move(w->ledger, l, &w->now.conf->policy, kern_now_ns());
+		munmap(w->ledger, w->ledger_bytes);
+	}
+	w->ledger = l;
+	w->ledger_bytes = bytes;
+	return 0;
+}
+
+/* --- start ---------------------------------------------------------------------------- */
+
+static struct timeval backoff(const struct child *c)
+{
+	unsigned doublings = c->quick_deaths ? c->quick_deaths - 1 : 0;
+	unsigned ms = doublings > 7 ? BACKOFF_MAX_MS : BACKOFF_FIRST_MS << doublings;
+
+	if (ms > BACKOFF_MAX_MS)
+		ms = BACKOFF_MAX_MS;
+	return (struct timeval){ ms / 1000, ms % 1000 * 1000 };
+}
+
+static void restart_later(struct child *c)
+{
+	struct timeval wait = backoff(c);
+
+	event_add(c->restart, &wait);
+}
+
+/* In the child: what was the warden's alone. */
+static void leave_warden(struct warden *w)
+{
+	sigprocmask(SIG_SETMASK, &w->signal_mask, NULL);
+	signal(SIGHUP, SIG_IGN); /* until the role installs its own */
+	signal(SIGINT, SIG_IGN);
+	munmap((void *)((unsigned long)w->stats & ~(PST_SLOT_BYTES - 1ul)), PST_SLOT_BYTES);
+}
+
+static int caged(const char *role, int (*cage)(uid_t, gid_t), const char *user, const struct warden *w, const int *keep, size_t n)
+{
+	uid_t uid;
+	gid_t gid;
+	int rc = config_user(user, &uid, &gid); /* while the files that know names can be read */
+
+	if (!rc)
+		rc = cage_fds(keep, n);
+	log_init(role, w->now.conf->log_to == LOG_TO_SYSLOG, w->debug);
+	if (!rc)
+		rc = cage(uid, gid);
+	if (rc)
+		log_warnx("cannot give up its rights and ends: %s", strerror(-rc));
+	return rc;
+}
+
+static int worker_child(struct warden *w, struct child *c, int warden_fd)
+{
+	const struct serving *s = &w->now;
+	struct worker_setup setup = { .conf = s->conf, .listen_fd = s->listen_fd, .tls = s->tls, .judge_fd = w->worker_end[c->slot],
+				      .warden_fd = warden_fd, .index = c->slot };
+	int keep[2 + s->conf->nlisteners];
+	size_t n = 0;
+
+	leave_warden(w);
+	munmap(w->ledger, w->ledger_bytes); /* strangers' bytes and the ledger never share a process */
+	setup.stats = stats_map_slot(&w->maps, WORKER_SLOT + c->slot);
+	keep[n++] = warden_fd;
+	keep[n++] = setup.judge_fd;
+	for (size_t i = 0; i < s->conf->nlisteners; i++)
+		keep[n++] = s->listen_fd[i];
+	if (!setup.stats || caged("worker", cage_worker, s->conf->worker_user, w, keep, n))
+		return 1;
+	return worker_run(&setup);
+}
+
+static int judge_child(struct warden *w, int warden_fd)
+{
+	struct judge_setup setup = { .conf = w->now.conf, .maps = &w->maps, .ledger = w->ledger, .never = &w->never, .control_fd = w->control_fd,
+				     .warden_fd = warden_fd, .started_ns = w->started_ns, .apply_conf = w->apply_conf };
+	int keep[2 + WORKER_SLOTS + sizeof(struct kern_maps) / sizeof(int)];
+	size_t n = 0;
+
+	leave_warden(w);
+	for (size_t i = 0; i < w->now.conf->nlisteners; i++)
+		if (w->now.tls[i])
+			tls_free(w->now.tls[i]); /* keys are the workers' */
+	setup.stats = stats_map_slot(&w->maps, JUDGE_SLOT);
+	keep[n++] = warden_fd;
+	keep[n++] = w->control_fd;
+	for (size_t i = 0; i < WORKER_SLOTS; i++) {
+		keep[n++] = setup.worker_fd[i] = w->judge_end[i];
+		setup.worker_pid[i] = w->worker[i].pid;
+	}
+#define KEEP_MAP(name) keep[n++] = w->maps.name;
+	KERN_MAPS(KEEP_MAP)
+#undef KEEP_MAP
+	if (!setup.stats || caged("judge", cage_judge, w->now.conf->judge_user, w, keep, n))
+		return 1;
+	return judge_run(&setup);
+}
+
+/* Forks c with a channel of its own. In the child it does not return. */
+static int child_start(struct warden *w, struct child *c)
+{
+	int pair[2], rc = channel(pair);
+	pid_t pid;
+
+	if (rc)
+		return rc;
+	pid = fork();
+	if (pid == 0) {
+		close(pair[0]);
+		_exit(c == &w->judge ? judge_child(w, pair[1]) : worker_child(w, c, pair[1]));
+	}
+	close(pair[1]);
+	if (pid < 0) {
+		rc = -errno;
+		close(pair[0]);
+		return rc;
+	}
+	c->pid = pid;
+	c->fd = pair[0];
+	c->wanted = true;
+	c->draining = c->told_stop = false;
+	c->started_ns = kern_now_ns();
+	return 0;
+}
+
+void judge_tell(struct warden *w, const struct judge_msg *m)
+{
+	if (w->judge.fd >= 0 && judge_send(w->judge.fd, m))
+		log_debug("the judge does not listen: tag=%u", m->tag);
+}
+
+static void tell_worker(struct warden *w, const struct child *c)
+{
+	struct judge_msg m = { .tag = JUDGE_WORKER, .slot = c->slot, .pid = c->pid };
+
+	judge_tell(w, &m);
+}
+
+static void hear_judge(evutil_socket_t fd, short what, void *ctx)
+{
+	struct warden *w = ctx;
+	struct judge_msg m;
+	int rc;
+
+	(void)what;
+	while ((rc = judge_recv(fd, &m)) == 1) {
+		if (m.tag == JUDGE_RELOAD)
+			warden_reload(w);
+		else if (m.tag == JUDGE_BAD_WORKER)
+			worker_kill(w, &m);
+		if (w->judge.fd != fd)
+			return;
+	}
+	if (rc == -EAGAIN)
+		return;
+	event_del(w->judge_readable); /* its death is reaped as such */
+	if (rc == -EBADMSG && w->judge.pid) {
+		log_warnx("hostile message from the judge: it is ended");
+		kill(w->judge.pid, SIGKILL);
+	}
+}
+
+void judge_start(struct warden *w)
+{
+	int rc = child_start(w, &w->judge);
+
+	if (rc) {
+		log_warnx("the judge cannot be started: %s", strerror(-rc));
+		w->judge.quick_deaths++;
+		restart_later(&w->judge);
+		return;
+	}
+	if (w->judge_readable)
+		event_free(w->judge_readable);
+	w->judge_readable = event_new(w->base, w->judge.fd, EV_READ | EV_PERSIST, hear_judge, w);
+	if (w->judge_readable)
+		event_add(w->judge_readable, NULL);
+	w->apply_conf = false;
+	log_info("judge started pid=%d", w->judge.pid);
+}
+
+static void worker_start(struct warden *w, struct child *c, bool replacement)
+{
+	int rc = child_start(w, c);
+
+	if (rc) {
+		log_warnx("a worker cannot be started: %s", strerror(-rc));
+		c->wanted = true;
+		c->quick_deaths++;
+		restart_later(c);
+		return;
+	}
+	warden_count(w, replacement ? PST_CNT_WORKER_RESTARTED : PST_CNT_WORKER_STARTED);
+	tell_worker(w, c);
+	log_info("worker started pid=%d slot=%u", c->pid, c->slot);
+}
+
+static void restart(evutil_socket_t fd, short what, void *ctx)
+{
+	struct child *c = ctx;
+	struct warden *w = c->warden;
+
+	(void)fd, (void)what;
+	if (w->stopping || c->pid || !c->wanted)
+		return;
+	if (c == &w->judge)
+		judge_start(w);
+	else
+		worker_start(w, c, true);
+}
+
+static struct child *free_slot(struct warden *w)
+{
+	for (size_t i = 0; i < WORKER_SLOTS; i++)
+		if (!w->worker[i].pid && !w->worker[i].wanted)
+			return &w->worker[i];
+	return NULL;
+}
+
+/* When reloads come faster than old sessions end, the oldest drained worker makes room. */
+static void make_room(struct warden *w)
+{
+	const struct ipc_record stop = { .tag = IPC_STOP };
+	struct child *oldest = NULL;
+
+	for (size_t i = 0; i < WORKER_SLOTS; i++) {
+		struct child *c = &w->worker[i];
+
+		if (c->draining && !c->told_stop && (!oldest || c->started_ns < oldest->started_ns))
+			oldest = c;
+	}
+	if (!oldest)
+		return;
+	log_warnx("all slots are taken: draining worker is stopped pid=%d", oldest->pid);
+	oldest->told_stop = true;
+	ipc_send(oldest->fd, &stop);
+}
+
+void workers_start(struct warden *w, unsigned n)
+{
+	w->missing = 0;
+	while (n--) {
+		struct child *c = free_slot(w);
+
+		if (c) {
+			worker_start(w, c, false);
+			continue;
+		}
+		w->missing++; /* child_died() goes on when a slot is free */
+		make_room(w);
+	}
+}
+
+void workers_drain(struct warden *w)
+{
+	struct ipc_record drain = { .tag = IPC_DRAIN };
+
+	for (size_t i = 0; i < WORKER_SLOTS; i++) {
+		struct child *c = &w->worker[i];
+
+		c->wanted = false;
+		if (c->pid && !c->draining && ipc_send(c->fd, &drain))
+			log_warnx("worker does not listen: pid=%d", c->pid);
+		c->draining |= c->pid != 0;
+	}
+}
+
+/* --- end --------------------------------------------------------------------------------- */
+
+void worker_kill(struct warden *w, const struct judge_msg *m)
+{
+	struct child *c = &w->worker[m->slot];
+
+	if (c->pid && c->pid == m->pid)
+		kill(c->pid, SIGKILL);
+}
+
+static struct child *child_of(struct warden *w, pid_t pid)
+{
+	if (w->judge.pid == pid)
+		return &w->judge;
+	for (size_t i = 0; i < WORKER_SLOTS; i++)
+		if (w->worker[i].pid == pid)
+			return &w->worker[i];
+	return NULL;
+}
+
+static void log_death(const struct warden *w, const struct child *c, int status)
+{
+	const char *role = c == &w->judge ? "judge" : "worker";
+
+	if (WIFEXITED(status) && !WEXITSTATUS(status))
+		log_info("%s ended pid=%d", role, c->pid);
+	else if (WIFSIGNALED(status))
+		log_warnx("%s died pid=%d signal=%d (%s)", role, c->pid, WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
+		log_warnx("%s failed pid=%d status=%d", role, c->pid, WEXITSTATUS(status));
+}
+
+void child_died(struct warden *w, pid_t pid, int status)
+{
+	struct child *c = child_of(w, pid);
+
+	if (!c)
+		return;
+	log_death(w, c, status);
+	if (c == &w->judge && w->judge_readable)
+		event_del(w->judge_readable);
+	close(c->fd);
+	c->fd = -1;
+	c->pid = 0;
+	c->draining = false;
+	if (c != &w->judge)
+		tell_worker(w, c);
+	c->quick_deaths = kern_now_ns() - c->started_ns < QUICK_DEATH_NS ? c->quick_deaths + 1 : 0;
+	if (w->stopping)
+		return;
+	if (c == &w->judge && w->replacing_judge)
+		judge_replace(w);
+	else if (c->wanted)
+		restart_later(c);
+	else if (w->missing)
+		workers_start(w, w->missing);
+}
+
+unsigned children_alive(const struct warden *w)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < WORKER_SLOTS; i++)
+		n += w->worker[i].pid != 0;
+	return n;
+}
+
+void children_stop(struct warden *w)
+{
+	struct ipc_record stop = { .tag = IPC_STOP };
+
+	for (size_t i = 0; i < WORKER_SLOTS; i++)
+		if (w->worker[i].pid)
+			ipc_send(w->worker[i].fd, &stop);
+}
+
+void children_kill(struct warden *w)
+{
+	for (size_t i = 0; i < WORKER_SLOTS; i++)
+		if (w->worker[i].pid)
+			kill(w->worker[i].pid, SIGKILL);
+	if (w->judge.pid)
+		kill(w->judge.pid, SIGKILL);
+}
+
+int children_open(struct warden *w)
+{
+	for (size_t i = 0; i <= WORKER_SLOTS; i++) {
+		struct child *c = i < WORKER_SLOTS ? &w->worker[i] : &w->judge;
+		int pair[2], rc;
+
+		c->warden = w;
+		c->slot = i % WORKER_SLOTS;
+		c->fd = -1;
+		c->restart = evtimer_new(w->base, restart, c);
+		if (!c->restart)
+			return -ENOMEM;
+		if (i == WORKER_SLOTS)
+			break;
+		rc = channel(pair);
+		if (rc)
+			return rc;
+		w->judge_end[i] = pair[0];
+		w->worker_end[i] = pair[1];
+	}
+	return 0;
+}

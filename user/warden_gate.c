@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* warden_gate.c: the kernel half as the configuration wants it: tables filled, program attached, and kept so. */
+#include "user/warden_int.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "user/ban.h"
+#include "user/listfile.h"
+#include "user/log.h"
+#include "user/stats.h"
+
+static int compile_one(const struct conf *c, size_t i, struct compiled *out, char *err, size_t errsize)
+{
+	const struct conf_list *l = &c->list[i];
+	struct pst_list_info *info = &out->info[i];
+	struct pst_prefix *prefix = NULL;
+	struct lists_entry *more;
+	size_t n = 0;
+	int rc = listfile_read(l->file, &prefix, &n, err, errsize);
+
+	if (rc)
+		return rc;
+	more = reallocarray(out->entry, out->n + n + 1, sizeof(*more));
+	if (!more) {
+		free(prefix);
+		snprintf(err, errsize, "%s: out of memory", l->file);
+		return -ENOMEM;
+	}
+	out->entry = more;
+	for (size_t k = 0; k < n; k++)
+		out->entry[out->n++] = (struct lists_entry){ prefix[k], { .list = i, .action = l->action } };
+	free(prefix);
+	snprintf(info->name, sizeof(info->name), "%s", l->name);
+	snprintf(info->source, sizeof(info->source), "%s", l->file);
+	info->loaded_ns = kern_now_ns();
+	info->prefixes = n;
+	info->action = l->action;
+	return 0;
+}
+
+int gate_compile(const struct conf *c, struct compiled *out, void (*say)(void *ctx, const char *message), void *ctx)
+{
+	char err[512];
+	int first = 0;
+
+	memset(out, 0, sizeof(*out));
+	for (size_t i = 0; i < c->nlists; i++) {
+		int rc = compile_one(c, i, out, err, sizeof(err));
+
+		if (rc)
+			say(ctx, err);
+		first = first ? first : rc;
+	}
+	if (!first)
+		out->n = lists_compile(out->entry, out->n);
+	return first;
+}
+
+int gate_apply(struct warden *w, const struct conf *c, const struct compiled *lists)
+{
+	int rc = list_replace(&w->maps, lists->entry, lists->n, lists->info);
+
+	if (!rc)
+		rc = allow_replace(&w->maps, c->allow, c->nallow);
+	return rc;
+}
+
+/* --- links ------------------------------------------------------------------------ */
+
+static struct warden_link *link_of(struct warden *w, const char *name)
+{
+	for (size_t i = 0; i < w->nlinks; i++)
+		if (!strcmp(w->link[i].name, name))
+			return &w->link[i];
+	if (w->nlinks == sizeof(w->link) / sizeof(*w->link))
+		return NULL;
+	snprintf(w->link[w->nlinks].name, sizeof(w->link->name), "%s", name);
+	return &w->link[w->nlinks++];
+}
+
+static bool is_attached(const struct kern_link *have, int n, const char *name, unsigned ifindex)
+{
+	for (int i = 0; i < n; i++)
+		if (have[i].ifindex == ifindex && !strcmp(have[i].interface, name))
+			return true;
+	return false;
+}
+
+static void attach(struct warden *w, struct warden_link *l)
+{
+	struct kern_link got;
+	char err[256] = "";
+	int rc = kern_attach(w->now.conf->pin_dir, l->name, w->now.conf->xdp_mode, &got, err, sizeof(err));
+
+	if (rc) {
+		if (l->state != LINK_FAILED)
+			log_warnx("gate not attached: interface=%s: %s; tried again every 10 s", l->name, *err ? err : strerror(-rc));
+		l->state = LINK_FAILED;
+		return;
+	}
+	if (l->state != LINK_NEW)
+		warden_count(w, PST_CNT_GATE_REATTACHED);
+	log_info("gate attached interface=%s mode=%s%s%s", l->name, got.native ? "native" : "generic", *got.why ? " why=" : "", got.why);
+	l->state = LINK_ATTACHED;
+}
+
+static void audit_one(struct warden *w, const char *name, const struct kern_link *have, int n)
+{
+	struct warden_link *l = link_of(w, name);
+	unsigned ifindex = if_nametoindex(name);
+
+	if (!l)
+		return;
+	if (!ifindex) {
+		if (l->state != LINK_MISSING)
+			log_warnx("no such interface: interface=%s; attached when it comes", name);
+		l->state = LINK_MISSING;
+		return;
+	}
+	if (l->state == LINK_NEW || !is_attached(have, n, name, ifindex))
+		attach(w, l);
+	else
+		l->state = LINK_ATTACHED;
+}
+
+void gate_audit(struct warden *w)
+{
+	const struct conf *c = w->now.conf;
+	struct kern_link have[64];
+	int n = kern_links(c->pin_dir, have, sizeof(have) / sizeof(*have));
+
+	for (size_t i = 0; i < c->ninterfaces; i++)
+		audit_one(w, c->interface[i], have, n);
+}
+
+static bool wants(const struct conf *c, const char *name)
+{
+	for (size_t i = 0; i < c->ninterfaces; i++)
+		if (!strcmp(c->interface[i], name))
+			return true;
+	return false;
+}
+
+void gate_detach_gone(struct warden *w, const struct conf *old)
+{
+	for (size_t i = 0; i < old->ninterfaces; i++) {
+		const char *name = old->interface[i];
+		struct warden_link *l = link_of(w, name);
+		int rc;
+
+		if (wants(w->now.conf, name))
+			continue;
+		rc = kern_detach(old->pin_dir, name);
+		if (rc && rc != -ENOENT)
+			log_warnx("gate not detached: interface=%s: %s", name, strerror(-rc));
+		else
+			log_info("gate detached interface=%s", name);
+		if (l)
+			l->state = LINK_NEW;
+	}
+}
+
+/* --- start -------------------------------------------------------------------------- */
+
+static void say_error(void *ctx, const char *message)
+{
+	(void)ctx;
+	log_warnx("%s", message);
+}
+
+static int fill_tables(struct warden *w)
+{
+	struct compiled lists;
+	int rc = gate_compile(w->now.conf, &lists, say_error, NULL);
+
+	if (!rc)
+		rc = gate_apply(w, w->now.conf, &lists);
+	if (!rc)
+		rc = judge_put_conf(&w->maps, w->now.conf);
+	free(lists.entry);
+	if (rc)
+		log_warnx("the kernel's tables could not be filled: %s", strerror(-rc));
+	return rc;
+}
+
+/* What a link said at start that was there already needs the program of this version: kern_load() has put it there. */
+int gate_start(struct warden *w)
+{
+	const char *dir = w->now.conf->pin_dir;
+	char err[512] = "";
+	unsigned have = 0;
+	int rc = kern_load(dir, err, sizeof(err));
+
+	if (rc) {
+		log_warnx("the kernel half cannot be loaded: %s", *err ? err : strerror(-rc));
+		return rc;
+	}
+	rc = kern_open(dir, false, &w->maps, &have);
+	if (rc) {
+		log_warnx("the pinned maps under %s cannot be opened: %s", dir, strerror(-rc));
+		return rc;
+	}
+	w->stats = stats_map_slot(&w->maps, WARDEN_SLOT);
+	if (!w->stats) {
+		log_warn("the counters cannot be mapped");
+		return -EIO;
+	}
+	rc = fill_tables(w);
+	if (rc)
+		return rc;
+	if (!w->now.conf->ninterfaces)
+		log_warnx("no interface is set: nothing is refused at a network card");
+	gate_audit(w);
+	return 0;
+}

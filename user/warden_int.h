@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* warden_int.h: the warden's state, shared by its files and nobody else. */
+#ifndef WARDEN_INT_H
+#define WARDEN_INT_H
+
+#include <event2/event.h>
+#include <signal.h>
+#include <sys/types.h>
+
+#include "user/judge.h"
+#include "user/kern.h"
+#include "user/links.h"
+
+/* What workers are started with. Made whole for a reload before the old one goes. */
+struct serving {
+	struct conf *conf;
+	int *listen_fd; /* one per listener */
+	void **tls;	/* one per listener, NULL = none */
+};
+
+struct compiled { /* the lists, as the kernel's table will hold them */
+	struct lists_entry *entry;
+	size_t n;
+	struct pst_list_info info[PST_LISTS_MAX];
+};
+
+struct warden;
+
+struct child {
+	struct warden *warden;
+	unsigned slot; /* of the channels; unused by the judge */
+	pid_t pid;     /* 0 = not running */
+	int fd;	       /* our end of its own channel, -1 = none */
+	bool wanted;   /* to be started again when it dies */
+	bool draining; /* an old configuration's, serving its last sessions */
+	bool told_stop;
+	unsigned quick_deaths;
+	__u64 started_ns;
+	struct event *restart;
+};
+
+struct warden_link { /* what was last said of an interface */
+	char name[16];
+	enum { LINK_NEW, LINK_ATTACHED, LINK_MISSING, LINK_FAILED } state;
+};
+
+struct warden {
+	const char *path;
+	bool debug;
+	struct serving now;
+	struct kern_maps maps;
+	struct pst_stats *stats;
+	struct never_list never;
+	__u64 started_ns;
+
+	const char *pin_dir; /* as at the start: the maps stay where they are */
+	int control_fd;
+	char control_path[108];
+	int judge_end[WORKER_SLOTS], worker_end[WORKER_SLOTS]; /* of every worker's channel to the judge; all ours for good */
+	struct ledger *ledger; /* shared memory: survives a judge */
+	size_t ledger_bytes;
+
+	struct child judge, worker[WORKER_SLOTS];
+	struct event *judge_readable;
+	bool apply_conf; /* the next judge sets mode and ports */
+	bool replacing_judge; /* a reload waits for the old one to end */
+	unsigned missing; /* workers for which there was no slot */
+
+	struct event_base *base;
+	struct event *signals, *audit, *links_readable, *stop_timer, *judge_timer;
+	struct links *links;
+	struct warden_link link[64];
+	size_t nlinks;
+	bool stopping, reload_again;
+	sigset_t signal_mask; /* as it was before ours */
+};
+
+static inline void warden_count(struct warden *w, enum pst_counter c)
+{
+	w->stats->counter[c]++;
+}
+
+/* warden_listen.c */
+/* Makes s->listen_fd for s->conf, reusing what is bound already; on failure err says which and nothing new stays open. */
+int listen_all(const struct serving *old, struct serving *s, char *err, size_t errsize);
+/* Closes what keep (may be NULL) does not use. */
+void listen_release(struct serving *s, const struct serving *keep);
+int listen_control(struct warden *w, char *err, size_t errsize);
+int serving_tls(struct serving *s, char *err, size_t errsize);
+void serving_free(struct serving *s, const struct serving *keep);
+
+/* warden_gate.c: the kernel half */
+int gate_start(struct warden *w);
+/* Reads and compiles every list; each error goes to say. 0 or -errno. */
+int gate_compile(const struct conf *c, struct compiled *out, void (*say)(void *ctx, const char *message), void *ctx);
+/* Puts lists and allow entries into the kernel's tables; an operator's allow entries stay. */
+int gate_apply(struct warden *w, const struct conf *c, const struct compiled *lists);
+/* Attaches where the program is not; detaches where old wanted it and c does not. */
+void gate_audit(struct warden *w);
+void gate_detach_gone(struct warden *w, const struct conf *old);
+
+/* warden_child.c */
+int children_open(struct warden *w);
+int ledger_open(struct warden *w, unsigned entries);
+void judge_start(struct warden *w);
+/* Starts n new workers in free slots; those that find none are started when one is. */
+void workers_start(struct warden *w, unsigned n);
+/* Old workers serve their last sessions. */
+void workers_drain(struct warden *w);
+void worker_kill(struct warden *w, const struct judge_msg *m);
+void child_died(struct warden *w, pid_t pid, int status);
+void children_stop(struct warden *w);
+unsigned children_alive(const struct warden *w);
+void children_kill(struct warden *w);
+void judge_tell(struct warden *w, const struct judge_msg *m);
+
+/* warden_reload.c */
+/* Reads the configuration again; with an error the old one stays. No session is lost either way. */
+void warden_reload(struct warden *w);
+/* The old judge has ended: the new one takes its place. */
+void judge_replace(struct warden *w);
+
+/* warden.c */
+void warden_notify(const char *state);
+
+#endif

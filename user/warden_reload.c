@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * warden_reload.c: a new configuration. Everything that can fail is done before anything changes: read,
+ * compile the lists, load TLS, bind. Then new workers take over from old ones, which serve their last sessions.
+ */
+#include "user/warden_int.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "user/log.h"
+
+#define JUDGE_STOP_S 3 /* then it is killed; what it has not read stays in its channels */
+
+/* To the log, and to the operator who asked on the control socket. */
+static void say_error(void *ctx, const char *message)
+{
+	struct judge_msg m = { .tag = JUDGE_NOTE };
+
+	log_warnx("%s", message);
+	snprintf(m.text, sizeof(m.text), "%s", message);
+	judge_tell(ctx, &m);
+}
+
+static int prepare(struct warden *w, struct serving *next, struct compiled *lists)
+{
+	char err[512] = "";
+	int rc = config_read(w->path, &next->conf, say_error, w);
+
+	if (!rc)
+		rc = gate_compile(next->conf, lists, say_error, w);
+	if (rc)
+		return rc;
+	rc = serving_tls(next, err, sizeof(err));
+	if (!rc)
+		rc = listen_all(&w->now, next, err, sizeof(err));
+	if (!rc) {
+		rc = gate_apply(w, next->conf, lists);
+		if (rc)
+			snprintf(err, sizeof(err), "the kernel's tables could not be changed: %s", strerror(-rc));
+	}
+	if (rc)
+		say_error(w, *err ? err : strerror(-rc));
+	return rc;
+}
+
+/* What only a restart can change is kept as it is, and said. */
+static void say_fixed(const struct conf *now, const struct conf *next)
+{
+	const struct { const char *name, *now, *next; } fixed[] = {
+		{ "control_socket", now->control_socket, next->control_socket },
+		{ "control_group", now->control_group ? now->control_group : "", next->control_group ? next->control_group : "" },
+		{ "pin_dir", now->pin_dir, next->pin_dir },
+	};
+
+	for (size_t i = 0; i < sizeof(fixed) / sizeof(*fixed); i++)
+		if (strcmp(fixed[i].now, fixed[i].next))
+			log_warnx("%s: \"%s\" takes a restart; \"%s\" stays until then", fixed[i].name, fixed[i].next, fixed[i].now);
+}
+
+static void end_old_judge(struct warden *w)
+{
+	struct judge_msg stop = { .tag = JUDGE_STOP };
+	struct timeval limit = { .tv_sec = JUDGE_STOP_S };
+
+	w->apply_conf = true;
+	w->replacing_judge = true;
+	judge_tell(w, &stop);
+	event_add(w->judge_timer, &limit);
+	if (!w->judge.pid) /* it had died by itself and waits for its restart */
+		judge_replace(w);
+}
+
+void judge_replace(struct warden *w)
+{
+	int rc = ledger_open(w, w->now.conf->ledger_entries);
+
+	if (rc)
+		log_warnx("the ledger keeps its size: %s", strerror(-rc));
+	w->replacing_judge = false;
+	event_del(w->judge_timer);
+	event_del(w->judge.restart);
+	judge_start(w);
+	if (w->reload_again) {
+		w->reload_again = false;
+		warden_reload(w);
+	}
+}
+
+static void finish(struct warden *w, bool ok)
+{
+	struct judge_msg m = { .tag = JUDGE_RELOADED, .ok = ok };
+
+	warden_count(w, ok ? PST_CNT_RELOAD_OK : PST_CNT_RELOAD_FAILED);
+	judge_tell(w, &m);
+	if (ok)
+		log_info("configuration reloaded file=%s", w->path);
+	else
+		log_warnx("configuration not reloaded, the old one stays file=%s", w->path);
+}
+
+static void take_over(struct warden *w, struct serving *next)
+{
+	struct serving old = w->now;
+
+	say_fixed(old.conf, next->conf);
+	next->conf->pin_dir = w->pin_dir;
+	w->now = *next;
+	never_collect(w->now.conf, &w->never);
+	finish(w, true);
+	end_old_judge(w);
+	workers_drain(w);
+	workers_start(w, w->now.conf->workers);
+	gate_detach_gone(w, old.conf);
+	for (size_t i = 0; i < w->nlinks; i++)
+		w->link[i].state = LINK_NEW; /* xdp_mode may be another */
+	gate_audit(w);
+	serving_free(&old, &w->now);
+}
+
+void warden_reload(struct warden *w)
+{
+	struct serving next = { 0 };
+	struct compiled lists = { 0 };
+	struct timespec now;
+	char state[64];
+
+	if (w->stopping)
+		return;
+	if (w->replacing_judge) {
+		w->reload_again = true;
+		return;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu", now.tv_sec * 1000000ull + now.tv_nsec / 1000);
+	warden_notify(state);
+	if (prepare(w, &next, &lists)) {
+		serving_free(&next, &w->now);
+		finish(w, false);
+	} else {
+		take_over(w, &next);
+	}
+	free(lists.entry);
+	warden_notify("READY=1");
+}
