@@ -25,11 +25,12 @@ int ban_each(const struct kern_maps *m, int (*each)(void *ctx, const struct pst_
 /* Deletes what ended by now_ns, and prefix lengths nobody uses any more from pst_conf. Returns how many bans, or -errno. Reads the whole table. */
 long ban_sweep(const struct kern_maps *m, __u64 now_ns);
 
+/* An operator's word: it stays until allow_del(), whatever the configuration says. */
 int allow_put(const struct kern_maps *m, const struct pst_prefix *p);
 int allow_del(const struct kern_maps *m, const struct pst_prefix *p);
 int allow_each(const struct kern_maps *m, int (*each)(void *ctx, const struct pst_prefix *), void *ctx);
 bool allow_has(const struct kern_maps *m, const struct pst_addr *a);
-/* Makes the map hold exactly these: new ones are added before old ones go. */
+/* Makes the map hold exactly these and what operators said: new ones are added before old ones go. */
 int allow_replace(const struct kern_maps *m, const struct pst_prefix *p, size_t n);
 
 /*

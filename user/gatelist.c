@@ -9,6 +9,10 @@
 
 #include "user/lpm.h"
 
+/* Values of pst_allow: whose word it is. Of two, the greater stays. */
+#define ALLOW_CONFIG   1
+#define ALLOW_OPERATOR 2
+
 static struct pst_lpm_key key_of(const struct pst_prefix *p)
 {
 	return (struct pst_lpm_key){ .len = p->len, .addr = p->addr };
@@ -17,9 +21,9 @@ static struct pst_lpm_key key_of(const struct pst_prefix *p)
 int allow_put(const struct kern_maps *m, const struct pst_prefix *p)
 {
 	struct pst_lpm_key key = key_of(p);
-	__u32 yes = 1;
+	__u32 whose = ALLOW_OPERATOR;
 
-	return bpf_map_update_elem(m->allow, &key, &yes, BPF_ANY) ? -errno : 0;
+	return bpf_map_update_elem(m->allow, &key, &whose, BPF_ANY) ? -errno : 0;
 }
 
 int allow_del(const struct kern_maps *m, const struct pst_prefix *p)
@@ -51,23 +55,53 @@ bool allow_has(const struct kern_maps *m, const struct pst_addr *a)
 	return !bpf_map_lookup_elem(m->allow, &key, &yes);
 }
 
+static __u32 whose(const struct lists_entry *e)
+{
+	__u32 v;
+
+	memcpy(&v, &e->value, sizeof(v));
+	return v;
+}
+
+/* What operators said, behind room for n entries of the configuration. Returns how many, or -errno. */
+static long operators_words(const struct kern_maps *m, size_t n, struct lists_entry **out)
+{
+	struct lists_entry *now, *all;
+	long have = lpm_read(m->allow, &now), kept = 0;
+
+	if (have < 0)
+		return have;
+	all = calloc(n + (size_t)have + 1, sizeof(*all));
+	for (long i = 0; all && i < have; i++)
+		if (whose(&now[i]) == ALLOW_OPERATOR)
+			all[n + (size_t)kept++] = now[i];
+	free(now);
+	*out = all;
+	return all ? kept : -ENOMEM;
+}
+
 int allow_replace(const struct kern_maps *m, const struct pst_prefix *p, size_t n)
 {
-	const __u32 yes = 1;
-	struct lists_entry *e = calloc(n ? n : 1, sizeof(*e));
-	size_t kept = 0;
+	const __u32 config = ALLOW_CONFIG;
+	struct lists_entry *e;
+	long operators = operators_words(m, n, &e);
+	size_t kept = 0, all;
 	int r;
 
-	if (!e)
-		return -ENOMEM;
+	if (operators < 0)
+		return (int)operators;
+	all = n + (size_t)operators;
 	for (size_t i = 0; i < n; i++) {
 		e[i].prefix = p[i];
-		memcpy(&e[i].value, &yes, sizeof(yes));
+		memcpy(&e[i].value, &config, sizeof(config));
 	}
-	qsort(e, n, sizeof(*e), prefix_cmp);
-	for (size_t i = 0; i < n; i++) /* the configuration may name one prefix twice */
+	qsort(e, all, sizeof(*e), prefix_cmp);
+	for (size_t i = 0; i < all; i++) { /* one prefix may be named twice */
 		if (!kept || prefix_cmp(&e[kept - 1].prefix, &e[i].prefix))
 			e[kept++] = e[i];
+		else if (whose(&e[i]) > whose(&e[kept - 1]))
+			e[kept - 1] = e[i];
+	}
 	r = lpm_replace(m->allow, e, kept);
 	free(e);
 	return r;
