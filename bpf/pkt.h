@@ -24,7 +24,7 @@ enum pkt_kind {
 };
 
 struct pkt {
-	struct pst_addr src, dst;
+	struct pst_addr src __attribute__((aligned(8))), dst; /* read as two words each */
 	__u32 why;	    /* enum pst_counter: how to count it when nothing refuses it */
 	__u32 l3, l4;	    /* offsets of the IP and the TCP header in the frame */
 	__u16 sport, dport; /* host order */
@@ -102,20 +102,16 @@ PKT_INLINE enum pkt_kind pkt_is(struct pkt *p, enum pkt_kind kind, __u32 why)
 
 PKT_INLINE void pkt_addr4(struct pst_addr *a, const __u8 *from)
 {
-	__u64 *hi = (__u64 *)a->b;
-	__u32 *lo = (__u32 *)(a->b + 8);
+	const __u32 word[4] = { 0, 0, pkt_swap32(0xffff), PKT_LOAD(__u32, from) };
 
-	*hi = 0;
-	lo[0] = pkt_swap32(0xffff);
-	lo[1] = PKT_LOAD(__u32, from);
+	__builtin_memcpy(a->b, word, 16);
 }
 
 PKT_INLINE void pkt_addr6(struct pst_addr *a, const __u8 *from)
 {
-	__u64 *half = (__u64 *)a->b;
+	const __u64 half[2] = { PKT_LOAD(__u64, from), PKT_LOAD(__u64, from + 8) };
 
-	half[0] = PKT_LOAD(__u64, from);
-	half[1] = PKT_LOAD(__u64, from + 8);
+	__builtin_memcpy(a->b, half, 16);
 }
 
 PKT_INLINE enum pkt_kind pkt_tcp(const __u8 *data, const __u8 *end, __u32 off, struct pkt *p)
