@@ -128,8 +128,11 @@ static void finish(struct sess *s, struct sess_step *step)
 	if (open && !s->final && s->conf->errors_max && s->errors > s->conf->errors_max && step->reply.n && step->reply.p[0] >= '4')
 		found(s, step, PST_RSN_ERRORS, STR(""));
 	s->final |= step->ask == ASK_ABORT && s->authenticated; /* the backend's half of it is gone */
-	if (open && s->final && !s->asked)
+	if (open && s->final && !s->asked) {
+		if (s->state == S_AUTH) /* the backend waits for a response, so it cannot be told anything */
+			step->ask = ASK_ABORT;
 		enter(s, S_CLOSED);
+	}
 	set_deadline(s, step);
 	step->deadline_ns = s->deadline_ns;
 	step->want = s->state == S_CLOSED ? SESS_CLOSE : s->asked ? SESS_ASK : s->state == S_TLS ? SESS_TLS : SESS_READ;

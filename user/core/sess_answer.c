@@ -177,6 +177,7 @@ static void answer_data(struct sess *s, struct sess_step *step, enum sess_outcom
 		out_of_step(s, step, "451 4.4.2 Connection to the mail server was lost\r\n");
 		if (!code)
 			step->ask = ASK_NONE;
+		s->final |= s->authenticated;
 	}
 }
 
@@ -194,6 +195,7 @@ static void answer_end(struct sess *s, struct sess_step *step, enum sess_outcome
 		return;
 	}
 	step->reply = STR("451 4.4.2 Connection to the mail server was lost\r\n");
+	s->final |= s->authenticated;
 	if (class)
 		step->ask = ASK_ABORT;
 }

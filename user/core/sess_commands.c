@@ -410,7 +410,6 @@ static void run_continuation(struct sess *s, struct sess_step *step, const struc
 
 	if (line->flaws & (LINE_BARE_LF | LINE_BARE_CR)) {
 		found(s, step, PST_RSN_BARE_LF, STR(""));
-		ask(s, step, ASK_ABORT);
 		return;
 	}
 	if (!fit)
@@ -444,8 +443,6 @@ void run_line(struct sess *s, struct sess_step *step, const struct line *line, b
 
 	if (more && (continuation || row->flags & F_LAST) && !line->flaws) {
 		found(s, step, PST_RSN_PIPELINE, evidence_of(s, line->text));
-		if (continuation)
-			ask(s, step, ASK_ABORT);
 		return;
 	}
 	if (continuation) {

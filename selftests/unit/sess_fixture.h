@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* sess_fixture.h: the gate that session tests talk to, and text with escapes. */
+#ifndef SESS_FIXTURE_H
+#define SESS_FIXTURE_H
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "user/core/addr.h"
+#include "user/core/names.h"
+#include "user/core/sess.h"
+
+#define START_NS 1000000000ull
+
+struct fixture {
+	struct sess_conf conf;
+	struct sess_peer peer;
+	struct sess_caps caps;
+	struct relay_rules relay;
+	struct access_rule rule;
+	struct pst_stats stats;
+};
+
+static const struct domain_rule fixture_domains[] = {
+	{ STR("local.test"), "test", 1 },
+	{ STR("mx.local.test"), "test", 2 },
+};
+
+static struct mailbox fixture_traps[1];
+
+static inline void fixture_init(struct fixture *f)
+{
+	struct str trap = STR("<trap@local.test>");
+
+	memset(f, 0, sizeof(*f));
+	mailbox_path(&trap, false, false, &fixture_traps[0]);
+	addr_parse(STR("198.51.100.7"), &f->peer.addr);
+	f->rule.prefix = prefix_of(&f->peer.addr, 128);
+	f->relay = (struct relay_rules){
+		.connect = { .mode = ACCESS_EXCEPT }, .relay = { .mode = ACCESS_ONLY }, .authenticated_may_relay = true,
+		.domain = fixture_domains, .ndomains = 2, .trap = fixture_traps, .ntraps = 1,
+	};
+	f->caps = (struct sess_caps){
+		.bits = CAP_8BITMIME | CAP_SMTPUTF8 | CAP_DSN | CAP_SIZE | CAP_PIPELINING | CAP_AUTH | CAP_XCLIENT, .size = 20000,
+		.mechs = "PLAIN LOGIN",
+	};
+	f->conf = (struct sess_conf){
+		.hostname = "mx.local.test", .banner = "Postern", .command_timeout_s = 300, .data_timeout_s = 180,
+		.answer_timeout_s = 900, .errors_max = 10, .rcpt_max = 100, .relay = &f->relay,
+		.body = { .size = 10000, .header_bytes = 2000, .received = 100 },
+	};
+	f->peer.id = 0xabc;
+	f->peer.caps = &f->caps;
+}
+
+/* \r \n \t \\ \0 \xHH in place; returns the length. */
+static inline size_t unescape(char *text)
+{
+	char *in = text, *out = text;
+
+	while (*in) {
+		char hex[3] = "";
+
+		if (*in != '\\') {
+			*out++ = *in++;
+			continue;
+		}
+		switch (in[1]) {
+		case 'r': *out++ = '\r'; break;
+		case 'n': *out++ = '\n'; break;
+		case 't': *out++ = '\t'; break;
+		case '0': *out++ = '\0'; break;
+		case '\\': *out++ = '\\'; break;
+		case 'x':
+			memcpy(hex, in + 2, 2);
+			*out++ = (char)strtoul(hex, NULL, 16);
+			in += 2;
+			break;
+		default: /* not an escape: the backslash is meant */
+			*out++ = '\\';
+			in--;
+		}
+		in += 2;
+	}
+	return (size_t)(out - text);
+}
+
+#endif

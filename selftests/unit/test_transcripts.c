@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_transcripts.c: whole SMTP sessions from the .txt files of selftests/smtp, played to user/core/sess. Every session is run
+ * twice: each client line in one piece, and again byte by byte; both must give the same outcome.
+ *
+ *	== NAME			a session begins ("== NAME (whole)": only in one piece)
+ *	with: OPTION...		pause=MS tls=off|offer|require auth=off|offer|require cleartext allowed relay denied
+ *				errors=N rcpts=N messages=N size=N headers=N received=N caps=8BITMIME,... mechs=PLAIN,... backend-size=N
+ *	C: TEXT			the client sends TEXT and CRLF; a final \c sends no CRLF. \r \n \t \0 \\ \xHH
+ *	A: TEXT			the backend answers; " | " between lines; "down" and "caps" are outcomes of their own
+ *	T: N			N seconds pass (N may be "300ms"), then the tick
+ *	E: EVENT		hangup, kick, shutdown, known, unknown, banned, secured, insecure
+ *	S: PREFIX		the client gets a line that begins so
+ *	B: TEXT			the backend is sent the line TEXT ("TEXT...": a line that begins so); "(abort)" = it is cut off
+ *	D: TEXT			the backend has been sent the content TEXT since the last D:
+ *	F: REASON [EVIDENCE]	a finding; the evidence begins so
+ *	W: WANT			read, ask, tls or close
+ *	N: COUNTER VALUE	a row of bpf/abi.h
+ *	I: TIMES		the lines up to the next "O:" are played that many times; %d in them is the turn, from 1
+ *	U: NAME			the lines behind "-- NAME" (before the first session), up to an empty line, are played here
+ *
+ * A C, A, T or E line, and the end, demand that all that came before was expected: nothing may come unseen.
+ */
+#include "unit.h"
+
+#include <glob.h>
+#include <stdlib.h>
+
+#include "sess_fixture.h"
+
+#define QUEUE_MAX 512
+
+struct queue {
+	char *item[QUEUE_MAX];
+	size_t head, n;
+};
+
+struct play {
+	struct fixture f;
+	struct sess s;
+	struct sess_step step;
+	__u64 now_ns;
+	bool split, opened, mail_open;
+	struct queue replies, asks, findings;
+	char *in; /* what the client sent and the session has not taken */
+	size_t nin, nbody;
+	char body[65536];
+	const char *file, *name;
+	unsigned line;
+};
+
+#define BAD(p, ...)                                                                                                \
+	do {                                                                                                       \
+		print_error("%s:%u: [%s%s] ", (p)->file, (p)->line, (p)->name, (p)->split ? ", byte by byte" : ""); \
+		fail_msg(__VA_ARGS__);                                                                             \
+	} while (0)
+
+static void push(struct play *p, struct queue *q, const char *text, size_t n)
+{
+	if (q->n == QUEUE_MAX)
+		BAD(p, "too many events");
+	q->item[q->n] = malloc(n + 1);
+	memcpy(q->item[q->n], text, n);
+	q->item[q->n++][n] = '\0';
+}
+
+static void expect(struct play *p, struct queue *q, const char *what, const char *prefix, bool whole)
+{
+	char escaped[256];
+
+	if (q->head == q->n)
+		BAD(p, "expected %s \"%s\", there is none", what, prefix);
+	if (strncmp(q->item[q->head], prefix, strlen(prefix)) || (whole && strlen(prefix) != strlen(q->item[q->head]))) {
+		str_escape(str_of(q->item[q->head]), escaped, sizeof(escaped));
+		BAD(p, "expected %s \"%s\", got \"%s\"", what, prefix, escaped);
+	}
+	free(q->item[q->head++]);
+}
+
+static void expect_line(struct play *p, char *text)
+{
+	size_t n = strlen(text);
+	bool begins = n > 3 && !strcmp(text + n - 3, "...");
+
+	if (begins)
+		text[n - 3] = '\0';
+	expect(p, &p->asks, "line to the backend", text, !begins);
+}
+
+static void must_be_empty(struct play *p, struct queue *q, const char *what)
+{
+	if (q->head < q->n)
+		BAD(p, "unexpected %s \"%s\"", what, q->item[q->head]);
+	q->head = q->n = 0;
+}
+
+static void all_seen(struct play *p)
+{
+	must_be_empty(p, &p->replies, "reply");
+	must_be_empty(p, &p->asks, "line to the backend");
+	must_be_empty(p, &p->findings, "finding");
+	if (p->nbody)
+		BAD(p, "unexpected content for the backend: %.*s", (int)p->nbody, p->body);
+}
+
+/* RFC 5321 section 4.2: every reply to a client is whole lines of three digits, at most 512 octets. */
+static void take_reply(struct play *p, struct str reply)
+{
+	while (reply.n) {
+		const char *lf = memchr(reply.p, '\n', reply.n);
+		size_t n = lf ? (size_t)(lf + 1 - reply.p) : 0;
+
+		if (n < 5 || n > 512 || lf[-1] != '\r' || !memchr("2345", reply.p[0], 4))
+			BAD(p, "malformed reply: %.*s", (int)reply.n, reply.p);
+		push(p, &p->replies, reply.p, n - 2);
+		reply = str_sub(reply, n, reply.n);
+	}
+}
+
+static void take_finding(struct play *p, const struct finding *f)
+{
+	char text[200];
+	int n = snprintf(text, sizeof(text), "%s%s%.*s", reason_rows[f->reason].name, f->nevidence ? " " : "", f->nevidence, f->evidence);
+
+	push(p, &p->findings, text, (size_t)n);
+}
+
+static void take_ask(struct play *p)
+{
+	const struct sess_step *step = &p->step;
+
+	switch (step->ask) {
+	case ASK_NONE:
+		return;
+	case ASK_RCPT:
+		if (!p->mail_open)
+			push(p, &p->asks, step->ask_mail.p, step->ask_mail.n);
+		push(p, &p->asks, step->ask_line.p, step->ask_line.n);
+		return;
+	case ASK_AUTH:
+		push(p, &p->asks, step->ask_line.p, step->ask_line.n);
+		return;
+	case ASK_DATA:
+		push(p, &p->asks, "DATA", 4);
+		return;
+	case ASK_END:
+		push(p, &p->asks, ".", 1);
+		break;
+	case ASK_RESET:
+		push(p, &p->asks, "RSET", 4);
+		break;
+	case ASK_ABORT:
+		push(p, &p->asks, "(abort)", 7);
+		break;
+	}
+	p->mail_open = false;
+}
+
+/* What an edge does with a step. */
+static void take_step(struct play *p)
+{
+	unsigned i;
+
+	for (i = 0; i < p->step.nfound; i++)
+		take_finding(p, &p->step.found[i]);
+	take_reply(p, p->step.reply);
+	for (i = 0; i < 2; i++) {
+		if (!p->step.body[i].n)
+			continue;
+		if (p->nbody + p->step.body[i].n > sizeof(p->body))
+			BAD(p, "too much content");
+		memcpy(p->body + p->nbody, p->step.body[i].p, p->step.body[i].n);
+		p->nbody += p->step.body[i].n;
+	}
+	take_ask(p);
+	if (p->step.want == SESS_TLS || p->step.want == SESS_CLOSE)
+		p->nin = 0;
+}
+
+static void pump(struct play *p)
+{
+	while (p->nin && p->step.want == SESS_READ) {
+		char *copy = malloc(p->nin); /* its own block: a read past the end is seen */
+		size_t n;
+
+		memcpy(copy, p->in, p->nin);
+		n = sess_bytes(&p->s, (struct str){ copy, p->nin }, p->now_ns, &p->step);
+		if (n > p->nin)
+			BAD(p, "consumed more than there was");
+		memmove(p->in, p->in + n, p->nin - n);
+		p->nin -= n;
+		take_step(p);
+		free(copy);
+		if (!n)
+			break;
+	}
+}
+
+static void feed(struct play *p, const char *bytes, size_t n)
+{
+	size_t i, piece = p->split ? 1 : n;
+
+	for (i = 0; i < n; i += piece) {
+		if (p->step.want == SESS_CLOSE || p->step.want == SESS_TLS) /* to nobody, or to the handshake */
+			return;
+		p->in = realloc(p->in, p->nin + piece);
+		memcpy(p->in + p->nin, bytes + i, piece);
+		p->nin += piece;
+		pump(p);
+	}
+}
+
+static void client(struct play *p, char *text)
+{
+	size_t n = strlen(text);
+	bool crlf = n < 2 || strcmp(text + n - 2, "\\c");
+
+	if (!crlf)
+		text[n - 2] = '\0';
+	n = unescape(text);
+	if (crlf) {
+		memcpy(text + n, "\r\n", 2);
+		n += 2;
+	}
+	feed(p, text, n);
+}
+
+static void backend(struct play *p, char *text)
+{
+	enum sess_outcome outcome = !strcmp(text, "down") ? ANSWER_DOWN : !strcmp(text, "caps") ? ANSWER_CAPS : ANSWER_REPLY;
+	struct reply *r = malloc(sizeof(*r));
+	enum reply_result result = REPLY_MORE;
+	char *at = text, *bar;
+
+	reply_init(r);
+	while (outcome == ANSWER_REPLY && at) {
+		bar = strstr(at, " | ");
+		if (bar)
+			*bar = '\0';
+		result = reply_line(r, (struct str){ at, unescape(at) });
+		at = bar ? bar + 3 : NULL;
+	}
+	if (outcome == ANSWER_REPLY && result != REPLY_DONE)
+		BAD(p, "not a whole reply");
+	if (outcome == ANSWER_REPLY && p->s.asked == ASK_RCPT && r->code / 100 == 2)
+		p->mail_open = true;
+	sess_answer(&p->s, outcome, outcome == ANSWER_REPLY ? r : NULL, p->now_ns, &p->step);
+	take_step(p);
+	free(r);
+	pump(p);
+}
+
+static void pass_time(struct play *p, const char *text)
+{
+	char *unit;
+	unsigned long long n = strtoull(text, &unit, 10);
+
+	p->now_ns += n * (!strcmp(unit, "ms") ? 1000000ull : 1000000000ull);
+	sess_tick(&p->s, p->now_ns, &p->step);
+	take_step(p);
+	pump(p);
+}
+
+static void event(struct play *p, const char *name)
+{
+	if (!strcmp(name, "hangup"))
+		sess_gone(&p->s, p->now_ns, &p->step);
+	else if (!strcmp(name, "kick") || !strcmp(name, "shutdown"))
+		sess_end(&p->s, name[0] == 'k', p->now_ns, &p->step);
+	else if (!strcmp(name, "secured") || !strcmp(name, "insecure"))
+		sess_secured(&p->s, name[0] == 's', p->now_ns, &p->step);
+	else
+		sess_standing(&p->s, !strcmp(name, "banned") ? STANDING_BANNED : !strcmp(name, "known") ? STANDING_KNOWN : STANDING_UNKNOWN,
+			      p->now_ns, &p->step);
+	take_step(p);
+	pump(p);
+}
+
+static void check_want(struct play *p, const char *text)
+{
+	static const char *const name[] = { "read", "ask", "tls", "close" };
+
+	if (strcmp(name[p->step.want], text))
+		BAD(p, "wants %s, not %s", name[p->step.want], text);
+}
+
+static void check_counter(struct play *p, char *text)
+{
+	static const char *const symbol[] = {
+#define PST_X(sym, family, labels, help) #sym,
+		PST_COUNTERS(PST_X)
+#undef PST_X
+	};
+	char *space = strchr(text, ' ');
+	unsigned i;
+
+	if (!space)
+		BAD(p, "N: COUNTER VALUE");
+	*space = '\0';
+	for (i = 0; i < PST_CNT_MAX; i++)
+		if (!strcmp(symbol[i], text))
+			break;
+	if (i == PST_CNT_MAX)
+		BAD(p, "no counter \"%s\"", text);
+	if (p->f.stats.counter[i] != strtoull(space + 1, NULL, 10))
+		BAD(p, "%s is %llu, not %s", text, (unsigned long long)p->f.stats.counter[i], space + 1);
+}
+
+static enum sess_level level_of(const char *text)
+{
+	return !strcmp(text, "require") ? SESS_REQUIRE : !strcmp(text, "offer") ? SESS_OFFER : SESS_OFF;
+}
+
+static unsigned caps_of(struct play *p, char *text)
+{
+	static const char *const name[] = { "8BITMIME", "SMTPUTF8", "DSN", "SIZE", "AUTH", "XCLIENT", "PIPELINING", "STARTTLS" };
+	unsigned bits = 0, i;
+	char *save, *word;
+
+	for (word = strtok_r(text, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+		for (i = 0; i < NROWS(name); i++)
+			if (!strcmp(name[i], word))
+				break;
+		if (i == NROWS(name))
+			BAD(p, "no extension \"%s\"", word);
+		bits |= 1u << i;
+	}
+	return bits;
+}
+
+static void option(struct play *p, const char *key, char *value)
+{
+	struct fixture *f = &p->f;
+	unsigned long long n = strtoull(value, NULL, 10);
+	const struct {
+		const char *key;
+		unsigned *to;
+	} number[] = {
+		{ "pause", &f->conf.greet_pause_ms },	{ "errors", &f->conf.errors_max },
+		{ "rcpts", &f->conf.rcpt_max },		{ "messages", &f->conf.messages_max },
+		{ "headers", &f->conf.body.header_bytes }, { "received", &f->conf.body.received },
+	};
+	unsigned i;
+
+	for (i = 0; i < NROWS(number); i++)
+		if (!strcmp(number[i].key, key)) {
+			*number[i].to = (unsigned)n;
+			return;
+		}
+	if (!strcmp(key, "tls"))
+		f->conf.tls = level_of(value);
+	else if (!strcmp(key, "auth"))
+		f->conf.auth = level_of(value);
+	else if (!strcmp(key, "cleartext"))
+		f->conf.auth_cleartext = true;
+	else if (!strcmp(key, "allowed"))
+		f->peer.allowed = true;
+	else if (!strcmp(key, "relay"))
+		f->relay.relay.rule = &f->rule, f->relay.relay.nrules = 1;
+	else if (!strcmp(key, "denied"))
+		f->relay.connect.rule = &f->rule, f->relay.connect.nrules = 1;
+	else if (!strcmp(key, "size"))
+		f->conf.body.size = n;
+	else if (!strcmp(key, "backend-size"))
+		f->caps.size = n;
+	else if (!strcmp(key, "caps"))
+		f->caps.bits = caps_of(p, value);
+	else if (!strcmp(key, "mechs"))
+		snprintf(f->caps.mechs, sizeof(f->caps.mechs), "%s", value);
+	else
+		BAD(p, "no option \"%s\"", key);
+}
+
+static void options(struct play *p, char *text)
+{
+	char *save, *word, *value;
+
+	for (word = strtok_r(text, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+		value = strchr(word, '=');
+		if (value)
+			*value++ = '\0';
+		option(p, word, value ? value : (char[]){ "" });
+	}
+}
+
+static void open_session(struct play *p)
+{
+	if (p->opened)
+		return;
+	p->opened = true;
+	sess_open(&p->s, &p->f.conf, &p->f.peer, &p->f.stats, p->now_ns, &p->step);
+	take_step(p);
+}
+
+static void content(struct play *p, char *text)
+{
+	size_t n = unescape(text);
+	char escaped[256];
+
+	if (n != p->nbody || memcmp(text, p->body, n)) {
+		str_escape((struct str){ p->body, p->nbody }, escaped, sizeof(escaped));
+		BAD(p, "content for the backend is \"%s\"", escaped);
+	}
+	p->nbody = 0;
+}
+
+static void play_line(struct play *p, const char *written)
+{
+	char *line = malloc(strlen(written) + 16), *text = line + 3;
+
+	strcpy(line, written);
+	if (!strncmp(line, "with: ", 6)) {
+		options(p, line + 6);
+		free(line);
+		return;
+	}
+	if (strlen(line) < 3 || line[1] != ':')
+		BAD(p, "not a line of a transcript: %s", line);
+	open_session(p);
+	if (strchr("CATE", line[0]))
+		all_seen(p);
+	if (line[0] == 'B' || line[0] == 'F')
+		text[unescape(text)] = '\0';
+	switch (line[0]) {
+	case 'C': client(p, text); break;
+	case 'A': backend(p, text); break;
+	case 'T': pass_time(p, text); break;
+	case 'E': event(p, text); break;
+	case 'S': expect(p, &p->replies, "reply", text, false); break;
+	case 'B': expect_line(p, text); break;
+	case 'D': content(p, text); break;
+	case 'F': expect(p, &p->findings, "finding", text, false); break;
+	case 'W': check_want(p, text); break;
+	case 'N': check_counter(p, text); break;
+	default: BAD(p, "no line begins with %c:", line[0]);
+	}
+	free(line);
+}
+
+struct script {
+	char **line;
+	unsigned n;
+};
+
+/* %d is the turn of a loop. */
+static void play_turn(struct play *p, const char *written, unsigned turn)
+{
+	const char *at = strstr(written, "%d");
+	char *line;
+
+	if (!turn || !at) {
+		play_line(p, written);
+		return;
+	}
+	if (asprintf(&line, "%.*s%u%s", (int)(at - written), written, turn, at + 2) < 0)
+		BAD(p, "no memory");
+	play_line(p, line);
+	free(line);
+}
+
+static unsigned play_loop(struct play *p, const struct script *t, unsigned from)
+{
+	unsigned times = (unsigned)atoi(t->line[from] + 3), turn, i = from;
+
+	for (turn = 1; turn <= times; turn++)
+		for (i = from + 1; i < t->n && strcmp(t->line[i], "O:"); i++) {
+			p->line = i + 1;
+			play_turn(p, t->line[i], turn);
+		}
+	return i;
+}
+
+static void play_block(struct play *p, const struct script *t, const char *name)
+{
+	unsigned i;
+
+	for (i = 0; i < t->n && (strncmp(t->line[i], "-- ", 3) || strcmp(t->line[i] + 3, name)); i++)
+		;
+	if (i == t->n)
+		BAD(p, "no block \"%s\"", name);
+	while (++i < t->n && t->line[i][0])
+		play_line(p, t->line[i]);
+}
+
+/* Plays the session that begins behind line from; returns the line where the next one begins. */
+static unsigned play_session(const struct script *t, const char *file, unsigned from, bool split)
+{
+	struct play *p = calloc(1, sizeof(*p));
+	unsigned i;
+
+	p->file = file;
+	p->name = t->line[from] + 3;
+	p->split = split;
+	p->now_ns = START_NS;
+	fixture_init(&p->f);
+	for (i = from + 1; i < t->n && strncmp(t->line[i], "== ", 3); i++) {
+		p->line = i + 1;
+		if (!strncmp(t->line[i], "I: ", 3))
+			i = play_loop(p, t, i);
+		else if (!strncmp(t->line[i], "U: ", 3))
+			play_block(p, t, t->line[i] + 3);
+		else if (t->line[i][0] && t->line[i][0] != '#')
+			play_line(p, t->line[i]);
+	}
+	open_session(p);
+	all_seen(p);
+	free(p->in);
+	free(p);
+	return i;
+}
+
+static void read_script(struct script *t, const char *path)
+{
+	FILE *f = fopen(path, "r");
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t n;
+
+	assert_non_null(f);
+	while ((n = getline(&line, &room, f)) > 0) {
+		line[n - 1] = '\0';
+		t->line = realloc(t->line, (t->n + 1) * sizeof(*t->line));
+		t->line[t->n++] = strdup(line);
+	}
+	free(line);
+	fclose(f);
+}
+
+static void transcript(void **state)
+{
+	struct script t = { NULL, 0 };
+	const char *path = *state;
+	unsigned i = 0, sessions = 0;
+
+	read_script(&t, path);
+	while (i < t.n && strncmp(t.line[i], "== ", 3))
+		i++;
+	for (; i < t.n; sessions++) {
+		unsigned next = play_session(&t, path, i, false);
+
+		if (!strstr(t.line[i], "(whole)"))
+			play_session(&t, path, i, true);
+		i = next;
+	}
+	assert_true(sessions > 0);
+	while (t.n)
+		free(t.line[--t.n]);
+	free(t.line);
+}
+
+int main(void)
+{
+	glob_t files;
+	struct CMUnitTest *tests;
+	size_t i;
+	int failed;
+
+	if (glob("selftests/smtp/*.txt", 0, NULL, &files)) {
+		fprintf(stderr, "no selftests/smtp/*.txt here: run this from the top of the tree\n");
+		return 2;
+	}
+	tests = calloc(files.gl_pathc, sizeof(*tests));
+	for (i = 0; i < files.gl_pathc; i++)
+		tests[i] = (struct CMUnitTest){ files.gl_pathv[i], transcript, NULL, NULL, files.gl_pathv[i] };
+	failed = _cmocka_run_group_tests("transcripts", tests, files.gl_pathc, NULL, NULL);
+	free(tests);
+	globfree(&files);
+	return failed;
+}
