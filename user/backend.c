@@ -194,7 +194,7 @@ static void dropped(struct backend *b, const char *why)
 	bool content = hop_content(&b->hop);
 	bool fresh = !b->hop.mail_open && !b->hop.authed && !b->hop.auth_open;
 
-	if (b->leaving) {
+	if (b->leaving || (b->probe && hop_ready(&b->hop))) {
 		destroy(b);
 	} else if (!hop_ready(&b->hop)) {
 		try_another(b, why);
@@ -240,6 +240,10 @@ static bool do_step(struct backend *b, const struct hop_step *step, bool left)
 		if (step->send[i].n)
 			bufferevent_write(b->bev, step->send[i].p, step->send[i].n);
 	await(b);
+	if (left && b->hop.whole && (step->event == HOP_WAIT || step->event == HOP_READY)) {
+		dropped(b, "sent more than one reply");
+		return false;
+	}
 	switch (step->event) {
 	case HOP_WAIT:
 		return true;
