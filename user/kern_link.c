@@ -23,35 +23,26 @@
 
 int kern_link_path(char out[KERN_PATH_MAX], const char *dir, const char *interface)
 {
-	char name[sizeof(KERN_LINK) + 3 * IFNAMSIZ] = KERN_LINK;
-	char *to = name + strlen(KERN_LINK);
+	char name[sizeof(KERN_LINK) + IFNAMSIZ];
 
-	if (!interface[0] || strlen(interface) >= IFNAMSIZ || strchr(interface, '/'))
+	if (!interface[0] || strlen(interface) >= IFNAMSIZ || strpbrk(interface, "/%"))
 		return -EINVAL;
-	for (const char *c = interface; *c; c++)
-		to += sprintf(to, *c == '.' || *c == '%' ? "%%%02x" : "%c", (unsigned char)*c);
+	snprintf(name, sizeof(name), KERN_LINK "%s", interface);
+	for (char *dot = name; (dot = strchr(dot, '.'));)
+		*dot = '%';
 	return kern_path(out, dir, name);
 }
 
-int kern_link_name(const char *entry, char interface[16])
+bool kern_link_name(const char *entry, char interface[16])
 {
-	const char *c = entry + strlen(KERN_LINK);
-	size_t n = 0;
+	const char *name = entry + strlen(KERN_LINK);
 
-	if (strncmp(entry, KERN_LINK, strlen(KERN_LINK)) || !*c)
-		return 0;
-	while (*c && n < IFNAMSIZ - 1) {
-		unsigned byte;
-
-		if (*c == '%' && sscanf(c + 1, "%2x", &byte) == 1 && c[1] && c[2]) {
-			interface[n++] = (char)byte;
-			c += 3;
-		} else {
-			interface[n++] = *c++;
-		}
-	}
-	interface[n] = '\0';
-	return !*c;
+	if (strncmp(entry, KERN_LINK, strlen(KERN_LINK)) || !name[0] || strlen(name) >= IFNAMSIZ)
+		return false;
+	strcpy(interface, name);
+	for (char *dot = interface; (dot = strchr(dot, '%'));)
+		*dot = '.';
+	return true;
 }
 
 static int link_info(int fd, struct bpf_link_info *info)

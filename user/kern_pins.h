@@ -3,6 +3,7 @@
 #ifndef KERN_PINS_H
 #define KERN_PINS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define KERN_PATH_MAX 256
@@ -13,11 +14,11 @@
 int kern_path(char out[KERN_PATH_MAX], const char *dir, const char *name);
 /*
  * The pin's name of an interface: bpffs allows no dot in a name and interfaces do
- * (eth0.100), so '.' and '%' are written %2e and %25.
+ * (eth0.100), so a dot is written as %, which the kernel allows in no interface's name.
  */
 int kern_link_path(char out[KERN_PATH_MAX], const char *dir, const char *interface);
 /* The interface's name from a directory entry; false when it is no link of ours. */
-int kern_link_name(const char *entry, char interface[16]);
+bool kern_link_name(const char *entry, char interface[16]);
 /* Puts prog_fd in the place of the program of every pinned link. 0 or the first failure. */
 int kern_links_update(const char *dir, int prog_fd, char *err, size_t errsize);
 

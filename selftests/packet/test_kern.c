@@ -301,7 +301,7 @@ static void the_mode_can_be_changed(void **state)
 
 static void any_interface_name(void **state)
 {
-	static const char *const names[] = { "g0.100", "a%b.c", "..x" };
+	static const char *const names[] = { "g0.100", "a-b_c.7.8", "..x", "fifteen.letters" };
 	struct kern_link l;
 	char command[128];
 
@@ -321,6 +321,7 @@ static void any_interface_name(void **state)
 	assert_int_equal(kern_attach(DIR, "none0", XDP_AUTO, &l, err, sizeof(err)), -ENODEV);
 	assert_non_null(strstr(err, "none0"));
 	assert_int_equal(kern_detach(DIR, "../prog"), -EINVAL);
+	assert_int_equal(kern_detach(DIR, "sixteen_letters_"), -EINVAL);
 }
 
 static void a_strangers_program_is_named(void **state)
