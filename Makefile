@@ -222,4 +222,4 @@ help:
 
 .PHONY: all selftests check fuzz bench demo deps man install uninstall deb clean help
 
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+-include $(shell find $(O) -path $(O)/mta -prune -o -type f -name '*.d' -print 2>/dev/null)

@@ -93,7 +93,7 @@ struct config_whole {
 	L("", guard_ports,     PORTS, CONFIG_WHOLE, conf.port, conf.nports, "25", "guarded TCP destination ports, besides the listeners'") \
 	L("", guard_addresses, ADDRESSES, CONFIG_WHOLE, conf.guard, conf.nguards, "", "guarded destination addresses; none = all") \
 	S("", hostname,        HOST, "", CONFIG_WHOLE, sess.hostname, "", 0, 0, "name in the greeting; empty = the system's") \
-	S("", banner,          BANNER, "", CONFIG_WHOLE, sess.banner, "ESMTP", 0, 0, "text after the host name in the greeting") \
+	S("", banner,          BANNER, "", CONFIG_WHOLE, sess.banner, "Postern", 0, 0, "text between the host name and the word ESMTP in the greeting") \
 	S("", greet_pause,     MS, "", CONFIG_WHOLE, sess.greet_pause_ms, "2s", 0, 60000, "a client that speaks before the greeting is done offends; 0s = no pause") \
 	L("", domains,         DOMAINS, CONFIG_WHOLE, conf.relay.domain, conf.relay.ndomains, "", "our own domains; \".example.org\" = its sub-domains only") \
 	L("", traps,           MAILBOXES, CONFIG_WHOLE, conf.relay.trap, conf.relay.ntraps, "", "recipients that exist only to be spammed") \

@@ -8,6 +8,7 @@ or pinned inside is ended by the kernel with the cell's first process, however t
     python3 cell.py COMMAND [ARGUMENT...]     runs a command in a cell
 """
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -88,8 +89,12 @@ def _first_process(work, reading):
 
 def _wait(pid):
     """Reaps every child; returns the status of pid, passing signals on to it meanwhile."""
+    def pass_on(number, _):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
     for number in FORWARDED:
-        signal.signal(number, lambda n, _: os.kill(pid, n))
+        signal.signal(number, pass_on)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
     while True:
         ended, status = os.wait()

@@ -288,7 +288,7 @@ def scene(story):
         lab.later(postfix.stop)
         postfix.start()
         gate.configure(greet_pause="500ms", list__drop={"file": LIST, "action": "drop"},
-                       ban={"first": f"{BAN_SECONDS}s", "half_life": "2s"})
+                       ban={"first": f"{BAN_SECONDS}s", "half_life": "1m"})
         lab.later(gate.close)
         gate.start()
         row = gate.json("gate", "show")
