@@ -121,8 +121,8 @@ static int do_del(struct args *a)
 
 static const struct cmd cmds[] = {
 	{ "show", NULL, "Lists the sources that are never judged and never dropped.", do_show },
-	{ "add", "PREFIX", "Allows PREFIX until the next start or reload; what shall last belongs into the configuration.", do_add },
-	{ "del", "PREFIX", "Takes an entry back; PREFIX is as `allow show` shows it.", do_del },
+	{ "add", "PREFIX", "Allows PREFIX until it is taken back, also over restarts of posternd.", do_add },
+	{ "del", "PREFIX", "Takes an entry back; one that the configuration names returns with the next reload.", do_del },
 	{ 0 },
 };
 

@@ -78,21 +78,32 @@ static enum ruling ruling_of(const struct facts *f)
 	return f->listed ? BY_LIST : BY_NOTHING;
 }
 
-static const char *fate(const struct facts *f, enum ruling r)
+enum fate { PASSED, OBSERVED, RESET, DROPPED };
+
+static const struct {
+	const char *name, *text;
+} fates[] = {
+	[PASSED] = { "passed", "packets pass" },
+	[OBSERVED] = { "observed", "packets are counted and pass" },
+	[RESET] = { "reset", "packets are answered with a reset" },
+	[DROPPED] = { "dropped", "packets are dropped" },
+};
+
+static enum fate fate_of(const struct facts *f, enum ruling r)
 {
 	unsigned action = r == BY_BAN ? f->ban.ban.action : f->entry.action;
 
 	if (r != BY_BAN && r != BY_LIST)
-		return "passed";
+		return PASSED;
 	if (f->mode == PST_MODE_OBSERVE || action == PST_ACT_OBSERVE)
-		return "observed";
-	return action == PST_ACT_RESET ? "reset" : "dropped";
+		return OBSERVED;
+	return action == PST_ACT_RESET ? RESET : DROPPED;
 }
 
 static void say_ruling(const struct facts *f, enum ruling r)
 {
 	char prefix[PREFIX_TEXT_MAX], left[32], text[256];
-	unsigned long long now = kern_now_ns(), until = f->ban.ban.until_ns;
+	const struct pst_ban *b = &f->ban.ban;
 
 	switch (r) {
 	case BY_OFF:
@@ -102,10 +113,11 @@ static void say_ruling(const struct facts *f, enum ruling r)
 		snprintf(text, sizeof(text), "%s is allow-listed", prefix_text(&f->allow, prefix));
 		break;
 	case BY_BAN:
-		snprintf(text, sizeof(text), "%s is banned (%s), %s left", prefix_text(&f->ban.prefix, prefix), reason_name(f->ban.ban.reason),
-			 duration_text(until == ~0ull ? ~0ull : (until - now + 999999999) / 1000000000, left));
-		if (until == ~0ull)
-			snprintf(text, sizeof(text), "%s is banned (%s) without an end", prefix, reason_name(f->ban.ban.reason));
+		prefix_text(&f->ban.prefix, prefix);
+		if (b->until_ns == ~0ull)
+			snprintf(text, sizeof(text), "%s is banned (%s) without an end", prefix, reason_name(b->reason));
+		else
+			snprintf(text, sizeof(text), "%s is banned (%s), %s left", prefix, reason_name(b->reason), out_left(b->until_ns, left));
 		break;
 	case BY_LIST:
 		snprintf(text, sizeof(text), "it is on list %s", f->list.info.name);
@@ -113,9 +125,9 @@ static void say_ruling(const struct facts *f, enum ruling r)
 	case BY_NOTHING:
 		snprintf(text, sizeof(text), "nothing is held against it in the kernel");
 	}
-	out_str("fate", NULL, fate(f, r));
+	out_str("fate", NULL, fates[fate_of(f, r)].name);
 	out_str("because", NULL, text);
-	out_line("%s: packets are %s: %s.", f->addr, fate(f, r), text);
+	out_line("%s: %s: %s.", f->addr, fates[fate_of(f, r)].text, text);
 }
 
 static void say_lift(const struct facts *f, enum ruling r)

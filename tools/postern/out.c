@@ -281,10 +281,23 @@ void out_moment(const char *key, const char *label, unsigned long long mono_ns)
 	out_str(key, label, moment_text(mono_ns, text));
 }
 
+static unsigned long long seconds_until(unsigned long long until_ns)
+{
+	unsigned long long now = kern_now_ns();
+
+	return until_ns > now ? (until_ns - now + 999999999) / 1000000000 : 0;
+}
+
+const char *out_left(unsigned long long until_ns, char text[32])
+{
+	unsigned long long left = seconds_until(until_ns), unit = left >= 2 * 86400 ? 3600 : left >= 600 ? 60 : 1;
+
+	return duration_text((left + unit / 2) / unit * unit, text);
+}
+
 void out_until(unsigned long long until_ns)
 {
-	unsigned long long now = kern_now_ns(), left = until_ns > now ? (until_ns - now + 999999999) / 1000000000 : 0;
-	char text[32], span[32];
+	char text[32];
 
 	if (until_ns == ~0ull) {
 		out_str("until", NULL, NULL);
@@ -294,8 +307,8 @@ void out_until(unsigned long long until_ns)
 		return;
 	}
 	out_str("until", "until", moment_text(until_ns, text));
-	out_num("seconds_left", NULL, left);
-	out_str(NULL, "left", duration_text(left, span));
+	out_num("seconds_left", NULL, seconds_until(until_ns));
+	out_str(NULL, "left", out_left(until_ns, text));
 }
 
 /* --- values of others ---------------------------------------------------------- */

@@ -23,8 +23,10 @@ void out_num(const char *key, const char *label, unsigned long long value);
 void out_bool(const char *key, const char *label, bool value);
 /* A moment of CLOCK_MONOTONIC as RFC 3339; 0 = never. */
 void out_moment(const char *key, const char *label, unsigned long long mono_ns);
-/* "until" and "seconds_left"; ~0 = no end. */
+/* "until" and "seconds_left"; ~0 = no end. Text has the time left in round units. */
 void out_until(unsigned long long until_ns);
+/* The same as text: "59s", "12m", "7d". Returns text. */
+const char *out_left(unsigned long long until_ns, char text[32]);
 /* A value of another program's making (a reply of the daemon), with everything it holds. */
 void out_value(const char *key, const char *label, json_t *value);
 /* Takes the members of a reply into the document. */

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""transcript.py [--gate|--daemon] [--write] FILE: runs the commands of a transcript and prints it as it went now.
+
+A transcript is what a person would see:
+
+    $ ban add 192.0.2.7 for 1h          a command of postern; VAR=VALUE before it is its environment, "| filter" behind
+                                        it a pipe
+    what it prints
+    ! what it says on standard error
+    = 0                                 its exit status
+
+';' starts a comment, '% command' runs a command of the shell whose output does not matter. What differs from run to run
+(moments, folders) is printed as a word. --gate mounts a private bpf file system, --daemon starts posternd in addition,
+so start it under unshare -m -n.
+--write puts the result into FILE.
+"""
+
+import contextlib
+import functools
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BUILD = os.path.abspath(os.environ.get("O", os.path.join(HERE, "../../build")))
+
+VARYING = [
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "YYYY-MM-DDTHH:MM:SSZ"),
+    (re.compile(r'("seconds_left": ?)\d+'), r"\1SECONDS"),
+    (re.compile(r"((?:generic|native) )( *\d+)"), lambda m: m[1] + "N".rjust(len(m[2]))),
+    (re.compile(r'("program": ?)\d+'), r"\1N"),
+]
+
+
+def tidy(text, folder):
+    text = text.replace(folder, "DIR").replace(version(), "VERSION")
+    for pattern, word in VARYING:
+        text = pattern.sub(word, text)
+    return text
+
+
+@functools.cache
+def version():
+    said = subprocess.run([f"{BUILD}/postern", "-jV"], capture_output=True, check=True).stdout
+    return json.loads(said)["version"]
+
+
+def run(line, folder):
+    line, _, pipe = line.replace("DIR", folder).partition(" | ")
+    words = shlex.split(line)
+    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "POSTERN_PINS": f"{folder}/v1", "POSTERN_SOCKET": f"{folder}/sock"}
+    while words and re.match(r"[A-Z_]+=", words[0]):
+        name, value = words.pop(0).split("=", 1)
+        env[name] = value
+    done = subprocess.run([f"{BUILD}/postern", "-c", "files/none.conf", *words], env=env, cwd=HERE, capture_output=True,
+                          text=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
+    printed = done.stdout
+    if pipe:
+        printed = subprocess.run(pipe, shell=True, input=printed, capture_output=True, text=True, check=False).stdout
+    said = "".join(f"! {line}\n" for line in done.stderr.splitlines())
+    return tidy(printed + ("" if printed.endswith("\n") or not printed else "\n") + said, folder) + f"= {done.returncode}\n"
+
+
+def replay(path, folder):
+    with open(path, encoding="utf-8") as lines:
+        for line in lines:
+            if line.startswith("$"):
+                yield line + run(line[1:], folder)
+            elif line.startswith("% "):
+                subprocess.run(line[2:], shell=True, check=True, cwd=HERE, stdout=subprocess.DEVNULL)
+                yield line
+            elif line.startswith(";"):
+                yield line
+
+
+@contextlib.contextmanager
+def bpffs(folder):
+    subprocess.run(["mount", "-t", "bpf", "bpf", folder], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+@contextlib.contextmanager
+def daemon(folder, run_folder):
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    with open(f"{HERE}/files/daemon.conf", encoding="utf-8") as template, open(f"{run_folder}/conf", "w", encoding="utf-8") as f:
+        f.write(template.read().replace("DIR", folder).replace("RUN", run_folder))
+    with open(f"{run_folder}/log", "w", encoding="utf-8") as log, \
+            subprocess.Popen([f"{BUILD}/posternd", "-c", f"{run_folder}/conf"], stderr=log) as process:
+        for _ in range(200):
+            if os.path.exists(f"{run_folder}/sock"):
+                break
+            time.sleep(0.05)
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def transcribe(path, gate, with_daemon):
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="postern-cli-"))
+        if gate or with_daemon:
+            stack.enter_context(bpffs(folder))
+        if with_daemon:
+            run_folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="postern-run-"))
+            stack.enter_context(daemon(folder, run_folder))
+            return "".join(replay(path, folder)).replace(run_folder, "RUN")
+        return "".join(replay(path, folder))
+
+
+def main():
+    arguments = sys.argv[1:]
+    text = transcribe(arguments[-1], "--gate" in arguments, "--daemon" in arguments)
+    if "--write" in arguments:
+        with open(arguments[-1], "w", encoding="utf-8") as f:
+            f.write(text)
+    else:
+        sys.stdout.write(text)
+
+
+if __name__ == "__main__":
+    main()
