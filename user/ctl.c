@@ -45,16 +45,24 @@ json_t *ctl_ok(void)
 	return json_pack("{s:i}", "schema", CTL_SCHEMA);
 }
 
+/* JSON is UTF-8 and ends up on terminals: what is not printable ASCII becomes '?'. */
+static char *plain(char *text)
+{
+	for (char *p = text; *p; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+	return text;
+}
+
 json_t *ctl_error(bool usage, const char *fmt, ...)
 {
-	char text[512], safe[1024];
+	char text[1024];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	str_escape(str_of(text), safe, sizeof(safe));
-	return json_pack("{s:i s:s s:b}", "schema", CTL_SCHEMA, "error", safe, "usage", usage);
+	return json_pack("{s:i s:s s:b}", "schema", CTL_SCHEMA, "error", plain(text), "usage", usage);
 }
 
 /* Takes the reference. */
@@ -229,18 +237,22 @@ void ctl_close(struct ctl *c)
 
 void ctl_reload_note(struct ctl *c, const char *error)
 {
-	char safe[1600];
+	char text[sizeof(((struct judge_msg *)0)->text)];
 
 	if (!c->notes)
 		c->notes = json_array();
-	str_escape(str_of(error), safe, sizeof(safe));
+	snprintf(text, sizeof(text), "%s", error);
 	if (json_array_size(c->notes) < NOTES_MAX)
-		json_array_append_new(c->notes, json_string(safe));
+		json_array_append_new(c->notes, json_string(plain(text)));
 }
 
 void ctl_reload_done(struct ctl *c, bool ok)
 {
-	json_t *reply = ok ? ctl_ok() : ctl_error(false, "the configuration has errors; the old one stays");
+	const char *first = json_string_value(json_array_get(c->notes, 0));
+	size_t more = json_array_size(c->notes) > 1 ? json_array_size(c->notes) - 1 : 0;
+	json_t *reply = ok ? ctl_ok()
+			   : ctl_error(false, "not reloaded, the old configuration stays: %s (%zu more; `postern config check` says all)",
+				       first ? first : "see the log", more);
 	struct ctl_client *next;
 
 	json_object_set_new(reply, "reloaded", json_boolean(ok));
@@ -298,7 +310,7 @@ json_t *ctl_session_id(__u64 id)
 {
 	char text[20];
 
-	snprintf(text, sizeof(text), "%llx", (unsigned long long)id);
+	snprintf(text, sizeof(text), "%016llx", (unsigned long long)id);
 	return json_string(text);
 }
 

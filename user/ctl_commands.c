@@ -169,7 +169,7 @@ static json_t *do_ban_add(struct judge *j, json_t *request)
 	if (!json_is_true(json_object_get(request, "force")) && (error = objection(j, &p)))
 		return error;
 	b.action = action;
-	rc = judge_ban(j, &p, &b, note, 0);
+	rc = judge_ban(j, &p, &b, note && *note ? note : NULL, 0);
 	if (rc == -ENOSPC)
 		return ctl_error(false, "too many different prefix lengths are banned; %d a family at most", PST_BAN_LENS_MAX);
 	return rc ? failed("the ban could not be written", rc) : ctl_ok();
@@ -397,14 +397,24 @@ static json_t *unknown(const char *name)
 	return ctl_error(true, "command \"%s\" is not known; there are %s", name ? name : "", all);
 }
 
-/* The request as it will be logged: escaped, cut. */
+/* key=value of every member, whatever it holds: escaped and cut. */
 static void log_request(json_t *request, const char *who, const char *result)
 {
-	char *text = json_dumps(request, JSON_COMPACT | JSON_SORT_KEYS), safe[512];
+	char line[512] = "", name[32], value[160];
+	size_t n = 0;
+	const char *key;
+	json_t *v;
 
-	str_escape(str_of(text ? text : ""), safe, sizeof(safe));
-	log_info("control %s request=%s result=%s", who, safe, result);
-	free(text);
+	json_object_foreach(request, key, v) {
+		char *text = json_is_string(v) ? NULL : json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
+
+		str_escape(str_of(key), name, sizeof(name));
+		str_escape(str_of(text ? text : json_is_string(v) ? json_string_value(v) : ""), value, sizeof(value));
+		free(text);
+		if (n < sizeof(line))
+			n += snprintf(line + n, sizeof(line) - n, " %s=\"%s\"", name, value);
+	}
+	log_info("control %s%s result=%s", who, line, result);
 }
 
 enum ctl_then ctl_command(struct judge *j, json_t *request, const char *who, json_t **reply)

@@ -75,7 +75,7 @@ static void log_ban(const struct pst_prefix *p, const struct pst_ban *b, const c
 
 	str_escape(str_of(note ? note : ""), safe, sizeof(safe));
 	duration_text(b->until_ns == ~0ull ? ~0ull : b->until_ns > now ? (b->until_ns - now + S_NS / 2) / S_NS : 0, length);
-	log_info("%s prefix=%s for=%s reason=%s score=%u action=%s origin=%s relapse=%u session=%llx%s%s%s", what, prefix_text(p, prefix),
+	log_info("%s prefix=%s for=%s reason=%s score=%u action=%s origin=%s relapse=%u session=%016llx%s%s%s", what, prefix_text(p, prefix),
 		 length, reason_name(b->reason), b->score, action_name(b->action), origin_name(b->origin), b->relapse,
 		 (unsigned long long)session, note ? " note=\"" : "", safe, note ? "\"" : "");
 }
@@ -108,7 +108,7 @@ static void log_finding(const struct finding *f, unsigned score, unsigned points
 	char addr[ADDR_TEXT_MAX], evidence[4 * FINDING_EVIDENCE_MAX + 1];
 
 	str_escape((struct str){ f->evidence, f->nevidence }, evidence, sizeof(evidence));
-	log_info("finding session=%llx addr=%s reason=%s points=%u score=%u evidence=\"%s\"", (unsigned long long)f->session,
+	log_info("finding session=%016llx addr=%s reason=%s points=%u score=%u evidence=\"%s\"", (unsigned long long)f->session,
 		 addr_text(&f->addr, addr), reason_name(f->reason), points, score, evidence);
 }
 

@@ -189,7 +189,7 @@ static int child_start(struct warden *w, struct child *c)
 
 void judge_tell(struct warden *w, const struct judge_msg *m)
 {
-	if (w->judge.fd >= 0 && judge_send(w->judge.fd, m))
+	if (w->judge.pid && !w->replacing_judge && judge_send(w->judge.fd, m))
 		log_debug("the judge does not listen: tag=%u", m->tag);
 }
 

@@ -66,9 +66,9 @@ static void end_old_judge(struct warden *w)
 	struct judge_msg stop = { .tag = JUDGE_STOP };
 	struct timeval limit = { .tv_sec = JUDGE_STOP_S };
 
-	w->apply_conf = true;
-	w->replacing_judge = true;
 	judge_tell(w, &stop);
+	w->apply_conf = true;
+	w->replacing_judge = true; /* it is told nothing more; its successor is forked with all there is to know */
 	event_add(w->judge_timer, &limit);
 	if (!w->judge.pid) /* it had died by itself and waits for its restart */
 		judge_replace(w);
