@@ -1,0 +1,561 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* test_ban.c: bans, allow entries and lists in real maps: merging, eviction, sweeping, replacing. */
+#include "gate_run.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "selftests/unit/rnd.h"
+#include "user/lpm.h"
+
+#define BANS_MAX  512
+#define LISTS_MAX 4096
+#define S	  1000000000ull
+
+static struct run r;
+
+static int fresh(void **state)
+{
+	(void)state;
+	return run_open_sized(&r, BANS_MAX, LISTS_MAX);
+}
+
+static int gone(void **state)
+{
+	(void)state;
+	run_close(&r);
+	return 0;
+}
+
+static struct pst_prefix host(unsigned i)
+{
+	return run_prefix(frame_ip4(10, (i >> 16) & 255, (i >> 8) & 255, i & 255), 128);
+}
+
+static int put(struct pst_prefix p, enum pst_origin origin, __u64 for_ns, bool *evicted)
+{
+	struct pst_ban b = {
+		.until_ns = for_ns == ~0ull ? ~0ull : kern_now_ns() + for_ns,
+		.made_ns = kern_now_ns(),
+		.action = PST_ACT_DROP,
+		.reason = origin == PST_ORIGIN_OPERATOR ? PST_RSN_OPERATOR : PST_RSN_RELAY,
+		.origin = (__u8)origin,
+	};
+	bool ignored;
+
+	return ban_put(&r.maps, &p, &b, NULL, false, evicted ? evicted : &ignored);
+}
+
+static int count_one(void *ctx, const struct pst_prefix *p, const struct pst_ban *b)
+{
+	(void)p;
+	(void)b;
+	(*(unsigned *)ctx)++;
+	return 0;
+}
+
+static unsigned count(void)
+{
+	unsigned n = 0;
+
+	assert_int_equal(ban_each(&r.maps, count_one, &n), 0);
+	return n;
+}
+
+static bool has(struct pst_prefix p)
+{
+	struct pst_ban b;
+
+	return !ban_get(&r.maps, &p, &b, NULL);
+}
+
+/* --- one ban over another ------------------------------------------------ */
+
+#define AUTO PST_ORIGIN_AUTOMATIC
+#define OPER PST_ORIGIN_OPERATOR
+
+static void over_a_live_ban(void **state)
+{
+	static const struct {
+		enum pst_origin old_origin, new_origin;
+		unsigned old_s, new_s, until_s;
+		bool shorten;
+		enum pst_origin origin;
+	} rows[] = {
+		{ AUTO, AUTO, 100, 200, 200, false, AUTO },
+		{ AUTO, AUTO, 200, 100, 200, false, AUTO },
+		{ AUTO, OPER, 200, 100, 200, false, OPER },
+		{ AUTO, OPER, 200, 100, 100, true, OPER },
+		{ OPER, AUTO, 100, 200, 200, false, OPER },
+		{ OPER, AUTO, 200, 100, 200, false, OPER },
+		{ OPER, OPER, 200, 100, 200, false, OPER },
+		{ OPER, OPER, 200, 100, 100, true, OPER },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < NROWS(rows); i++) {
+		struct pst_ban old = { .until_ns = kern_now_ns() + rows[i].old_s * S, .origin = (__u8)rows[i].old_origin, .action = PST_ACT_DROP };
+		struct pst_ban b = { .until_ns = old.until_ns + (rows[i].new_s - (__u64)rows[i].old_s) * S,
+				     .origin = (__u8)rows[i].new_origin,
+				     .action = PST_ACT_RESET };
+		struct pst_prefix p = host(i);
+		struct pst_ban got;
+		struct outcome o;
+		struct frame f;
+		bool evicted;
+
+		assert_int_equal(ban_put(&r.maps, &p, &old, NULL, false, &evicted), 0);
+		frame_build(&f, &(struct frame_spec){ .src = p.addr, .dport = PORT });
+		run_frame(&r, &f, &o);
+		assert_int_equal(ban_put(&r.maps, &p, &b, NULL, rows[i].shorten, &evicted), 0);
+		assert_false(evicted);
+		got = run_ban_of(&r, p);
+		assert_int_equal(got.until_ns, old.until_ns + (rows[i].until_s - (__u64)rows[i].old_s) * S);
+		assert_int_equal(got.origin, rows[i].origin);
+		assert_int_equal(got.hits, 1);
+		assert_true(got.first_ns && got.last_ns);
+		/* An operator's action is not softened by the judge. */
+		assert_int_equal(got.action, rows[i].old_origin == OPER && rows[i].new_origin == AUTO ? PST_ACT_DROP : PST_ACT_RESET);
+	}
+}
+
+static void over_a_dead_ban(void **state)
+{
+	struct pst_prefix p = host(1);
+	struct pst_ban dead = { .until_ns = kern_now_ns() + S / 100, .origin = PST_ORIGIN_OPERATOR, .action = PST_ACT_DROP, .relapse = 1 };
+	struct outcome o;
+	struct frame f;
+	struct pst_ban got;
+	bool evicted;
+
+	(void)state;
+	assert_int_equal(ban_put(&r.maps, &p, &dead, "old", false, &evicted), 0);
+	frame_build(&f, &(struct frame_spec){ .src = p.addr, .dport = PORT });
+	run_frame(&r, &f, &o);
+	while (kern_now_ns() < dead.until_ns)
+		;
+	assert_int_equal(put(p, PST_ORIGIN_AUTOMATIC, 5 * S, NULL), 0);
+	got = run_ban_of(&r, p);
+	assert_int_equal(got.origin, PST_ORIGIN_AUTOMATIC);
+	assert_true(!got.hits && !got.first_ns && !got.last_ns);
+	assert_true(got.until_ns > dead.until_ns + 4 * S);
+}
+
+static void notes(void **state)
+{
+	struct pst_prefix p = host(1);
+	struct pst_ban b = { .until_ns = ~0ull, .origin = PST_ORIGIN_OPERATOR }, got;
+	struct pst_note note;
+	char longer[PST_NOTE_MAX + 50];
+	bool evicted;
+
+	(void)state;
+	memset(longer, 'n', sizeof(longer));
+	longer[sizeof(longer) - 1] = '\0';
+	assert_int_equal(ban_put(&r.maps, &p, &b, longer, false, &evicted), 0);
+	assert_int_equal(ban_get(&r.maps, &p, &got, &note), 0);
+	assert_int_equal(strlen(note.text), PST_NOTE_MAX - 1);
+	assert_int_equal(put(p, PST_ORIGIN_AUTOMATIC, S, NULL), 0); /* the operator's ban stands, with its note */
+	assert_int_equal(ban_get(&r.maps, &p, &got, &note), 0);
+	assert_int_equal(note.text[0], 'n');
+	assert_int_equal(ban_put(&r.maps, &p, &b, "again", false, &evicted), 0);
+	assert_int_equal(ban_get(&r.maps, &p, &got, &note), 0);
+	assert_string_equal(note.text, "again");
+	assert_int_equal(ban_put(&r.maps, &p, &b, NULL, false, &evicted), 0); /* a new word without a note */
+	assert_int_equal(ban_get(&r.maps, &p, &got, &note), 0);
+	assert_string_equal(note.text, "");
+	assert_int_equal(ban_put(&r.maps, &p, &b, "third", false, &evicted), 0);
+	assert_int_equal(ban_del(&r.maps, &p), 0);
+	assert_int_equal(ban_del(&r.maps, &p), -ENOENT);
+	assert_int_equal(bpf_map_lookup_elem(r.maps.notes, &p, &note), -ENOENT);
+	assert_int_equal(ban_get(&r.maps, &p, &got, &note), -ENOENT);
+}
+
+/* --- prefix lengths ------------------------------------------------------- */
+
+static void lengths_are_kept(void **state)
+{
+	static const unsigned len[] = { 120, 96, 112, 127, 104, 100, 108 };
+	static const __u8 all[PST_BAN_LENS_MAX] = { 128, 127, 120, 112, 108, 104, 100, 96 }, pruned[PST_BAN_LENS_MAX] = { 128, 112 };
+	static const __u8 six[PST_BAN_LENS_MAX] = { 64, 48 };
+	struct pst_conf c;
+
+	(void)state;
+	for (unsigned i = 0; i < NROWS(len); i++)
+		assert_int_equal(put(run_prefix(frame_ip4(10, 0, 0, 0), len[i]), PST_ORIGIN_OPERATOR, len[i] == 112 ? ~0ull : 0, NULL), 0);
+	assert_int_equal(put(run_prefix(frame_ip4(10, 0, 0, 0), 99), PST_ORIGIN_OPERATOR, S, NULL), -ENOSPC);
+	assert_int_equal(put((struct pst_prefix){ .len = 0 }, PST_ORIGIN_OPERATOR, S, NULL), -EINVAL);
+	assert_int_equal(put((struct pst_prefix){ .len = 129 }, PST_ORIGIN_OPERATOR, S, NULL), -EINVAL);
+	assert_int_equal(put(run_prefix(frame_ip6(1, 0), 48), PST_ORIGIN_OPERATOR, ~0ull, NULL), 0);
+	assert_int_equal(gate_conf_get(&r.maps, &c), 0);
+	assert_memory_equal(c.ban_len4, all, sizeof(all));
+	assert_memory_equal(c.ban_len6, six, sizeof(six));
+	assert_int_equal(ban_sweep(&r.maps, kern_now_ns()), NROWS(len) - 1);
+	assert_int_equal(gate_conf_get(&r.maps, &c), 0);
+	assert_memory_equal(c.ban_len4, pruned, sizeof(pruned));
+	assert_memory_equal(c.ban_len6, six, sizeof(six));
+	assert_int_equal(put(run_prefix(frame_ip4(10, 0, 0, 0), 99), PST_ORIGIN_OPERATOR, S, NULL), 0);
+}
+
+static void find_is_what_the_kernel_does(void **state)
+{
+	static const unsigned len4[] = { 128, 124, 120 }, len6[] = { 64, 60, 56 };
+	struct pst_ban found;
+	struct pst_prefix p;
+
+	(void)state;
+	for (int round = 0; round < 2000; round++) {
+		bool v6 = rnd_below(2);
+		unsigned n = rnd_below(64);
+		struct pst_addr a = v6 ? frame_ip6(n, 1) : frame_ip4(10, 0, n >> 4, n & 15);
+		struct outcome o;
+		struct frame f;
+		__u64 hits = 0;
+		int e;
+
+		if (rnd_below(3) == 0) {
+			struct pst_ban b = { .until_ns = rnd_below(2) ? ~0ull : 1, .action = (__u8)rnd_below(PST_ACT_MAX) };
+			bool evicted;
+
+			p = run_prefix(a, v6 ? len6[rnd_below(3)] : len4[rnd_below(3)]);
+			assert_int_equal(ban_put(&r.maps, &p, &b, NULL, true, &evicted), 0);
+		} else if (rnd_below(3) == 0) {
+			p = run_prefix(a, v6 ? len6[rnd_below(3)] : len4[rnd_below(3)]);
+			ban_del(&r.maps, &p);
+		}
+		e = ban_find(&r.maps, &a, kern_now_ns(), &p, &found, NULL);
+		hits = e ? 0 : found.hits;
+		frame_build(&f, &(struct frame_spec){ .net = v6 ? NET_IP6 : NET_IP4, .src = a, .dport = PORT });
+		run_frame(&r, &f, &o);
+		if (e) {
+			assert_int_equal(e, -ENOENT);
+			assert_int_equal(o.counter, PST_CNT_PASS_CLEAN);
+		} else {
+			assert_int_equal(o.counter, found.action == PST_ACT_OBSERVE ? PST_CNT_PASS_OBSERVED :
+						    found.action == PST_ACT_RESET   ? PST_CNT_RESET_BANNED :
+										      PST_CNT_DROP_BANNED);
+			assert_int_equal(run_ban_of(&r, p).hits, hits + 1);
+		}
+	}
+}
+
+/* --- a full table ---------------------------------------------------------- */
+
+static void fill(unsigned n, enum pst_origin origin)
+{
+	for (unsigned i = 0; i < n; i++)
+		assert_int_equal(put(host(1000 + i), origin, (100 + i) * S, NULL), 0);
+}
+
+static void full_of_automatic_bans(void **state)
+{
+	bool evicted;
+
+	(void)state;
+	fill(BANS_MAX, PST_ORIGIN_AUTOMATIC);
+	assert_int_equal(count(), BANS_MAX);
+	/* More than one reading of the table remembers: each time the soonest goes. */
+	for (unsigned i = 0; i < 400; i++) {
+		assert_true(has(host(1000 + i)));
+		assert_int_equal(put(host(5000 + i), i % 2 ? PST_ORIGIN_AUTOMATIC : PST_ORIGIN_OPERATOR, 10000 * S, &evicted), 0);
+		assert_true(evicted);
+		assert_false(has(host(1000 + i)));
+		assert_true(has(host(5000 + i)));
+	}
+	assert_int_equal(count(), BANS_MAX);
+	/* A shorter one than all gives way itself; an operator's does not. */
+	assert_int_equal(put(host(9000), PST_ORIGIN_AUTOMATIC, S, &evicted), -E2BIG);
+	assert_false(evicted || has(host(9000)));
+	assert_int_equal(put(host(9000), PST_ORIGIN_OPERATOR, S, &evicted), 0);
+	assert_true(evicted && !has(host(1400)));
+}
+
+/* What was remembered is checked: deleted, extended and newer, shorter bans change who is the soonest. */
+static void the_soonest_changes(void **state)
+{
+	struct pst_prefix p = host(1001);
+	bool evicted;
+
+	(void)state;
+	fill(BANS_MAX, PST_ORIGIN_AUTOMATIC);
+	assert_int_equal(put(host(5000), PST_ORIGIN_AUTOMATIC, 10000 * S, &evicted), 0); /* 1000 goes */
+	assert_int_equal(ban_del(&r.maps, &p), 0);
+	assert_int_equal(put(host(5001), PST_ORIGIN_AUTOMATIC, 50 * S, &evicted), 0); /* in the free place: now the soonest */
+	assert_false(evicted);
+	assert_int_equal(put(host(1002), PST_ORIGIN_AUTOMATIC, 9000 * S, &evicted), 0); /* extended */
+	assert_int_equal(put(host(5002), PST_ORIGIN_AUTOMATIC, 10000 * S, &evicted), 0);
+	assert_true(evicted && !has(host(5001)) && has(host(1002)) && has(host(1003)));
+	assert_int_equal(put(host(5003), PST_ORIGIN_AUTOMATIC, 10000 * S, &evicted), 0);
+	assert_true(evicted && !has(host(1003)) && has(host(1002)));
+}
+
+static void the_dead_give_way_first(void **state)
+{
+	bool evicted;
+
+	(void)state;
+	fill(BANS_MAX - 10, PST_ORIGIN_AUTOMATIC);
+	for (unsigned i = 0; i < 10; i++)
+		assert_int_equal(put(host(i), PST_ORIGIN_OPERATOR, 0, NULL), 0);
+	for (unsigned i = 0; i < 10; i++) {
+		assert_int_equal(put(host(5000 + i), PST_ORIGIN_AUTOMATIC, S, &evicted), 0);
+		assert_false(evicted);
+	}
+	assert_true(has(host(1000)));
+}
+
+static void full_of_operators_bans(void **state)
+{
+	bool evicted;
+
+	(void)state;
+	fill(BANS_MAX, PST_ORIGIN_OPERATOR);
+	assert_int_equal(put(host(5000), PST_ORIGIN_AUTOMATIC, ~0ull, &evicted), -E2BIG);
+	assert_int_equal(put(host(5000), PST_ORIGIN_OPERATOR, ~0ull, &evicted), -E2BIG);
+	assert_int_equal(put(host(1007), PST_ORIGIN_OPERATOR, ~0ull, &evicted), 0); /* one that is there can still change */
+	assert_int_equal(count(), BANS_MAX);
+}
+
+/* --- all bans --------------------------------------------------------------- */
+
+static int stop_at_five(void *ctx, const struct pst_prefix *p, const struct pst_ban *b)
+{
+	(void)p;
+	(void)b;
+	return ++*(int *)ctx == 5 ? 42 : 0;
+}
+
+static void each_and_sweep(void **state)
+{
+	static struct run big;
+	struct run small = r;
+	int seen = 0;
+
+	(void)state;
+	run_open_sized(&big, 100000, 16);
+	r = big;
+	for (unsigned i = 0; i < 50000; i++)
+		assert_int_equal(put(host(i), PST_ORIGIN_AUTOMATIC, i % 5 ? 0 : ~0ull, NULL), 0);
+	assert_int_equal(count(), 50000);
+	assert_int_equal(ban_each(&r.maps, stop_at_five, &seen), 42);
+	assert_int_equal(seen, 5);
+	assert_int_equal(ban_sweep(&r.maps, kern_now_ns()), 40000);
+	assert_int_equal(ban_sweep(&r.maps, kern_now_ns()), 0);
+	assert_int_equal(count(), 10000);
+	assert_true(has(host(0)) && !has(host(1)));
+	run_close(&r);
+	r = small;
+}
+
+/* --- tries ------------------------------------------------------------------- */
+
+static struct pst_prefix rnd_prefix(void)
+{
+	struct pst_addr a = rnd_below(2) ? frame_ip4(10, 0, rnd_below(4), rnd_below(256)) : frame_ip6(rnd_below(64), 0);
+
+	return run_prefix(a, addr_is4(&a) ? 128 - rnd_below(10) : 64 - rnd_below(10));
+}
+
+static size_t rnd_list(struct lists_entry *e, size_t max)
+{
+	size_t n = rnd_below((unsigned)max + 1);
+
+	for (size_t i = 0; i < n; i++)
+		e[i] = (struct lists_entry){ rnd_prefix(), { (__u8)rnd_below(PST_LISTS_MAX), (__u8)rnd_below(PST_ACT_MAX), 0 } };
+	return lists_compile(e, n);
+}
+
+static const struct pst_list_info no_info[PST_LISTS_MAX];
+
+static void table_is(const struct lists_entry *e, size_t n)
+{
+	struct lists_entry *have;
+	long nhave = lpm_read(r.maps.lists, &have);
+
+	assert_int_equal(nhave, n);
+	if (n)
+		assert_memory_equal(have, e, n * sizeof(*e));
+	free(have);
+}
+
+static void lists_are_replaced_exactly(void **state)
+{
+	static struct lists_entry e[1500];
+
+	(void)state;
+	for (int round = 0; round < 150; round++) {
+		size_t n = rnd_list(e, round % 10 ? NROWS(e) : 0);
+
+		assert_int_equal(list_replace(&r.maps, e, n, no_info), 0);
+		table_is(e, n);
+		for (int i = 0; i < 200; i++) {
+			struct pst_addr a = rnd_prefix().addr;
+			const struct lists_entry *want = lists_match(e, n, &a);
+			struct pst_listed got;
+			int miss = list_find(&r.maps, &a, &got);
+
+			assert_int_equal(miss, want ? 0 : -ENOENT);
+			if (want)
+				assert_memory_equal(&got, &want->value, sizeof(got));
+		}
+	}
+}
+
+struct watch {
+	struct pst_addr a;
+	atomic_bool stop;
+	unsigned long looks, misses;
+};
+
+static void *watch_one(void *ctx)
+{
+	struct watch *w = ctx;
+	struct pst_listed got;
+
+	while (!atomic_load(&w->stop)) {
+		w->looks++;
+		w->misses += list_find(&r.maps, &w->a, &got) != 0 || got.action == PST_ACT_OBSERVE;
+	}
+	return NULL;
+}
+
+/* An address that every version of the list covers is never seen uncovered, by whichever prefix it is covered. */
+static void no_moment_of_pass(void **state)
+{
+	static struct lists_entry e[1500];
+	struct watch w = { .a = frame_ip4(10, 0, 1, 77) };
+	pthread_t thread;
+
+	(void)state;
+	e[0] = (struct lists_entry){ run_prefix(w.a, 120), { 1, PST_ACT_DROP, 0 } };
+	assert_int_equal(list_replace(&r.maps, e, 1, no_info), 0);
+	assert_int_equal(pthread_create(&thread, NULL, watch_one, &w), 0);
+	for (int round = 0; round < 200; round++) {
+		size_t n = rnd_list(e, NROWS(e) - 1);
+
+		e[n] = (struct lists_entry){ run_prefix(w.a, 128 - rnd_below(20)), { (__u8)rnd_below(4), PST_ACT_DROP, 0 } };
+		n = lists_compile(e, n + 1);
+		assert_int_equal(list_replace(&r.maps, e, n, no_info), 0);
+	}
+	atomic_store(&w.stop, true);
+	pthread_join(thread, NULL);
+	assert_true(w.looks > 1000);
+	assert_int_equal(w.misses, 0);
+}
+
+static void a_list_too_big_changes_nothing(void **state)
+{
+	static struct lists_entry old[LISTS_MAX - 10], next[LISTS_MAX - 10];
+	struct lists_entry unsorted[2] = { { host(2), { 0 } }, { host(1), { 0 } } };
+
+	(void)state;
+	for (unsigned i = 0; i < NROWS(old); i++) {
+		old[i] = (struct lists_entry){ host(2 * i), { 1, PST_ACT_DROP, 0 } };
+		next[i] = (struct lists_entry){ host(2 * i + (i > 100)), { 2, PST_ACT_RESET, 0 } };
+	}
+	assert_int_equal(list_replace(&r.maps, old, NROWS(old), no_info), 0);
+	assert_int_equal(list_replace(&r.maps, next, NROWS(next), no_info), -ENOSPC);
+	table_is(old, NROWS(old));
+	assert_int_equal(list_replace(&r.maps, unsorted, 2, no_info), -EINVAL);
+	table_is(old, NROWS(old));
+	assert_int_equal(list_replace(&r.maps, next, 100, no_info), 0);
+	table_is(next, 100);
+}
+
+static void a_renamed_list_counts_from_nothing(void **state)
+{
+	struct pst_list_info info[PST_LISTS_MAX] = { [3] = { .name = "drop", .prefixes = 1 }, [4] = { .name = "edrop", .prefixes = 1 } };
+	struct lists_entry e[2] = { { host(1), { 3, PST_ACT_DROP, 0 } }, { host(2), { 4, PST_ACT_DROP, 0 } } };
+	static const char *const name4[] = { "edrop", "other" };
+	int cpus = libbpf_num_possible_cpus();
+	__u64 hits[256];
+
+	(void)state;
+	for (unsigned round = 0; round < 2; round++) {
+		struct outcome o;
+		struct frame f;
+
+		strcpy(info[4].name, name4[round]);
+		assert_int_equal(list_replace(&r.maps, e, 2, info), 0);
+		for (__u32 list = 3; list <= 4; list++) {
+			struct pst_list_info got;
+			__u64 sum = 0;
+
+			frame_build(&f, &(struct frame_spec){ .src = e[list - 3].prefix.addr, .dport = PORT });
+			run_frame(&r, &f, &o);
+			assert_int_equal(o.counter, PST_CNT_DROP_LISTED);
+			assert_int_equal(bpf_map_lookup_elem(r.maps.list_info, &list, &got), 0);
+			assert_string_equal(got.name, info[list].name);
+			assert_int_equal(bpf_map_lookup_elem(r.maps.list_hits, &list, hits), 0);
+			for (int i = 0; i < cpus; i++)
+				sum += hits[i];
+			assert_int_equal(sum, list == 3 ? round + 1 : 1);
+		}
+	}
+}
+
+static int count_allow(void *ctx, const struct pst_prefix *p)
+{
+	(void)p;
+	(*(unsigned *)ctx)++;
+	return 0;
+}
+
+static unsigned allow_count(void)
+{
+	unsigned n = 0;
+
+	assert_int_equal(allow_each(&r.maps, count_allow, &n), 0);
+	return n;
+}
+
+static void allow_entries(void **state)
+{
+	struct pst_prefix p[] = { host(1), run_prefix(frame_ip6(1, 0), 48), host(1), run_prefix(frame_ip4(192, 0, 2, 0), 120) };
+	struct pst_addr in = frame_ip4(192, 0, 2, 200), out = frame_ip4(192, 0, 3, 1), six = frame_ip6(1, 9);
+
+	(void)state;
+	assert_int_equal(allow_replace(&r.maps, p, 4), 0);
+	assert_int_equal(allow_count(), 3);
+	assert_true(allow_has(&r.maps, &in) && allow_has(&r.maps, &six) && !allow_has(&r.maps, &out));
+	assert_int_equal(allow_put(&r.maps, &(struct pst_prefix){ .addr = out, .len = 128 }), 0);
+	assert_true(allow_has(&r.maps, &out));
+	assert_int_equal(allow_del(&r.maps, &p[3]), 0);
+	assert_int_equal(allow_del(&r.maps, &p[3]), -ENOENT);
+	assert_false(allow_has(&r.maps, &in));
+	/* An operator's word outlives the configuration, also one that says the same. */
+	assert_int_equal(allow_put(&r.maps, &p[1]), 0);
+	assert_int_equal(allow_replace(&r.maps, p, 2), 0);
+	assert_int_equal(allow_count(), 3);
+	assert_int_equal(allow_replace(&r.maps, NULL, 0), 0);
+	assert_int_equal(allow_count(), 2);
+	assert_true(allow_has(&r.maps, &out) && allow_has(&r.maps, &six));
+	assert_int_equal(allow_del(&r.maps, &p[1]), 0);
+	assert_int_equal(allow_replace(&r.maps, NULL, 0), 0);
+	assert_int_equal(allow_count(), 1);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fresh, gone)
+	const struct CMUnitTest tests[] = {
+		TEST(over_a_live_ban),
+		TEST(over_a_dead_ban),
+		TEST(notes),
+		TEST(lengths_are_kept),
+		TEST(find_is_what_the_kernel_does),
+		TEST(full_of_automatic_bans),
+		TEST(the_soonest_changes),
+		TEST(the_dead_give_way_first),
+		TEST(full_of_operators_bans),
+		TEST(each_and_sweep),
+		TEST(lists_are_replaced_exactly),
+		TEST(no_moment_of_pass),
+		TEST(a_list_too_big_changes_nothing),
+		TEST(a_renamed_list_counts_from_nothing),
+		TEST(allow_entries),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
