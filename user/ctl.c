@@ -225,6 +225,7 @@ void ctl_close(struct ctl *c)
 
 	for (struct ctl_client *i = LIST_FIRST(&c->clients); i; i = next) {
 		next = LIST_NEXT(i, entry);
+		evbuffer_unfreeze(bufferevent_get_output(i->bev), 1); /* libevent lets only itself drain it */
 		evbuffer_write(bufferevent_get_output(i->bev), bufferevent_getfd(i->bev));
 		client_free(i);
 	}

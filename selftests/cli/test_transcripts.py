@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Every text that postern prints, word for word. words/: no gate is needed; gate/: with real maps of their own.
+"""Every text that postern prints, word for word. words/: no gate is needed; gate/: with real maps of their own; daemon/:
+with posternd.
 
-After a wanted change: transcript.py [--gate] --write FILE, and read the difference.
+After a wanted change: transcript.py [--gate|--daemon] --write FILE, and read the difference.
 """
 
 import glob
@@ -41,3 +42,8 @@ def test_words(path):
 @pytest.mark.parametrize("path", transcripts("gate"))
 def test_gate(path):
     assert played(path, "--gate") == wanted(path)
+
+
+@pytest.mark.parametrize("path", transcripts("daemon"))
+def test_daemon(path):
+    assert played(path, "--daemon") == wanted(path)

@@ -33,12 +33,15 @@ VARYING = [
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "YYYY-MM-DDTHH:MM:SSZ"),
     (re.compile(r'("seconds_left": ?)\d+'), r"\1SECONDS"),
     (re.compile(r"((?:generic|native) )( *\d+)"), lambda m: m[1] + "N".rjust(len(m[2]))),
-    (re.compile(r'("program": ?)\d+'), r"\1N"),
+    (re.compile(r'("(?:program|pid|[a-z]+_pid|uptime_seconds|[a-z_]*seconds_ago)": ?)\d+'), r"\1N"),
+    (re.compile(r"((?:pid|uptime)\w* +)\d\w*$", re.M), r"\1N"),
+    (re.compile(r"\b\d+s ago"), "Ns ago"),
+    (re.compile(r"\b[0-9a-f]{16}\b"), "0123456789abcdef"),
 ]
 
 
 def tidy(text, folder):
-    text = text.replace(folder, "DIR").replace(version(), "VERSION")
+    text = text.replace(folder, "DIR").replace(HERE, "HERE").replace(version(), "VERSION")
     for pattern, word in VARYING:
         text = pattern.sub(word, text)
     return text
@@ -53,7 +56,7 @@ def version():
 def run(line, folder):
     line, _, pipe = line.replace("DIR", folder).partition(" | ")
     words = shlex.split(line)
-    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "POSTERN_PINS": f"{folder}/v1", "POSTERN_SOCKET": f"{folder}/sock"}
+    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "POSTERN_PINS": f"{folder}/bpf/v1", "POSTERN_SOCKET": f"{folder}/sock"}
     while words and re.match(r"[A-Z_]+=", words[0]):
         name, value = words.pop(0).split("=", 1)
         env[name] = value
@@ -80,29 +83,32 @@ def replay(path, folder):
 
 @contextlib.contextmanager
 def bpffs(folder):
-    subprocess.run(["mount", "-t", "bpf", "bpf", folder], check=True)
+    os.mkdir(f"{folder}/bpf")
+    subprocess.run(["mount", "-t", "bpf", "bpf", f"{folder}/bpf"], check=True)
     try:
         yield
     finally:
-        subprocess.run(["umount", folder], check=True)
+        subprocess.run(["umount", f"{folder}/bpf"], check=True)
 
 
 @contextlib.contextmanager
-def daemon(folder, run_folder):
+def daemon(folder):
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    with open(f"{HERE}/files/daemon.conf", encoding="utf-8") as template, open(f"{run_folder}/conf", "w", encoding="utf-8") as f:
-        f.write(template.read().replace("DIR", folder).replace("RUN", run_folder))
-    with open(f"{run_folder}/log", "w", encoding="utf-8") as log, \
-            subprocess.Popen([f"{BUILD}/posternd", "-c", f"{run_folder}/conf"], stderr=log) as process:
-        for _ in range(200):
-            if os.path.exists(f"{run_folder}/sock"):
-                break
-            time.sleep(0.05)
+    with open(f"{HERE}/files/daemon.conf", encoding="utf-8") as template, open(f"{folder}/conf", "w", encoding="utf-8") as f:
+        f.write(template.read().replace("DIR", folder).replace("HERE", HERE))
+    with open(f"{folder}/log", "w", encoding="utf-8") as log, \
+            subprocess.Popen([f"{BUILD}/posternd", "-c", f"{folder}/conf"], stderr=log) as process:
         try:
+            for _ in range(200):
+                if "pid" in run("-j gate show", folder):
+                    break
+                time.sleep(0.05)
             yield
         finally:
             process.terminate()
             process.wait(30)
+            with open(log.name, encoding="utf-8") as said:
+                sys.stderr.write(said.read())
 
 
 def transcribe(path, gate, with_daemon):
@@ -111,9 +117,7 @@ def transcribe(path, gate, with_daemon):
         if gate or with_daemon:
             stack.enter_context(bpffs(folder))
         if with_daemon:
-            run_folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="postern-run-"))
-            stack.enter_context(daemon(folder, run_folder))
-            return "".join(replay(path, folder)).replace(run_folder, "RUN")
+            stack.enter_context(daemon(folder))
         return "".join(replay(path, folder))
 
 

@@ -42,15 +42,25 @@ static int do_show(struct args *a)
 static int do_list(struct args *a)
 {
 	unsigned long long limit = LIST_LIMIT;
+	json_t *reply;
 	int rc = CLI_OK;
 
 	if (arg_is(a, "limit"))
 		rc = arg_number(a, "N", LIST_LIMIT_MAX, &limit);
 	if (!rc)
 		rc = arg_end(a);
+	if (!rc)
+		rc = call_daemon(json_pack("{ss sI}", "command", "client list", "limit", (json_int_t)limit), &reply);
 	if (rc)
 		return rc;
-	return ask(json_pack("{ss sI}", "command", "client list", "limit", (json_int_t)limit));
+	json_t *clients = json_object_get(reply, "clients");
+	unsigned long long known = (unsigned long long)json_integer_value(json_object_get(reply, "known"));
+
+	out_rows("clients", clients);
+	out_num("known", NULL, known);
+	out_line("%zu of %llu sources that are known", json_array_size(clients), known);
+	json_decref(reply);
+	return CLI_OK;
 }
 
 static int do_forget(struct args *a)

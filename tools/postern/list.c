@@ -117,7 +117,8 @@ static int do_reload(struct args *a)
 
 	if (rc || (rc = call_daemon(json_pack("{ss}", "command", "config reload"), &reply)))
 		return rc;
-	out_members(reply);
+	if (cli.json)
+		out_members(reply);
 	json_decref(reply);
 	out_line("configuration and lists reloaded");
 	return CLI_OK;

@@ -361,29 +361,36 @@ static void text_scalar(const char *key, json_t *v)
 
 static void text_members(json_t *object, int depth);
 
-static void text_value(const char *label, json_t *v, int depth)
+static void text_rows(json_t *rows)
 {
 	size_t i;
 	json_t *e;
 
+	textout_table();
+	json_array_foreach(rows, i, e) {
+		textout_row();
+		if (json_is_object(e))
+			text_members(e, DEPTH_MAX);
+		else
+			text_scalar("value", e);
+	}
+	textout_table_end();
+}
+
+static void text_value(const char *label, json_t *v, int depth)
+{
 	if (depth >= DEPTH_MAX)
 		return;
 	if (json_is_object(v)) {
 		textout_section(label);
 		text_members(v, depth + 1);
 		textout_section_end();
-	} else if (json_is_array(v)) {
+	} else if (json_is_array(v) && json_array_size(v)) {
 		textout_section(label);
-		textout_table();
-		json_array_foreach(v, i, e) {
-			textout_row();
-			if (json_is_object(e))
-				text_members(e, DEPTH_MAX);
-			else
-				text_scalar(label, e);
-		}
-		textout_table_end();
+		text_rows(v);
 		textout_section_end();
+	} else if (json_is_array(v)) {
+		textout_field(label, "none", false);
 	} else {
 		text_scalar(label, v);
 	}
@@ -408,6 +415,14 @@ void out_value(const char *key, const char *label, json_t *value)
 		put(key, json_incref(value));
 	else if (label)
 		text_value(label, value, 0);
+}
+
+void out_rows(const char *key, json_t *rows)
+{
+	if (out.json)
+		put(key, json_incref(rows));
+	else
+		text_rows(rows);
 }
 
 void out_members(json_t *object)

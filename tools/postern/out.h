@@ -29,6 +29,8 @@ void out_until(unsigned long long until_ns);
 const char *out_left(unsigned long long until_ns, char text[32]);
 /* A value of another program's making (a reply of the daemon), with everything it holds. */
 void out_value(const char *key, const char *label, json_t *value);
+/* An array of objects with the same members, as a table. */
+void out_rows(const char *key, json_t *rows);
 /* Takes the members of a reply into the document. */
 void out_members(json_t *object);
 

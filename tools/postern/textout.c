@@ -9,7 +9,7 @@
 
 #define COLS_MAX  16
 #define HELD_ROWS 1024 /* rows looked at before the widths are fixed */
-#define LABEL_WIDTH 14
+#define LABEL_WIDTH 16
 #define CELL_MAX  512
 
 static struct {
