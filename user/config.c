@@ -356,6 +356,13 @@ static void take_section(struct config_reader *r, cfg_t *sec, const char *sectio
 			take_setting(r, sec, &config_rows[i], base);
 }
 
+unsigned config_line(const struct config_reader *r, const char *section, const char *name)
+{
+	cfg_opt_t *o = cfg_getopt(*section ? cfg_getsec(r->parsed, section) : r->parsed, name);
+
+	return o->def.number ? o->def.number : r->last_line;
+}
+
 /* Where a titled section is: the line of its first setting, or of its end when it has none. */
 static unsigned section_line(cfg_t *sec)
 {
@@ -457,6 +464,7 @@ int config_read(const char *path, struct conf **out, void (*err)(void *ctx, cons
 	int rc;
 
 	if (cfg) {
+		r.parsed = cfg;
 		take_whole(&r, cfg, w);
 		if (!r.no_memory)
 			config_check(&r, w);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* config_check.c: what only the whole configuration and the machine can tell: overlaps, loops, users, files. */
+#include <ctype.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -31,7 +32,7 @@ static void check_overlap(struct config_reader *r, const struct conf_listener *a
 {
 	char text[ADDR_TEXT_MAX];
 
-	if (a->port != b->port || !(addr_covers(&a->addr, &b->addr) || addr_covers(&b->addr, &a->addr)))
+	if (!a->port || a->port != b->port || !(addr_covers(&a->addr, &b->addr) || addr_covers(&b->addr, &a->addr)))
 		return;
 	config_err(r, r->path, b->line, "listener \"%s\" overlaps with listener \"%s\" of line %u (%s port %u); give one another address or port",
 		   b->name, a->name, a->line, addr_text(&a->addr, text), a->port);
@@ -101,10 +102,10 @@ static bool addr_is_loopback(const struct pst_addr *a)
 	return (addr_is4(a) && a->b[12] == 127) || !memcmp(a, &one6, sizeof(*a));
 }
 
-/* Would connecting to the backend reach the listener itself? */
+/* Would connecting to the backend reach the listener itself? Port 0: the setting was wrong, and that was said. */
 static bool is_loop(const struct conf_backend *b, const struct conf_listener *l, const struct ifaddrs *own)
 {
-	if (b->port != l->port || !addr_covers(&l->addr, &b->addr))
+	if (!b->port || b->port != l->port || !addr_covers(&l->addr, &b->addr))
 		return false;
 	return !memcmp(&l->addr, &b->addr, sizeof(b->addr)) || addr_is_loopback(&b->addr) || addr_is_own(&b->addr, own);
 }
@@ -145,15 +146,25 @@ static void check_relay(struct config_reader *r, const struct config_whole *w)
 static void check_users(struct config_reader *r, const struct conf *c)
 {
 	if (c->worker_user && c->judge_user && !strcmp(c->worker_user, c->judge_user))
-		config_err(r, r->path, r->last_line, "worker_user and judge_user are both \"%s\"; give each its own", c->worker_user);
+		config_err(r, r->path, config_line(r, "", "judge_user"), "worker_user and judge_user are both \"%s\"; give each its own", c->worker_user);
 }
 
-static void too_many(struct config_reader *r, const char *setting, size_t n, size_t max)
+static void too_many(struct config_reader *r, const char *setting, unsigned line, size_t n, size_t max)
 {
 	if (n > max)
-		config_err(r, r->path, r->last_line, "%s: %zu entries; %zu at most", setting, n, max);
+		config_err(r, r->path, line, "%s: %zu entries; %zu at most", setting, n, max);
 }
 
+/* A bad line is the list file's own error; a list that cannot be read at all is the setting's. */
+static void list_error(struct config_reader *r, const struct conf_list *l, const char *why)
+{
+	size_t n = strlen(l->file);
+
+	if (!strncmp(why, l->file, n) && why[n] == ':' && isdigit((unsigned char)why[n + 1]))
+		config_say(r, why);
+	else
+		config_err(r, r->path, l->line, "list \"%s\": %s; name a readable list file", l->name, why);
+}
 
 static void check_list(struct config_reader *r, const struct conf_list *l)
 {
@@ -168,13 +179,13 @@ static void check_list(struct config_reader *r, const struct conf_list *l)
 		return;
 	}
 	if (listfile_read(l->file, &prefixes, &n, why, sizeof(why)))
-		config_say(r, why);
+		list_error(r, l, why);
 	free(prefixes);
 }
 
 static void check_lists(struct config_reader *r, const struct conf *c)
 {
-	too_many(r, "list", c->nlists, PST_LISTS_MAX);
+	too_many(r, "list", r->last_line, c->nlists, PST_LISTS_MAX);
 	for (size_t i = 0; i < c->nlists; i++)
 		check_list(r, &c->list[i]);
 }
@@ -188,8 +199,8 @@ void config_check(struct config_reader *r, const struct config_whole *w)
 	check_relay(r, w);
 	check_users(r, c);
 	check_lists(r, c);
-	too_many(r, "allow", c->nallow, PST_ALLOW_MAX);
-	too_many(r, "guard_addresses", c->nguards, PST_GUARD_ADDRS_MAX);
+	too_many(r, "allow", config_line(r, "", "allow"), c->nallow, PST_ALLOW_MAX);
+	too_many(r, "guard_addresses", config_line(r, "", "guard_addresses"), c->nguards, PST_GUARD_ADDRS_MAX);
 	if (c->policy.ban_max_s < c->policy.ban_s)
-		config_err(r, r->path, r->last_line, "ban: max is shorter than first; set max to first or longer");
+		config_err(r, r->path, config_line(r, "ban", "max"), "ban: max is shorter than first; set max to first or longer");
 }

@@ -13,6 +13,7 @@ struct config_chunk;
 struct config_reader {
 	const char *path;
 	unsigned last_line; /* of the file: the place of what is missing */
+	void *parsed;	    /* libconfuse's tree, while there is one */
 	unsigned errors;
 	void (*err)(void *ctx, const char *message);
 	void (*show)(void *ctx, const struct config_shown *);
@@ -38,6 +39,9 @@ void config_free_chunks(struct config_chunk *c);
 
 void config_err(struct config_reader *r, const char *file, unsigned line, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/* The line that set name in section ("" = the top); the last line when none did. */
+unsigned config_line(const struct config_reader *r, const char *section, const char *name);
 
 /* A whole message that names its own place. */
 void config_say(struct config_reader *r, const char *message);

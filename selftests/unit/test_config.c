@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_config.c: every file of selftests/config is a row: bad_*.conf holds the messages that it must
+ * cause, all of them, in order, as lines "#= LINE: text" ("#= FILE:LINE: text" for another file's); good_*.conf causes none.
+ * @DIR@ stands for a folder with files made here.
+ */
+#include "unit.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "user/config_rows.h"
+#include "user/core/addr.h"
+
+#define TEXT_MAX 16384
+
+static char dir[] = "/tmp/postern-config-XXXXXX";
+
+struct messages {
+	char text[TEXT_MAX];
+	size_t n;
+};
+
+static void add(struct messages *m, const char *line)
+{
+	m->n += (size_t)snprintf(m->text + m->n, sizeof(m->text) - m->n, "%s\n", line);
+	assert_true(m->n < sizeof(m->text));
+}
+
+static void take_message(void *ctx, const char *message)
+{
+	add(ctx, message);
+}
+
+static void put(const char *name, const char *text)
+{
+	char path[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	assert_int_equal(fclose(f), 0);
+}
+
+static int make_files(void **state)
+{
+	static const char *const keys[] = { "cert", "key", "other-cert", "other" };
+	char command[512];
+
+	(void)state;
+	if (!mkdtemp(dir))
+		return -1;
+	put("good.txt", "192.0.2.0/24 ; a comment\n\n# another\n2001:db8::/32\n");
+	put("bad.txt", "192.0.2.0/24\n192.0.2.1/24\n");
+	put("relay.txt", "# ours\n203.0.113.7\n\n203.0.113.8 # the other\n");
+	for (int i = 0; i < 4; i += 2) {
+		snprintf(command, sizeof(command),
+			 "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=mx.example.org "
+			 "-out %s/%s.pem -keyout %s/%s.pem 2>/dev/null",
+			 dir, keys[i], dir, keys[i + 1]);
+		if (system(command))
+			return -1;
+	}
+	return 0;
+}
+
+static int remove_files(void **state)
+{
+	char command[64];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	return system(command);
+}
+
+/* "#= 3: text" is said of the file itself, "#= /path:3: text" of another. */
+static void expect_line(struct messages *m, const char *path, const char *text)
+{
+	char line[1024];
+
+	snprintf(line, sizeof(line), "%s%s%s", *text == '/' ? "" : path, *text == '/' ? "" : ":", text);
+	add(m, line);
+}
+
+static void put_expanded(FILE *out, const char *line)
+{
+	const char *at;
+
+	while ((at = strstr(line, "@DIR@"))) {
+		fprintf(out, "%.*s%s", (int)(at - line), line, dir);
+		line = at + 5;
+	}
+	fputs(line, out);
+}
+
+/* Copies the row with @DIR@ filled in to path, and gathers what it expects. */
+static void prepare(const char *row, const char *path, struct messages *expected)
+{
+	char line[1024], *expanded;
+	size_t n;
+	FILE *in = fopen(row, "r"), *out = fopen(path, "w"), *mem;
+
+	assert_non_null(in);
+	assert_non_null(out);
+	while (fgets(line, sizeof(line), in)) {
+		mem = open_memstream(&expanded, &n);
+		put_expanded(mem, line);
+		fclose(mem);
+		fputs(expanded, out);
+		if (!strncmp(expanded, "#= ", 3)) {
+			expanded[strcspn(expanded, "\n")] = 0;
+			expect_line(expected, path, expanded + 3);
+		}
+		free(expanded);
+	}
+	fclose(in);
+	assert_int_equal(fclose(out), 0);
+}
+
+static void test_row(void **state)
+{
+	const char *row = *state, *name = strrchr(row, '/') + 1;
+	struct messages expected = { .n = 0 }, got = { .n = 0 };
+	struct conf *conf = NULL;
+	char path[256];
+	int rc;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	prepare(row, path, &expected);
+	rc = config_read(path, &conf, take_message, &got);
+	assert_string_equal(got.text, expected.text);
+	assert_int_equal(rc, expected.n ? -EINVAL : 0);
+	assert_int_equal(!strncmp(name, "bad_", 4), expected.n != 0);
+	config_free(conf);
+}
+
+static struct conf *read_text(const char *text)
+{
+	struct messages got = { .n = 0 };
+	struct conf *conf = NULL;
+	char path[256];
+
+	put("text.conf", text);
+	snprintf(path, sizeof(path), "%s/text.conf", dir);
+	if (config_read(path, &conf, take_message, &got))
+		fail_msg("%s", got.text);
+	return conf;
+}
+
+#define LEAST "hostname = mx.example.org domains = { example.org } worker_user = 64321 judge_user = 64322 " \
+	      "listener mx { port = 25 } backend main { port = 10025 }\n"
+
+/* What the rows say about a ban is what the judge's own defaults are. */
+static void test_policy_defaults(void **state)
+{
+	struct conf *c = read_text(LEAST);
+	struct policy p;
+
+	(void)state;
+	policy_defaults(&p);
+	assert_int_equal(c->policy.threshold, p.threshold);
+	assert_int_equal(c->policy.half_life_s, p.half_life_s);
+	assert_int_equal(c->policy.ban_s, p.ban_s);
+	assert_int_equal(c->policy.ban_max_s, p.ban_max_s);
+	assert_int_equal(c->policy.relapse_s, p.relapse_s);
+	assert_int_equal(c->policy.action, p.action);
+	assert_int_equal(c->policy.observe, p.observe);
+	assert_memory_equal(c->policy.points, p.points, sizeof(p.points));
+	config_free(c);
+}
+
+/* A listener starts with the global settings and may differ in one. */
+static void test_listener_inherits(void **state)
+{
+	struct conf *c = read_text(LEAST "greet_pause = 700ms limits { rcpts = 200 }\n"
+					 "listener other { port = 26 greet_pause = 0s }\n");
+
+	(void)state;
+	assert_int_equal(c->listener[0].sess.greet_pause_ms, 700);
+	assert_int_equal(c->listener[1].sess.greet_pause_ms, 0);
+	assert_int_equal(c->listener[1].sess.rcpt_max, 200);
+	assert_ptr_equal(c->listener[1].sess.relay, &c->relay);
+	assert_string_equal(c->listener[1].name, "other");
+	config_free(c);
+}
+
+static void test_values(void **state)
+{
+	struct conf *c = read_text(LEAST "interface = { eth0, eth1 } xdp_mode = generic mode = observe\n"
+					 "allow = { 192.0.2.0/24 } allow += { 2001:db8::1 }\n"
+					 "relay { entries = { 198.51.100.0/24 } }\n"
+					 "traps = { Trap@Example.org }\n"
+					 "limits { message_size = 3K }\n");
+	char text[PREFIX_TEXT_MAX];
+
+	(void)state;
+	assert_int_equal(c->ninterfaces, 2);
+	assert_string_equal(c->interface[1], "eth1");
+	assert_null(c->interface[2]);
+	assert_int_equal(c->xdp_mode, XDP_GENERIC);
+	assert_int_equal(c->mode, PST_MODE_OBSERVE);
+	assert_int_equal(c->nallow, 2);
+	assert_string_equal(prefix_text(&c->allow[0], text), "192.0.2.0/24");
+	assert_string_equal(prefix_text(&c->allow[1], text), "2001:db8::1");
+	assert_int_equal(c->relay.relay.nrules, 1);
+	assert_int_equal(c->relay.relay.rule[0].line, 4);
+	assert_int_equal(c->relay.relay.mode, ACCESS_ONLY);
+	assert_int_equal(c->relay.connect.mode, ACCESS_EXCEPT);
+	assert_int_equal(c->relay.ntraps, 1);
+	assert_int_equal(c->listener[0].sess.body.size, 3072);
+	assert_int_equal(c->nports, 1);
+	assert_int_equal(c->port[0], 25);
+	config_free(c);
+}
+
+static void write_default(FILE *f, const struct config_row *r)
+{
+	if (config_is_list(r->kind))
+		fprintf(f, "%s = {%s}\n", r->name, r->def);
+	else if (*r->def)
+		fprintf(f, "%s = \"%s\"\n", r->name, r->def);
+}
+
+/* Every default is a value that may be written. */
+static void test_defaults_written_out(void **state)
+{
+	char *text;
+	size_t n;
+	FILE *f = open_memstream(&text, &n);
+
+	(void)state;
+	for (size_t s = 0; s < config_nsections; s++) {
+		if (config_sections[s].multi)
+			continue;
+		if (*config_sections[s].name)
+			fprintf(f, "%s {\n", config_sections[s].name);
+		for (size_t i = 0; i < config_nrows; i++) {
+			const struct config_row *r = &config_rows[i];
+
+			if (!strcmp(r->section, config_sections[s].name) && r->kind != CONFIG_KIND_USER && strcmp(r->name, "domains"))
+				write_default(f, r);
+		}
+		if (*config_sections[s].name)
+			fprintf(f, "}\n");
+	}
+	fprintf(f, "%s", LEAST);
+	fclose(f);
+	config_free(read_text(text));
+	free(text);
+}
+
+/* The lexer keeps state of its own: a file that ends inside a string must not spoil the next read. */
+static void test_after_failure(void **state)
+{
+	struct messages got = { .n = 0 };
+	struct conf *conf = NULL;
+	char path[256];
+
+	(void)state;
+	put("open.conf", "hostname = \"mx.example.org\n");
+	snprintf(path, sizeof(path), "%s/open.conf", dir);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(config_read(path, &conf, take_message, &got), -EINVAL);
+		config_free(read_text(LEAST));
+	}
+}
+
+static void count_setting(void *ctx, const struct config_shown *s)
+{
+	size_t *n = ctx;
+
+	*n += s->set;
+	assert_non_null(s->value);
+	assert_int_equal(s->set, s->line != 0);
+}
+
+static void test_show(void **state)
+{
+	struct messages got = { .n = 0 };
+	char path[256];
+	size_t n = 0;
+
+	(void)state;
+	put("show.conf", LEAST "mode = no-such-mode\n");
+	snprintf(path, sizeof(path), "%s/show.conf", dir);
+	assert_int_equal(config_show(path, count_setting, take_message, &n), 0);
+	assert_int_equal(n, 7);
+	assert_string_equal(got.text, "");
+}
+
+static void test_unreadable(void **state)
+{
+	struct messages got = { .n = 0 };
+	struct conf *conf = NULL;
+
+	(void)state;
+	assert_int_equal(config_read("/no/such/file.conf", &conf, take_message, &got), -EINVAL);
+	assert_string_equal(got.text, "/no/such/file.conf:1: cannot read: No such file or directory; name a readable file with -c\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest fixed[] = {
+		cmocka_unit_test(test_policy_defaults), cmocka_unit_test(test_listener_inherits), cmocka_unit_test(test_values),
+		cmocka_unit_test(test_defaults_written_out), cmocka_unit_test(test_after_failure), cmocka_unit_test(test_show),
+		cmocka_unit_test(test_unreadable),
+	};
+	struct CMUnitTest *rows;
+	glob_t files;
+	int failed;
+
+	if (glob("selftests/config/*.conf", 0, NULL, &files)) {
+		fprintf(stderr, "selftests/config/*.conf: not found; run from the top of the tree\n");
+		return 1;
+	}
+	rows = calloc(files.gl_pathc, sizeof(*rows));
+	for (size_t i = 0; i < files.gl_pathc; i++)
+		rows[i] = (struct CMUnitTest){ .name = files.gl_pathv[i], .test_func = test_row, .initial_state = files.gl_pathv[i] };
+	failed = _cmocka_run_group_tests("config rows", rows, files.gl_pathc, make_files, NULL);
+	failed += _cmocka_run_group_tests("config", fixed, NROWS(fixed), NULL, remove_files);
+	free(rows);
+	globfree(&files);
+	return failed != 0;
+}
