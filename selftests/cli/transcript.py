@@ -9,7 +9,8 @@ A transcript is what a person would see:
     ! what it says on standard error
     = 0                                 its exit status
 
-';' starts a comment, '% command' runs a command of the shell whose output does not matter. What differs from run to run
+'& COMMAND' starts a command that goes on and prints its first line, '& N lines' waits until it has printed so many, prints and ends it. ';' starts
+a comment, '% command' runs a command of the shell whose output does not matter. What differs from run to run
 (moments, folders) is printed as a word. --gate mounts a private bpf file system, --daemon starts posternd in addition,
 so start it under unshare -m -n.
 --write puts the result into FILE.
@@ -30,8 +31,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.abspath(os.environ.get("O", os.path.join(HERE, "../../build")))
 
 VARYING = [
-    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "YYYY-MM-DDTHH:MM:SSZ"),
-    (re.compile(r'("seconds_left": ?)\d+'), r"\1SECONDS"),
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z"), "YYYY-MM-DDTHH:MM:SSZ"),
+    (re.compile(r'(seconds_left(?:": ?|=))\d+'), r"\1SECONDS"),
     (re.compile(r"((?:generic|native) )( *\d+)"), lambda m: m[1] + "N".rjust(len(m[2]))),
     (re.compile(r'("(?:program|pid|[a-z]+_pid|uptime_seconds|[a-z_]*seconds_ago)": ?)\d+'), r"\1N"),
     (re.compile(r"((?:pid|uptime)\w* +)\d\w*$", re.M), r"\1N"),
@@ -53,15 +54,20 @@ def version():
     return json.loads(said)["version"]
 
 
-def run(line, folder):
-    line, _, pipe = line.replace("DIR", folder).partition(" | ")
+def command(line, folder):
+    """The words and the environment of a line."""
     words = shlex.split(line)
     env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "POSTERN_PINS": f"{folder}/bpf/v1", "POSTERN_SOCKET": f"{folder}/sock"}
     while words and re.match(r"[A-Z_]+=", words[0]):
         name, value = words.pop(0).split("=", 1)
         env[name] = value
-    done = subprocess.run([f"{BUILD}/postern", "-c", "files/none.conf", *words], env=env, cwd=HERE, capture_output=True,
-                          text=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
+    return [f"{BUILD}/postern", "-c", "files/none.conf", *words], env
+
+
+def run(line, folder):
+    line, _, pipe = line.replace("DIR", folder).partition(" | ")
+    words, env = command(line, folder)
+    done = subprocess.run(words, env=env, cwd=HERE, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
     printed = done.stdout
     if pipe:
         printed = subprocess.run(pipe, shell=True, input=printed, capture_output=True, text=True, check=False).stdout
@@ -69,11 +75,37 @@ def run(line, folder):
     return tidy(printed + ("" if printed.endswith("\n") or not printed else "\n") + said, folder) + f"= {done.returncode}\n"
 
 
+class Background:
+    """The command that goes on while others run."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.process = None
+
+    def start(self, line):
+        words, env = command(line, self.folder)
+        self.process = subprocess.Popen(words, env=env, cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return tidy(self.process.stdout.readline(), self.folder)
+
+    def end(self, lines):
+        printed = "".join(self.process.stdout.readline() for _ in range(lines))
+        self.process.terminate()
+        self.process.wait(30)
+        return tidy(printed, self.folder)
+
+    def act(self, line):
+        asked = re.match(r"(\d+) lines", line)
+        return self.end(int(asked[1])) if asked else self.start(line)
+
+
 def replay(path, folder):
+    background = Background(folder)
     with open(path, encoding="utf-8") as lines:
         for line in lines:
             if line.startswith("$"):
                 yield line + run(line[1:], folder)
+            elif line.startswith("& "):
+                yield line + background.act(line[2:])
             elif line.startswith("% "):
                 subprocess.run(line[2:], shell=True, check=True, cwd=HERE, stdout=subprocess.DEVNULL)
                 yield line

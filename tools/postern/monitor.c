@@ -10,10 +10,12 @@
 
 static void append(char *line, size_t size, size_t *n, const char *key, json_t *v)
 {
-	char *text = json_is_string(v) ? NULL : json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
+	const char *plain = json_string_value(v);
+	bool bare = plain && *plain && !strpbrk(plain, " \"=");
+	char *text = bare ? NULL : json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
 
 	if (*n < size)
-		*n += (size_t)snprintf(line + *n, size - *n, " %s=%s", key, text ? text : json_string_value(v));
+		*n += (size_t)snprintf(line + *n, size - *n, " %s=%s", key, bare ? plain : text ? text : "");
 	free(text);
 }
 
@@ -34,14 +36,25 @@ static void print_text(json_t *event)
 	out_plain("%s %-10s%s", time ? time : "-", name ? name : "-", line);
 }
 
+/* The daemon's first line says that it listens: nothing that happens from now on is missed. */
+static void watching(json_t *event)
+{
+	if (cli.json)
+		json_object_set_new(event, "event", json_string("watching"));
+	else
+		out_note("watching; interrupt ends it");
+}
+
 static int each(json_t *event)
 {
-	if (!json_object_get(event, "event")) /* the daemon's "yes, watching" */
-		return CLI_OK;
+	bool first = !json_object_get(event, "event");
+
+	if (first)
+		watching(event);
 	if (cli.json) {
 		json_dumpf(event, stdout, JSON_COMPACT);
 		putchar('\n');
-	} else {
+	} else if (!first) {
 		print_text(event);
 	}
 	return fflush(stdout) ? CLI_FAILED : CLI_OK;

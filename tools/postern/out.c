@@ -458,14 +458,15 @@ void out_plain(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	textout_line(text);
+	textout_line(stdout, text);
 }
 
 static void say_text(const char *head, const char *text)
 {
 	textout_flush();
 	fflush(stdout);
-	fprintf(stderr, "%s%s\n", head, text);
+	fputs(head, stderr);
+	textout_line(stderr, text);
 }
 
 void out_note(const char *fmt, ...)

@@ -2,7 +2,6 @@
 /* textout.c: columns are as wide as the widest of the first rows; later rows keep those widths. */
 #include "tools/postern/textout.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -167,12 +166,12 @@ void textout_field(const char *label, const char *value, bool number)
 	printf("%-*s %s\n", LABEL_WIDTH, words, safe);
 }
 
-void textout_line(const char *value)
+void textout_line(FILE *f, const char *value)
 {
 	char safe[4096];
 
 	harmless(value, safe, sizeof(safe));
-	puts(safe);
+	fprintf(f, "%s\n", safe);
 }
 
 void textout_section(const char *title)

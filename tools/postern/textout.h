@@ -4,6 +4,7 @@
 #define TEXTOUT_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 /* Decides about colour: a terminal, and neither NO_COLOR nor TERM=dumb. */
 void textout_init(void);
@@ -12,8 +13,8 @@ const char *textout_error_head(void);
 
 /* A cell in a row, otherwise a line. Control bytes of the value are escaped. */
 void textout_field(const char *label, const char *value, bool number);
-/* A line by itself, control bytes escaped. */
-void textout_line(const char *value);
+/* A line by itself on f, control bytes escaped. */
+void textout_line(FILE *f, const char *value);
 void textout_section(const char *title); /* NULL: no heading line */
 void textout_section_end(void);
 void textout_table(void);

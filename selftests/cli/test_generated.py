@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What is made from the rows: completion, manual and sample configuration know every command, option and setting."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import threading
+
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.join(HERE, "../..")
+BUILD = os.path.abspath(os.environ.get("O", os.path.join(ROOT, "build")))
+OBJECTS = ["gate", "ban", "allow", "list", "client", "explain", "stats", "monitor", "config"]
+
+
+def postern(*words):
+    return subprocess.run([f"{BUILD}/postern", *words], capture_output=True, text=True, check=True).stdout
+
+
+def usages(name):
+    return [row["usage"] for row in json.loads(postern("-j", "help", name))["commands"]]
+
+
+def complete(*words):
+    """What bash would offer for the last word."""
+    script = postern("completion", "bash") + """
+COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
+_postern
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+    done = subprocess.run(["bash", "-c", script, "bash", "postern", *words], cwd=HERE, capture_output=True, text=True, check=True)
+    assert not done.stderr
+    return sorted(done.stdout.split())
+
+
+def test_every_object_has_help():
+    rows = json.loads(postern("-j", "help"))["objects"]
+    assert [row["object"] for row in rows] == OBJECTS
+    assert all(row["help"] for row in rows)
+
+
+def test_objects_complete():
+    assert complete("") == sorted(OBJECTS + ["help"])
+    assert complete("help", "") == sorted(OBJECTS)
+    assert complete("-j", "--pins", "x", "mo") == ["monitor"]
+
+
+def test_options_complete():
+    options = json.loads(postern("-j", "help"))["options"]
+    names = [f"--{row['name']}" for row in options] + [row["letter"] for row in options if row["letter"]]
+    assert complete("-") == sorted(names)
+    assert complete("--p") == ["--pins", "--pretty"]
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_commands_complete(name):
+    direct = name in ("explain", "monitor")
+    if not direct:
+        assert complete(name, "") == sorted([usage.split()[2] for usage in usages(name)] + ["help"])
+    for usage in usages(name):
+        words = usage.split()[1 if direct else 1:]
+        line, rest = (words[:1], words[1:]) if direct else (words[:2], words[2:])
+        literal = set(re.findall(r"\b[a-z]+\b", " ".join(rest)))
+        offered = complete(*line, "")
+        if "FILE" in " ".join(rest):
+            assert "files" in offered
+        else:
+            assert set(offered) - set(os.listdir("/sys/class/net")) == literal - set(os.listdir("/sys/class/net"))
+        assert ("IF" in re.findall(r"\b[A-Z]+\b", " ".join(rest))) == ("lo" in offered)
+
+
+@pytest.fixture(scope="module")
+def manual():
+    subprocess.run(["make", f"O={BUILD}", "man"], cwd=ROOT, check=True, capture_output=True)
+    return f"{BUILD}/man"
+
+
+def pages():
+    return [name[:-4] for name in sorted(os.listdir(f"{ROOT}/tools/man")) if name.endswith(".rst")]
+
+
+@pytest.mark.parametrize("page", pages())
+def test_page_is_clean(manual, page):
+    done = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", f"{manual}/{page}"], capture_output=True, text=True,
+                          env={**os.environ, "LC_ALL": "C.UTF-8", "MANROFFSEQ": ""}, check=True)
+    assert not done.stderr
+
+
+def read(path):
+    with open(path, encoding="utf-8") as f:
+        return f.read()
+
+
+def page_text(manual, page):
+    done = subprocess.run(["man", "-l", f"{manual}/{page}"], capture_output=True, text=True,
+                          env={**os.environ, "LC_ALL": "C.UTF-8", "MANWIDTH": "500"}, check=True)
+    return re.sub(r"\s+", " ", done.stdout)
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_page_has_every_command(manual, name):
+    text = page_text(manual, f"postern-{'client' if name == 'explain' else name}.8")
+    for usage in usages(name):
+        assert usage in text
+
+
+def test_pages_have_every_row(manual):
+    settings = [row.split()[0] for row in re.findall(r"^\t?#(\w[\w-]* =)", postern("manual", "sample"), re.M)]
+    assert len(settings) > 50
+    conf = page_text(manual, "postern.conf.5")
+    assert [name for name in settings if f" {name} " not in conf] == []
+    metrics = set(re.findall(r"^(postern_\w+)", postern("manual", "counters").replace("\\", "").replace("**", ""), re.M))
+    assert len(metrics) > 10
+    stats = page_text(manual, "postern-stats.8")
+    assert [name for name in metrics if name not in stats] == []
+
+
+def test_sample_is_read_without_errors(tmp_path):
+    """With and without the # in front of its settings. Only its users may be missing on this machine."""
+    sample = postern("manual", "sample")
+    users = re.compile(r"^#(worker|judge)_user.*", re.M)
+    known = users.sub(lambda m: f"{m[1]}_user = {'daemon' if m[1] == 'worker' else 'bin'}", sample)
+    plain = tmp_path / "plain.conf"
+    plain.write_text(known)
+    assert postern("config", "check", str(plain)).endswith("no errors\n")
+    active = re.sub(r'^(\t?)#([\w-]+ = (?!""$)|list|})', r"\1\2", known, flags=re.M)
+    active = active.replace('\t#file = ""', f'\tfile = "{HERE}/files/good.txt"')
+    assert active.count("#") < known.count("#") - 40
+    full = tmp_path / "full.conf"
+    full.write_text(active)
+    assert postern("config", "check", str(full)).endswith("no errors\n")
+
+
+BROKEN = {
+    "hangs up": b"",
+    "is not JSON": b"hello\n",
+    "is no object": b"[]\n",
+    "is cut off": b'{"schema":1',
+    "repeats a key": b'{"error":"a","error":"b"}\n',
+    "is NUL": b"\0\n",
+    "is deep": b"[" * 100000 + b"\n",
+    "refuses": b'{"schema":1,"error":"not \\u001b[31mtoday","usage":false}\n',
+}
+
+
+@pytest.mark.parametrize("answer", BROKEN)
+@pytest.mark.parametrize("words", [["client", "list"], ["-j", "client", "list"], ["monitor"], ["ban", "add", "192.0.2.7", "force"]], ids=" ".join)
+def test_broken_answer(tmp_path, words, answer):
+    """Whatever answers on the socket, postern says so, fails, and prints nothing that a terminal would obey."""
+    path = str(tmp_path / "sock")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(path)
+        listening.listen()
+
+        def serve():
+            peer, _ = listening.accept()
+            with peer:
+                peer.recv(4096)
+                peer.sendall(BROKEN[answer])
+
+        server = threading.Thread(target=serve)
+        server.start()
+        done = subprocess.run([f"{BUILD}/postern", "-c", "/nonexistent", "-s", path, *words], capture_output=True, text=True, check=False)
+        server.join()
+    assert done.returncode == 1
+    assert "\x1b" not in done.stdout + done.stderr
+    if "-j" in words:
+        assert "error" in json.loads(done.stdout.splitlines()[-1])
+        assert not done.stderr
+    else:
+        assert done.stderr.startswith("Error: ")
