@@ -311,6 +311,8 @@ json_t *ctl_session_id(__u64 id)
 {
 	char text[20];
 
+	if (!id)
+		return json_null();
 	snprintf(text, sizeof(text), "%016llx", (unsigned long long)id);
 	return json_string(text);
 }

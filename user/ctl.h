@@ -12,6 +12,15 @@
  *
  * Replies: {"schema":1, ...} or {"schema":1,"error":TEXT,"usage":B}; usage true = the request was malformed. What a table in
  * the kernel holds (bans, lists, counters) is read there and not asked for here, so it is also shown when no daemon runs.
+ * What a reply holds besides:
+ *   client show    known source score threshold sessions messages offences relapses first_seen_seconds_ago
+ *                  last_seen_seconds_ago ban allow never_ban list findings[{reason seconds_ago session evidence}]
+ *   client list    known clients[{source score ...}], the worst first
+ *   daemon show    version warden_pid judge_pid uptime_seconds config mode sessions sources_* workers[{pid sessions}]
+ *   config reload  reloaded errors[], once it is over
+ * Events of monitor: {"event":E,"time":T,...}, E = opened, closed, finding, ban, would-ban, unban. A client that reads too slowly
+ * is dropped. Evidence and notes are escaped: no terminal is reached by a stranger's bytes.
+ *
  * Input is hostile: a line over CTL_LINE_MAX or bad JSON gets an error and the connection is closed.
  */
 #ifndef CTL_H

@@ -82,7 +82,8 @@ static void log_ban(const struct pst_prefix *p, const struct pst_ban *b, const c
 
 int judge_ban(struct judge *j, const struct pst_prefix *p, const struct pst_ban *b, const char *note, __u64 session)
 {
-	bool by_hand = b->origin == PST_ORIGIN_OPERATOR, evicted = false;
+	bool by_hand = b->origin == PST_ORIGIN_OPERATOR, evicted = false, enforced = judge_mode(j) == PST_MODE_ENFORCE;
+	const char *what = by_hand || enforced ? "ban" : "would-ban"; /* it stands in the table, so that its packets are counted */
 	int rc = ban_put(j->setup->maps, p, b, note, by_hand, &evicted);
 	char prefix[PREFIX_TEXT_MAX];
 
@@ -94,10 +95,10 @@ int judge_ban(struct judge *j, const struct pst_prefix *p, const struct pst_ban 
 		return rc;
 	}
 	count(j, by_hand ? PST_CNT_BAN_OPERATOR : PST_CNT_BAN_AUTOMATIC, 1);
-	if (b->action != PST_ACT_OBSERVE && judge_mode(j) == PST_MODE_ENFORCE)
+	if (b->action != PST_ACT_OBSERVE && enforced)
 		kick(j, p);
-	log_ban(p, b, note, session, "ban");
-	ctl_event_ban(j->ctl, p, b, note, session, "ban");
+	log_ban(p, b, note, session, what);
+	ctl_event_ban(j->ctl, p, b, note, session, what);
 	return 0;
 }
 

@@ -32,8 +32,8 @@ struct judge {
 /* As the kernel's table says; PST_MODE_ENFORCE when it cannot be read. */
 enum pst_mode judge_mode(const struct judge *j);
 /*
- * Writes a ban, counts it, ends the source's live sessions and tells the log and the monitors. session and reason_text
- * are for the log; 0 or -errno as ban_put().
+ * Writes a ban, counts it, ends the source's live sessions (in mode enforce) and tells the log and the monitors.
+ * session is for them, 0 = none. 0 or -errno as ban_put().
  */
 int judge_ban(struct judge *j, const struct pst_prefix *p, const struct pst_ban *b, const char *note, __u64 session);
 /* Asks the warden for a reload; -EBUSY while one is under way. */
