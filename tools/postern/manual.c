@@ -158,9 +158,11 @@ static void setting(const struct config_row *r)
 		term("", r->name, NULL);
 	}
 	plain(r->help);
+	if (r->kind == CONFIG_KIND_NUMBER)
+		printf("; %llu to %llu", r->min, r->max);
 	if (r->def && *r->def)
 		printf(". Default: ``%s``", r->def);
-	printf(".\n\n");
+	printf("%s\n\n", !*r->def && strchr(".!?", r->help[strlen(r->help) - 1]) ? "" : ".");
 }
 
 static int do_settings(struct args *a)
