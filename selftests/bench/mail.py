@@ -9,7 +9,6 @@ import json
 import os
 import pwd
 import re
-import resource
 import statistics
 import sys
 import time
@@ -126,7 +125,6 @@ def idle(lab, gate):
 
 
 def main():
-    resource.setrlimit(resource.RLIMIT_NOFILE, (65536, 65536))
     with Lab() as lab:
         sink(lab, "127.0.0.1", 10025)
         sink(lab, GATE4, DIRECT)

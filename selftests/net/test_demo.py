@@ -56,8 +56,10 @@ def test_it_is_true_and_leaves_nothing(demo):
     assert scenery() == before and not os.listdir(playing.scratch)
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL], ids=lambda how: how.name)
-@pytest.mark.parametrize("moment", ["\n1. ", "\n3. ", "\n6. "], ids=["early", "middle", "late"])
+@pytest.mark.parametrize("how, moment", [
+    (signal.SIGINT, "\n1. "), (signal.SIGINT, "\n6. "), (signal.SIGTERM, "\n3. "), (signal.SIGHUP, "\n3. "),
+    (signal.SIGKILL, "\n1. "), (signal.SIGKILL, "\n3. "),
+], ids=lambda value: getattr(value, "name", str(value).strip(" .\n")))
 def test_interrupted_it_leaves_nothing(demo, how, moment):
     before = scenery()
     playing = demo()

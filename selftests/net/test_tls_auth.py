@@ -33,6 +33,7 @@ def to_scripted(gate, **listener):
 
 def secure(dialog):
     """STARTTLS, checked against the certificate, on an open dialog; the dialog that goes on inside."""
+    dialog.say("EHLO client.example.net")
     assert dialog.say("STARTTLS") == 220
     context = ssl.create_default_context(cafile=CERTIFICATE)
     return smtp.Dialog(context.wrap_socket(dialog.sock, server_hostname="mx.example.org"), greet=False)

@@ -11,6 +11,7 @@ Everything that is made is undone by close(), the last thing first.
 
 import contextlib
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -144,6 +145,8 @@ class Lab:
         self._undo.callback(undo, *args)
 
     def _make(self):
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         os.makedirs(HOME, exist_ok=True)
         for net in (self.world, self.gateway):
             run(["ip", "netns", "add", net.name])
