@@ -249,7 +249,7 @@ static enum mailbox_flaw mailbox(struct scan *s, bool reverse, struct mailbox *m
 	if (!flaw)
 		flaw = local_part(s, m);
 	m->ndomain = 0;
-	m->domain[0] = '\0';
+	memset(m->domain, 0, sizeof(m->domain));
 	if (flaw)
 		return flaw;
 	if (!eat(s, '@'))

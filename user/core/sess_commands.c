@@ -286,7 +286,7 @@ static void run_vrfy(struct sess *s, struct sess_step *step, struct str args)
 static void run_help(struct sess *s, struct sess_step *step, struct str args)
 {
 	(void)args;
-	say(s, step, "214 2.0.0 See RFC 5321\r\n");
+	say(s, step, "214 2.0.0 See the SMTP standard\r\n");
 }
 
 static void run_starttls(struct sess *s, struct sess_step *step, struct str args)
