@@ -503,6 +503,7 @@ static void greet(struct conn *c)
 	struct sess_step step;
 
 	sess_open(&c->sess, &l->sess, &peer, c->cs->stats, kern_now_ns(), &step);
+	conn_log_before(&c->sess, &c->totals); /* not earlier: it knows the counters only now, and opening decides no message */
 	tell_opened(c);
 	obey(c, &step);
 	set_reading(c);
