@@ -27,6 +27,7 @@ struct ctl_client {
 	struct ctl *ctl;
 	struct bufferevent *bev;
 	bool watches, waits, closing;
+	bool answered; /* at least once */
 	char who[64];
 };
 
@@ -35,6 +36,7 @@ struct ctl {
 	struct evconnlistener *listener;
 	LIST_HEAD(, ctl_client) clients;
 	unsigned nclients, nwatching;
+	bool draining;
 	json_t *notes;
 };
 
@@ -81,6 +83,8 @@ static void client_free(struct ctl_client *c)
 	LIST_REMOVE(c, entry);
 	c->ctl->nclients--;
 	c->ctl->nwatching -= c->watches;
+	if (c->ctl->draining && !c->ctl->nclients)
+		event_base_loopexit(c->ctl->judge->base, NULL);
 	bufferevent_free(c->bev);
 	free(c);
 }
@@ -124,6 +128,8 @@ static void client_line(struct ctl_client *c, const char *line, size_t n)
 	switch (ctl_command(c->ctl->judge, request, c->who, &reply)) {
 	case CTL_REPLIED:
 		client_say(c, reply);
+		c->answered = true;
+		c->closing = c->ctl->draining;
 		break;
 	case CTL_STREAMS:
 		client_watch(c);
@@ -218,6 +224,26 @@ struct ctl *ctl_open(struct judge *j, int listen_fd)
 	return c;
 }
 
+/*
+ * Whoever was accepted and has not been answered yet still is: its request is on its way. Who has
+ * not been accepted waits in the socket's queue for the next judge.
+ */
+void ctl_drain(struct ctl *c)
+{
+	struct ctl_client *next;
+
+	evconnlistener_disable(c->listener);
+	c->draining = true;
+	if (!c->nclients)
+		event_base_loopexit(c->judge->base, NULL);
+	for (struct ctl_client *i = LIST_FIRST(&c->clients); i; i = next) {
+		next = LIST_NEXT(i, entry);
+		i->closing = i->answered;
+		if (i->watches || (i->answered && !evbuffer_get_length(bufferevent_get_output(i->bev))))
+			client_free(i);
+	}
+}
+
 /* Last words reach a client that reads: what is queued is written once, without waiting. */
 void ctl_close(struct ctl *c)
 {
@@ -264,6 +290,7 @@ void ctl_reload_done(struct ctl *c, bool ok)
 		if (!i->waits)
 			continue;
 		i->waits = false;
+		i->answered = true;
 		client_say(i, json_incref(reply));
 	}
 	json_decref(reply);

@@ -13,6 +13,7 @@
 #define S_NS	      1000000000ull
 #define RECORDS_MAX   64		   /* of one worker before the others have their turn */
 #define KNOWN_NS      (30 * 86400 * S_NS) /* how long accepted mail speaks for a source */
+#define DRAIN_US      500000 /* for requests on the control socket that are on their way */
 #define SWEEP_MIN_S   1
 #define SWEEP_SHARE   50 /* a sweep may take one part in this many of the judge's time */
 
@@ -270,6 +271,14 @@ int judge_ask_reload(struct judge *j)
 	return rc;
 }
 
+static void finish(struct judge *j)
+{
+	const struct timeval limit = { .tv_usec = DRAIN_US };
+
+	event_base_loopexit(j->base, &limit);
+	ctl_drain(j->ctl);
+}
+
 static void take_word(struct judge *j, const struct judge_msg *m)
 {
 	switch (m->tag) {
@@ -287,7 +296,7 @@ static void take_word(struct judge *j, const struct judge_msg *m)
 		ctl_reload_done(j->ctl, m->ok);
 		break;
 	case JUDGE_STOP:
-		event_base_loopexit(j->base, NULL);
+		finish(j);
 		break;
 	}
 }
@@ -347,10 +356,8 @@ int judge_put_conf(const struct kern_maps *maps, const struct conf *c)
 
 static void stop(evutil_socket_t fd, short what, void *ctx)
 {
-	struct judge *j = ctx;
-
 	(void)fd, (void)what;
-	event_base_loopexit(j->base, NULL);
+	finish(ctx);
 }
 
 static struct event *watch(struct judge *j, int fd, short what, event_callback_fn fn, void *ctx)

@@ -41,6 +41,8 @@ int judge_ask_reload(struct judge *j);
 
 /* ctl.c: the control socket. */
 struct ctl *ctl_open(struct judge *j, int listen_fd);
+/* Accepts no more and ends the judge's loop when the last request is answered. */
+void ctl_drain(struct ctl *c);
 void ctl_close(struct ctl *c);
 /* Is anybody watching? Events need not be made otherwise. */
 bool ctl_watched(const struct ctl *c);

@@ -207,14 +207,17 @@ static int watch_links(struct warden *w)
 static void raise_files(const struct conf *c)
 {
 	rlim_t need = 2ull * c->sessions_max + FILES_SPARE;
-	struct rlimit l;
+	struct rlimit now, more;
 
-	if (getrlimit(RLIMIT_NOFILE, &l))
+	if (getrlimit(RLIMIT_NOFILE, &now))
 		return;
-	l.rlim_max = l.rlim_max > need ? l.rlim_max : need;
-	l.rlim_cur = l.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &l))
-		log_warn("open files cannot be raised to %llu; fewer sessions fit", (unsigned long long)need);
+	more.rlim_cur = more.rlim_max = now.rlim_max > need ? now.rlim_max : need;
+	if (!setrlimit(RLIMIT_NOFILE, &more))
+		return;
+	now.rlim_cur = now.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &now);
+	log_warnx("open files are limited to %llu, %llu are wanted for limits { sessions = %u }; raise LimitNOFILE or want fewer",
+		  (unsigned long long)now.rlim_max, (unsigned long long)need, c->sessions_max);
 }
 
 static int open_sockets(struct warden *w)
