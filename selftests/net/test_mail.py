@@ -67,6 +67,10 @@ def test_many_in_one_session(serving, dial, box):
     for n in range(20):
         box.wait_for(f"number {n}.".encode())
     lab_.until("20 messages", lambda: box.count() == 20)
+    assert serving.counter("messages_total", result="accepted") == serving.counter("messages_total") == 20
+    assert serving.counter("recipients_total", result="accepted") == 20
+    lab_.until("the session is logged", lambda: "messages=20 rcpts=20 end=quit" in serving.said())
+    assert serving.said().count("message=accepted") == 20
 
 
 def test_pipelined_in_one_segment(serving, dial, box):
