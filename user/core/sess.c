@@ -145,7 +145,7 @@ static void greet(struct sess *s, struct sess_step *step, bool whole)
 
 	put_text(&o, whole ? "220 " : "220-");
 	put_text(&o, s->conf->hostname);
-	put_text(&o, " ");
+	put_text(&o, s->conf->banner[0] ? " " : "");
 	put_text(&o, s->conf->banner);
 	put_text(&o, whole ? " ESMTP\r\n" : "\r\n");
 	step->reply = put_done(&o);

@@ -18,18 +18,6 @@ struct row {
 	void (*run)(struct sess *s, struct sess_step *step, struct str args);
 };
 
-struct str evidence_of(const struct sess *s, struct str line)
-{
-	size_t i;
-
-	if (s->secrets || s->state == S_AUTH)
-		return STR("");
-	for (i = 0; i < line.n && i < 16; i++)
-		if (str_istarts(str_sub(line, i, line.n), STR("AUTH")))
-			return STR("");
-	return line;
-}
-
 unsigned promised(const struct sess *s)
 {
 	return s->esmtp ? s->caps.bits | CAP_SIZE : 0;
@@ -42,8 +30,7 @@ unsigned long long size_limit(const struct sess *s)
 	return !own || (theirs && theirs < own) ? theirs : own;
 }
 
-/* A refusal of what the client wrote; the reply says it better than the reason's own row does. */
-static void syntax(struct sess *s, struct sess_step *step, const char *line, struct str evidence)
+void syntax(struct sess *s, struct sess_step *step, const char *line, struct str evidence)
 {
 	found(s, step, PST_RSN_SYNTAX, evidence);
 	step->reply = str_of(line);
@@ -289,53 +276,6 @@ static void run_help(struct sess *s, struct sess_step *step, struct str args)
 	say(s, step, "214 2.0.0 See the SMTP standard\r\n");
 }
 
-static void run_starttls(struct sess *s, struct sess_step *step, struct str args)
-{
-	(void)args;
-	if (s->conf->tls == SESS_OFF) {
-		say(s, step, "502 5.5.1 Command not implemented\r\n");
-	} else if (s->tls || s->authenticated) {
-		say(s, step, "503 5.5.1 Bad sequence of commands\r\n");
-	} else {
-		say(s, step, "220 2.0.0 Ready to start TLS\r\n");
-		enter(s, S_TLS);
-	}
-}
-
-/* One of the words that EHLO promised. */
-static bool mech_offered(const struct sess *s, struct str mechanism)
-{
-	struct str rest = str_of(s->caps.mechs), word;
-
-	while ((word = str_word(&rest)).n)
-		if (str_ieq(word, mechanism))
-			return true;
-	return false;
-}
-
-static void run_auth(struct sess *s, struct sess_step *step, struct str args)
-{
-	struct str mechanism, initial;
-
-	if (s->conf->auth == SESS_OFF || !s->esmtp) {
-		say(s, step, s->esmtp ? "502 5.5.1 Command not implemented\r\n" : "503 5.5.1 Bad sequence of commands\r\n");
-	} else if (!(s->caps.bits & CAP_AUTH) && !s->tls && s->conf->tls != SESS_OFF) {
-		say(s, step, "530 5.7.0 Must issue a STARTTLS command first\r\n");
-	} else if (!(s->caps.bits & CAP_AUTH)) {
-		say(s, step, "502 5.5.1 Command not implemented\r\n");
-	} else if (s->authenticated) {
-		say(s, step, "503 5.5.1 Already authenticated\r\n");
-	} else if (!smtp_auth(args, &mechanism, &initial)) {
-		syntax(s, step, "501 5.5.2 Bad AUTH syntax\r\n", STR(""));
-	} else if (!mech_offered(s, mechanism)) {
-		say(s, step, "504 5.5.4 Unrecognized authentication mechanism\r\n");
-	} else {
-		ask(s, step, ASK_AUTH);
-		/* the whole line, which the grammar has pinned down to every byte: "AUTH" in either case, word, base64 */
-		step->ask_line = (struct str){ args.p - 5, args.n + 5 };
-	}
-}
-
 static void run_unimplemented(struct sess *s, struct sess_step *step, struct str args)
 {
 	(void)args;
@@ -401,22 +341,6 @@ static bool line_flawed(struct sess *s, struct sess_step *step, const struct lin
 	else
 		return false;
 	return true;
-}
-
-/* In the middle of AUTH: base64, or "*". What is neither is cancelled at the backend, which then says so. */
-static void run_continuation(struct sess *s, struct sess_step *step, const struct line *line)
-{
-	bool fit = !line->flaws && (smtp_is_base64(line->text) || str_eq(line->text, STR("*")));
-
-	if (line->flaws & (LINE_BARE_LF | LINE_BARE_CR)) {
-		found(s, step, PST_RSN_BARE_LF, STR(""));
-		return;
-	}
-	if (!fit)
-		found(s, step, PST_RSN_SYNTAX, STR(""));
-	step->reply = STR("");
-	ask(s, step, ASK_AUTH);
-	step->ask_line = fit ? line->text : STR("*");
 }
 
 /* What must hold before a row may run; false when the step says why not. */

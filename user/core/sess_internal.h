@@ -41,10 +41,17 @@ void fate(struct sess *s, enum pst_counter row);
 
 /* sess_commands.c */
 void run_line(struct sess *s, struct sess_step *step, const struct line *line, bool more);
-/* A client's line as evidence; empty when it may hold credentials. */
-struct str evidence_of(const struct sess *s, struct str line);
+/* A refusal of what the client wrote; the reply says it better than the reason's own row does. */
+void syntax(struct sess *s, struct sess_step *step, const char *line, struct str evidence);
 unsigned promised(const struct sess *s); /* enum sess_cap bits whose parameters this client may use */
 unsigned long long size_limit(const struct sess *s); /* 0 = none */
+
+/* sess_auth.c */
+void run_starttls(struct sess *s, struct sess_step *step, struct str args);
+void run_auth(struct sess *s, struct sess_step *step, struct str args);
+void run_continuation(struct sess *s, struct sess_step *step, const struct line *line);
+/* A client's line as evidence; empty when it may hold credentials. */
+struct str evidence_of(const struct sess *s, struct str line);
 
 /* sess_data.c */
 void data_begin(struct sess *s);

@@ -2,7 +2,7 @@
 /* smtp_params.c: MAIL and RCPT: paths, their ESMTP parameters as rows, and both re-emitted. See smtp.h. */
 #include "user/core/idna.h"
 #include "user/core/put.h"
-#include "user/core/sess.h"
+#include "user/core/sess.h" /* enum sess_cap, no more */
 #include "user/core/smtp.h"
 
 #define ENVID_MAX 100 /* RFC 3461 section 4.4 */
