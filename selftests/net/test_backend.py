@@ -2,6 +2,8 @@
 """The way to the backend: identity, failure of every kind, fail-over, back-pressure. The backend is scripted here."""
 
 import contextlib
+import os
+import signal
 import socket
 import threading
 
@@ -312,3 +314,25 @@ def test_fifty_megabytes(gate, scripted, dial):
         assert d.mail(FROM, [TO], content) == 250
     assert rss_kib(worker) - before < 1024
     assert server.messages() == [content.replace(b"\r\n.", b"\r\n..")]
+
+
+def test_a_surplus_reply_answers_nothing(gate, scripted, dial):
+    server = scripted(replies={"MAIL": "250 2.1.0 Ok\r\n250 2.1.5 for a recipient?", "RCPT": "550 5.1.1 No such user"})
+    in_front(gate)
+    with dial(V4) as d:
+        for command in ("EHLO client.example.net", f"MAIL FROM:<{FROM}>"):
+            assert d.say(command) == 250
+        assert str(d.say(f"RCPT TO:<{TO}>")).startswith(LOST)
+    assert not server.messages()
+
+
+def test_a_terminated_worker_says_so_and_is_replaced(gate, scripted, dial):
+    scripted()
+    in_front(gate, limits={"workers": 1})
+    worker, = gate.workers()
+    with dial(V4) as d:
+        os.kill(worker, signal.SIGTERM)
+        assert d.reply() == 421
+    until("another worker serves", lambda: gate.workers() and worker not in gate.workers())
+    with dial(V4) as d:
+        assert d.mail(FROM, [TO], CONTENT) == 250
