@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* config_kinds.c: from a text in the file to a value, one function per kind of setting. */
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <grp.h>
@@ -286,6 +285,8 @@ static bool take_PREFIXES(struct config_reader *r, const struct config_row *row,
 		return wrong(r, it, "has host bits", right);
 	case PREFIX_BAD_LENGTH:
 		return wrong(r, it, "has a bad prefix length", "0 to 32 for IPv4, 0 to 128 for IPv6");
+	case PREFIX_BOTH_FAMILIES:
+		return wrong(r, it, "covers both families", "write 0.0.0.0/0 for IPv4, 2000::/3 for IPv6");
 	default:
 		return wrong(r, it, "is not an address or network", "write one like 192.0.2.7 or 2001:db8::/32");
 	}

@@ -264,8 +264,11 @@ int warden_run(const char *path, struct conf *conf, bool debug)
 		log_warnx("posternd must be started as root; judge and workers then run as %s and %s", conf->judge_user, conf->worker_user);
 		return 1;
 	}
-	if (warden_open(&w))
+	if (warden_open(&w)) {
+		if (w.control_fd >= 0)
+			unlink(w.control_path);
 		return 1;
+	}
 	judge_start(&w);
 	workers_start(&w, conf->workers);
 	rc = cage_warden();
