@@ -127,6 +127,7 @@ void warden_reload(struct warden *w)
 	struct compiled lists = { 0 };
 	struct timespec now;
 	char state[64];
+	int rc;
 
 	if (w->stopping)
 		return;
@@ -137,12 +138,13 @@ void warden_reload(struct warden *w)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu", now.tv_sec * 1000000ull + now.tv_nsec / 1000);
 	warden_notify(state);
-	if (prepare(w, &next, &lists)) {
+	rc = prepare(w, &next, &lists);
+	free(lists.entry); /* before children inherit it */
+	if (rc) {
 		serving_free(&next, &w->now);
 		finish(w, false);
 	} else {
 		take_over(w, &next);
 	}
-	free(lists.entry);
 	warden_notify("READY=1");
 }
