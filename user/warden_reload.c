@@ -5,8 +5,6 @@
  */
 #include "user/warden_int.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
