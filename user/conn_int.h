@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* conn_int.h: one connection, as the files of conn share it. Nobody else includes it. */
+#ifndef CONN_INT_H
+#define CONN_INT_H
+
+#include <openssl/ssl.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event_struct.h>
+
+#include "user/conn.h"
+#include "user/conn_log.h"
+
+enum conn_phase {
+	OPEN,
+	TLS_FLUSH, /* the reply to STARTTLS is leaving */
+	TLS_SHAKE,
+	FLUSH,	/* the last reply is leaving */
+	LINGER, /* it has left: the client closes, or what it still says is discarded, so that no reset overtakes the reply */
+};
+
+struct conn {
+	struct roster_entry who; /* first: the roster hands this back */
+	struct conns *cs;
+	int fd;
+	unsigned listener;
+	unsigned char phase, want;
+	bool eof;	/* the client will send no more */
+	bool throttled; /* the backend is full: the client is not to blame for silence */
+	bool content_begun;
+	struct bufferevent *bev;
+	SSL *ssl;
+	struct event timer;
+	__u64 deadline_ns, throttled_ns;
+	size_t discarded;
+	struct pst_addr local;
+	unsigned short port, local_port;
+	struct backend *backend; /* NULL until a recipient or a login is asked for */
+	struct conn_totals totals;
+	struct sess sess;
+};
+
+/* conn.c: does what a step says, and gives the session what bytes it may have. conn_drive() may free c. */
+void conn_obey(struct conn *c, const struct sess_step *step);
+void conn_drive(struct conn *c);
+void conn_listen_to(struct conn *c, struct bufferevent *bev);
+
+/* conn_judge.c: what the judge hears of a session. */
+void conn_judge_opened(struct conn *c);
+void conn_judge_finding(struct conn *c, const struct finding *f);
+void conn_judge_closed(struct conn *c);
+
+/* conn_tls.c: the reply to STARTTLS is queued; it has left; hands are shaken, or not. */
+void conn_tls_begin(struct conn *c);
+void conn_tls_shake(struct conn *c);
+void conn_tls_over(struct conn *c, bool ok);
+
+/* conn_end.c, in the order in which it happens. */
+void conn_end_gone(struct conn *c);   /* the client will say no more; replies that it is owed still leave */
+void conn_end(struct conn *c);	      /* the session is over; its last reply is queued */
+void conn_end_linger(struct conn *c); /* the last reply has left */
+void conn_end_now(struct conn *c);    /* frees c */
+
+#endif
