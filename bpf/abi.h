@@ -136,8 +136,12 @@ enum pst_reason {
 	PST_RSN_MAX
 };
 
-/* What the kernel does with a packet of a banned or listed source. Strictness grows with the number. */
-#define PST_ACTIONS(X) X(OBSERVE, "observe") X(RESET, "reset") X(DROP, "drop")
+/*
+ * What the kernel does with a packet of a banned or listed source. The numbers are ABI and say nothing
+ * of strictness: action_rank() does.
+ *   refuse: an SMTP dialogue that says no at RCPT; banner: a greeting that says no, and the end
+ */
+#define PST_ACTIONS(X) X(OBSERVE, "observe") X(RESET, "reset") X(DROP, "drop") X(REFUSE, "refuse") X(BANNER, "banner")
 
 enum pst_action {
 #define PST_X(sym, name) PST_ACT_##sym,

@@ -88,6 +88,17 @@ static void folds_what_is_answered_already(void **state)
 	assert_null(lists_match(NULL, 0, &e[0].prefix.addr));
 }
 
+/* The order of the actions, written down once more. */
+static unsigned strictness(const struct pst_listed *v)
+{
+	static const __u8 order[] = { PST_ACT_OBSERVE, PST_ACT_REFUSE, PST_ACT_BANNER, PST_ACT_RESET, PST_ACT_DROP };
+	unsigned i = 0;
+
+	while (order[i] != v->action)
+		i++;
+	return i;
+}
+
 /* The meaning of the lists, straight from the words: of all entries that cover a, the strictest; of equals the lowest list. */
 static const struct pst_listed *naive(const struct lists_entry *e, size_t n, const struct pst_addr *a)
 {
@@ -98,7 +109,7 @@ static const struct pst_listed *naive(const struct lists_entry *e, size_t n, con
 
 		if (!prefix_covers(&e[i].prefix, a))
 			continue;
-		if (!best || v->action > best->action || (v->action == best->action && v->list < best->list))
+		if (!best || strictness(v) > strictness(best) || (v->action == best->action && v->list < best->list))
 			best = v;
 	}
 	return best;

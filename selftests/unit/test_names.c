@@ -86,6 +86,17 @@ static void names_go_both_ways(void **state)
 	assert_int_equal(mode_by_name(STR("enforc")), -1);
 }
 
+static void actions_have_an_order(void **state)
+{
+	static const enum pst_action order[] = { PST_ACT_OBSERVE, PST_ACT_REFUSE, PST_ACT_BANNER, PST_ACT_RESET, PST_ACT_DROP };
+
+	(void)state;
+	assert_int_equal(NROWS(order), PST_ACT_MAX);
+	for (size_t i = 1; i < NROWS(order); i++)
+		assert_true(action_rank(order[i]) > action_rank(order[i - 1]));
+	assert_int_equal(action_rank(PST_ACT_MAX), action_rank(PST_ACT_DROP));
+}
+
 static void reads_durations(void **state)
 {
 	static const struct {
@@ -162,6 +173,7 @@ int main(void)
 		cmocka_unit_test(counters_need_no_escaping),
 		cmocka_unit_test(reasons_are_fit_to_be_said),
 		cmocka_unit_test(names_go_both_ways),
+		cmocka_unit_test(actions_have_an_order),
 		cmocka_unit_test(reads_durations),
 		cmocka_unit_test(writes_durations),
 	};

@@ -112,12 +112,12 @@ static int order_duration(struct args *a, struct order *o)
 static int order_action(struct args *a, struct order *o)
 {
 	const char *word;
-	int rc = arg_need(a, "the action (observe, drop or reset)", &word);
+	int rc = arg_need(a, "the action (observe, refuse, banner, reset or drop)", &word);
 
 	if (rc)
 		return rc;
 	o->action = action_by_name(str_of(word));
-	return o->action < 0 ? usage_error(a, "\"%s\" is not an action: observe, drop or reset", word) : CLI_OK;
+	return o->action < 0 ? usage_error(a, "\"%s\" is not an action: observe, refuse, banner, reset or drop", word) : CLI_OK;
 }
 
 /* The rest of the words, but a last "force" is the keyword. */
@@ -292,7 +292,7 @@ static int do_del(struct args *a)
 
 static const struct cmd cmds[] = {
 	{ "show", "[PREFIX]", "Lists the live bans, or those that cover PREFIX or lie in it.", do_show },
-	{ "add", "PREFIX [for TTL|forever] [action observe|drop|reset] [reason TEXT...] [force]",
+	{ "add", "PREFIX [for TTL|forever] [action observe|refuse|banner|reset|drop] [reason TEXT...] [force]",
 	  "Bans exactly PREFIX (automatic bans take an IPv4 address or an IPv6 /64), for 1h unless said otherwise; force overrides the objections to wide, local, own and your own SSH session's addresses.",
 	  do_add },
 	{ "del", "PREFIX", "Ends a ban now; PREFIX is as `ban show` shows it.", do_del },

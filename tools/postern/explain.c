@@ -78,13 +78,15 @@ static enum ruling ruling_of(const struct facts *f)
 	return f->listed ? BY_LIST : BY_NOTHING;
 }
 
-enum fate { PASSED, OBSERVED, RESET, DROPPED };
+enum fate { PASSED, OBSERVED, REFUSED, BANNER, RESET, DROPPED };
 
 static const struct {
 	const char *name, *text;
 } fates[] = {
 	[PASSED] = { "passed", "packets pass" },
 	[OBSERVED] = { "observed", "packets are counted and pass" },
+	[REFUSED] = { "refused", "packets are answered with an SMTP dialogue that refuses every recipient" },
+	[BANNER] = { "banner", "packets are answered with a greeting that refuses" },
 	[RESET] = { "reset", "packets are answered with a reset" },
 	[DROPPED] = { "dropped", "packets are dropped" },
 };
@@ -97,7 +99,7 @@ static enum fate fate_of(const struct facts *f, enum ruling r)
 		return PASSED;
 	if (f->mode == PST_MODE_OBSERVE || action == PST_ACT_OBSERVE)
 		return OBSERVED;
-	return action == PST_ACT_RESET ? RESET : DROPPED;
+	return action == PST_ACT_REFUSE ? REFUSED : action == PST_ACT_BANNER ? BANNER : action == PST_ACT_RESET ? RESET : DROPPED;
 }
 
 static void say_ruling(const struct facts *f, enum ruling r)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "user/core/lists.h"
 
+#include "user/core/names.h"
+
 enum lists_line lists_parse_line(struct str line, struct pst_prefix *out, enum prefix_flaw *flaw)
 {
 	struct str entry;
@@ -20,7 +22,7 @@ enum lists_line lists_parse_line(struct str line, struct pst_prefix *out, enum p
 /* Whether a's answer wins over b's where both apply. */
 static bool stricter(const struct pst_listed *a, const struct pst_listed *b)
 {
-	return a->action != b->action ? a->action > b->action : a->list < b->list;
+	return a->action != b->action ? action_rank(a->action) > action_rank(b->action) : a->list < b->list;
 }
 
 static bool same_answer(const struct pst_listed *a, const struct pst_listed *b)

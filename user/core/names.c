@@ -38,6 +38,15 @@ const char *action_name(unsigned action)
 	return action < PST_ACT_MAX ? action_names[action] : "?";
 }
 
+unsigned action_rank(unsigned action)
+{
+	static const unsigned char rank[PST_ACT_MAX] = {
+		[PST_ACT_OBSERVE] = 0, [PST_ACT_REFUSE] = 1, [PST_ACT_BANNER] = 2, [PST_ACT_RESET] = 3, [PST_ACT_DROP] = 4,
+	};
+
+	return rank[action < PST_ACT_MAX ? action : PST_ACT_DROP];
+}
+
 const char *origin_name(unsigned origin)
 {
 	return origin < PST_ORIGIN_MAX ? origin_names[origin] : "?";
