@@ -16,7 +16,7 @@
 #include <linux/types.h>
 
 #define PST_MAGIC  0x5053544eu /* "PSTN" */
-#define PST_SCHEMA 1
+#define PST_SCHEMA 2
 #define PST_PIN_ROOT "/sys/fs/bpf/postern" /* pins live in PST_PIN_ROOT "/v<PST_SCHEMA>" */
 
 #define PST_BANS_MAX	   1048576 /* live bans; preallocated, never evicted by the kernel */
@@ -185,7 +185,22 @@ struct pst_lpm_key {
 	struct pst_addr addr;
 };
 
-/* pst_bans: struct pst_prefix -> struct pst_ban. Alive while now < until_ns; hits, first_ns, last_ns are the kernel's. */
+/* guarded: every guarded port; port: one of them; host: every packet of the source, ARP and neighbour discovery apart */
+#define PST_SCOPES(X) X(GUARDED, "guarded") X(PORT, "port") X(HOST, "host")
+
+enum pst_scope {
+#define PST_X(sym, name) PST_SCOPE_##sym,
+	PST_SCOPES(PST_X)
+#undef PST_X
+	PST_SCOPE_MAX
+};
+
+#define PST_GRACE_MAX 255
+
+/*
+ * pst_bans: struct pst_prefix -> struct pst_ban. Alive while now < until_ns; hits, first_ns, last_ns, contacts and window_ns
+ * are the kernel's. A contact is a SYN.
+ */
 struct pst_ban {
 	__u64 until_ns; /* ~0 = no end */
 	__u64 made_ns;	/* when the deciding offence happened, or the command was given */
@@ -197,6 +212,11 @@ struct pst_ban {
 	__u8 origin;	/* enum pst_origin */
 	__u8 relapse;	/* how often this source was banned before, saturating */
 	__u32 score;	/* points that decided, 0 for an operator's ban */
+	__u16 port;	/* of PST_SCOPE_PORT, else 0 */
+	__u8 scope;	/* enum pst_scope */
+	__u8 grace;	/* contacts in a window that are refused with a reason before the action applies */
+	__u32 contacts; /* in the window */
+	__u64 window_ns; /* its begin (coarse clock), 0 = none yet */
 };
 
 /* pst_notes: struct pst_prefix -> the operator's text, NUL padded. */
@@ -254,7 +274,7 @@ struct pst_slot {
 
 _Static_assert(sizeof(struct pst_prefix) == 20, "ban key");
 _Static_assert(sizeof(struct pst_lpm_key) == 20, "LPM key");
-_Static_assert(sizeof(struct pst_ban) == 48, "ban value");
+_Static_assert(sizeof(struct pst_ban) == 64, "ban value");
 _Static_assert(sizeof(struct pst_listed) == 4, "list value");
 _Static_assert(sizeof(struct pst_list_info) == 176, "list row");
 _Static_assert(sizeof(struct pst_conf) == 8 + 16 * PST_GUARD_ADDRS_MAX + 2 * PST_BAN_LENS_MAX + 8192, "conf");
