@@ -102,11 +102,11 @@ $(PROGRAMS):
 $(O)/selftests/unit/test_judgement: UNIT_LIBS := -lm
 $(O)/selftests/unit/test_stats: UNIT_LIBS := -lbpf -ljansson
 $(O)/selftests/unit/test_stats: $(O)/user/stats.san.o
-$(O)/selftests/unit/test_config: UNIT_LIBS := -lconfuse -lssl -lcrypto -lz
-$(O)/selftests/unit/test_config: $(patsubst %,$(O)/user/%.san.o,config config_kinds config_check listfile tls)
+$(O)/selftests/unit/test_config: UNIT_LIBS := -lconfuse -lssl -lcrypto -lz -ljansson
+$(O)/selftests/unit/test_config: $(patsubst %,$(O)/user/%.san.o,config config_kinds config_check listfile listjson tls)
 $(O)/selftests/unit/test_never: $(patsubst %,$(O)/user/%.san.o,never log)
-$(O)/selftests/unit/test_listfile: UNIT_LIBS := -lz
-$(O)/selftests/unit/test_listfile: $(O)/user/listfile.san.o
+$(O)/selftests/unit/test_listfile: UNIT_LIBS := -lz -ljansson
+$(O)/selftests/unit/test_listfile: $(patsubst %,$(O)/user/%.san.o,listfile listjson)
 $(O)/selftests/unit/%: $(O)/selftests/unit/%.san.o $(CORE_SAN)
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(SAN) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(UNIT_LIBS)

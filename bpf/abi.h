@@ -235,10 +235,13 @@ struct pst_listed {
 struct pst_list_info {
 	char name[PST_LIST_NAME_MAX];
 	char source[128]; /* file name it was loaded from */
-	__u64 loaded_ns;
-	__u32 prefixes; /* as read from the file */
+	__u64 loaded_ns;   /* 0 = never */
+	__u64 modified_s;  /* of the newest file, seconds since 1970 */
+	__u32 prefixes;	   /* as read from the files */
 	__u8 action;
-	__u8 zero[3];
+	__u8 follow; /* loaded again when it changes */
+	__u8 stale;  /* the last reading failed: entries and times are of the one before */
+	__u8 zero;
 };
 
 /* pst_conf, one entry: what is guarded and how. Written whole by one map update. */
@@ -276,7 +279,7 @@ _Static_assert(sizeof(struct pst_prefix) == 20, "ban key");
 _Static_assert(sizeof(struct pst_lpm_key) == 20, "LPM key");
 _Static_assert(sizeof(struct pst_ban) == 64, "ban value");
 _Static_assert(sizeof(struct pst_listed) == 4, "list value");
-_Static_assert(sizeof(struct pst_list_info) == 176, "list row");
+_Static_assert(sizeof(struct pst_list_info) == 184, "list row");
 _Static_assert(sizeof(struct pst_conf) == 8 + 16 * PST_GUARD_ADDRS_MAX + 2 * PST_BAN_LENS_MAX + 8192, "conf");
 _Static_assert(sizeof(struct pst_meta) == 56, "meta");
 _Static_assert(sizeof(struct pst_slot) == PST_SLOT_BYTES, "a slot is a page");

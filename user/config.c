@@ -456,25 +456,41 @@ static int config_end(struct config_reader *r)
 	return -EINVAL;
 }
 
+/* NULL after having said why; what is returned is owned by r->chunks. */
+static struct config_whole *config_whole(struct config_reader *r)
+{
+	struct config_whole *w = config_alloc(r, sizeof(*w));
+	cfg_t *cfg = w ? config_parse(r) : NULL;
+
+	if (cfg) {
+		r->parsed = cfg;
+		take_whole(r, cfg, w);
+		if (!r->no_memory)
+			config_check(r, w);
+		cfg_free(cfg);
+	}
+	return config_end(r) ? NULL : w;
+}
+
 int config_read(const char *path, struct conf **out, void (*err)(void *ctx, const char *message), void *ctx)
 {
 	struct config_reader r = { .path = path, .err = err, .ctx = ctx };
-	struct config_whole *w = config_alloc(&r, sizeof(*w));
-	cfg_t *cfg = w ? config_parse(&r) : NULL;
-	int rc;
+	struct config_whole *w = config_whole(&r);
 
-	if (cfg) {
-		r.parsed = cfg;
-		take_whole(&r, cfg, w);
-		if (!r.no_memory)
-			config_check(&r, w);
-		cfg_free(cfg);
-	}
-	rc = config_end(&r);
-	if (rc)
-		return rc;
+	if (!w)
+		return -EINVAL;
 	w->conf.owner = r.chunks;
 	*out = &w->conf;
+	return 0;
+}
+
+int config_verify(const char *path, void (*err)(void *ctx, const char *message), void *ctx)
+{
+	struct config_reader r = { .path = path, .lists = true, .err = err, .ctx = ctx };
+
+	if (!config_whole(&r))
+		return -EINVAL;
+	config_free_chunks(r.chunks);
 	return 0;
 }
 

@@ -38,8 +38,9 @@ struct conf_backend { /* tried in the order written */
 };
 
 struct conf_list {
-	const char *name, *file;
+	const char *name, *file; /* a file or a folder */
 	enum pst_action action;
+	bool follow; /* loaded again when it changes */
 	unsigned line;
 };
 
@@ -84,6 +85,11 @@ struct conf {
  * calling err once per error with a whole message "FILE:LINE: what is wrong; what would be right".
  */
 int config_read(const char *path, struct conf **out, void (*err)(void *ctx, const char *message), void *ctx);
+/*
+ * As config_read(), and reads every list as well, which config_read() leaves to who loads them: a bad list stops
+ * neither the daemon nor the other lists. Keeps nothing.
+ */
+int config_verify(const char *path, void (*err)(void *ctx, const char *message), void *ctx);
 void config_free(struct conf *c);
 /* Every setting with its value, default and place, for `postern config show`; see config_rows.h. */
 

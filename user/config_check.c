@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* config_check.c: what only the whole configuration and the machine can tell: overlaps, loops, users, files. */
-#include <ctype.h>
+#include <errno.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -155,32 +155,28 @@ static void too_many(struct config_reader *r, const char *setting, unsigned line
 		config_err(r, r->path, line, "%s: %zu entries; %zu at most", setting, n, max);
 }
 
-/* A bad line is the list file's own error; a list that cannot be read at all is the setting's. */
-static void list_error(struct config_reader *r, const struct conf_list *l, const char *why)
+/* A line is the list file's own error; a list that cannot be read at all is the setting's. */
+static void check_list_file(struct config_reader *r, const struct conf_list *l)
 {
-	size_t n = strlen(l->file);
+	struct listfile file = { 0 };
+	char why[512] = "";
+	int rc = listfile_read(l->file, NULL, &file, why, sizeof(why));
 
-	if (!strncmp(why, l->file, n) && why[n] == ':' && isdigit((unsigned char)why[n + 1]))
+	if (rc == -EINVAL || rc == -E2BIG)
 		config_say(r, why);
-	else
-		config_err(r, r->path, l->line, "list \"%s\": %s; name a readable list file", l->name, why);
+	else if (rc)
+		config_err(r, r->path, l->line, "list \"%s\": %s; name a readable list file or folder", l->name, why);
+	listfile_free(&file);
 }
 
 static void check_list(struct config_reader *r, const struct conf_list *l)
 {
-	struct pst_prefix *prefixes = NULL;
-	char why[512];
-	size_t n;
-
 	if (strlen(l->name) >= PST_LIST_NAME_MAX)
 		config_err(r, r->path, l->line, "list \"%s\": the name is too long; %d characters at most", l->name, PST_LIST_NAME_MAX - 1);
-	if (!l->file) {
+	if (!l->file)
 		config_err(r, r->path, l->line, "list \"%s\": no file; set file = \"/etc/postern/drop.txt\"", l->name);
-		return;
-	}
-	if (listfile_read(l->file, &prefixes, &n, why, sizeof(why)))
-		list_error(r, l, why);
-	free(prefixes);
+	else if (r->lists)
+		check_list_file(r, l);
 }
 
 static void check_lists(struct config_reader *r, const struct conf *c)

@@ -20,6 +20,7 @@ struct config_reader {
 	void *ctx;
 	struct config_chunk *chunks; /* all that the result owns */
 	bool no_memory;
+	bool lists; /* read the files of lists, too */
 	char *stamp; /* a value with its line, on the way through the parser */
 	size_t stamp_size;
 };

@@ -124,8 +124,9 @@ struct config_whole {
 	L("relay", entries,       RULES, CONFIG_WHOLE, conf.relay.relay.rule, conf.relay.relay.nrules, "", "addresses and networks") \
 	S("relay", authenticated, BOOL, "", CONFIG_WHOLE, conf.relay.authenticated_may_relay, "yes", 0, 1, "whoever authenticated may relay, whatever the entries say") \
 	S("relay", open_relay,    WORD, CONFIG_OPEN_RELAY, CONFIG_WHOLE, open_relay, "no", 0, 0, "\"i-know\" permits mode = except without entries: an open relay") \
-	S("list", file,   PATH, "", CONFIG_LIST, file, "", 0, 0, "one address or network a line; # and ; start a comment") \
+	S("list", file,   PATH, "", CONFIG_LIST, file, "", 0, 0, "file or folder of networks: text, Spamhaus DROP, ipset save, nft list set, each gzip or not") \
 	S("list", action, WORD, CONFIG_ACTIONS, CONFIG_LIST, action, "drop", 0, 0, "what the kernel does with a listed source") \
+	S("list", follow, BOOL, "", CONFIG_LIST, follow, "no", 0, 1, "load it again when it changes, not only on reload") \
 	S("ban", threshold, NUMBER, "", CONFIG_WHOLE, conf.policy.threshold, "100", 1, 1000000, "points at which a source is banned") \
 	S("ban", half_life, SECONDS, "", CONFIG_WHOLE, conf.policy.half_life_s, "1h", 1, 30 * CONFIG_DAY, "time in which a score halves") \
 	S("ban", first,     SECONDS, "", CONFIG_WHOLE, conf.policy.ban_s, "10m", 1, CONFIG_YEAR, "length of the first ban; each relapse doubles it") \

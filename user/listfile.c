@@ -1,23 +1,34 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "user/listfile.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
+#include "user/core/listfmt.h"
+#include "user/listjson.h"
+
+#define PROGRESS_LINES 4096 /* between two calls */
+
 struct reader {
-	const char *name; /* for messages */
-	gzFile gz;
-	unsigned line;
-	size_t bytes;
-	struct pst_prefix *prefix;
-	size_t n, room;
+	struct listfile out;
+	size_t room, bytes;
+	const struct listfile_progress *progress;
 	char *err;
 	size_t errsize;
+
+	/* the file being read */
+	const char *name; /* for messages */
+	gzFile gz;
+	unsigned line; /* 0 = no line is to blame */
+	struct listfmt fmt;
+	unsigned long long entries;
 };
 
 __attribute__((format(printf, 3, 4)))
@@ -35,56 +46,102 @@ static int refuse(struct reader *r, int err, const char *fmt, ...)
 	return err;
 }
 
-static int refuse_line(struct reader *r, struct str line, const struct pst_prefix *p,
-		       enum prefix_flaw flaw)
+static int refuse_flaw(struct reader *r, const struct listfmt_flaw *flaw)
 {
-	const char *why = prefix_flaw_text(flaw);
 	char text[80], network[PREFIX_TEXT_MAX];
 
-	str_escape(str_trim(line), text, sizeof(text));
-	if (flaw == PREFIX_HOST_BITS)
-		return refuse(r, -EINVAL, "\"%s\": %s; the network is %s", text, why,
-			      prefix_text(p, network));
-	return refuse(r, -EINVAL, "\"%s\": %s", text, why);
+	str_escape(flaw->text, text, sizeof(text));
+	if (flaw->network.len)
+		return refuse(r, -EINVAL, "\"%s\": %s; the network is %s", text, flaw->why, prefix_text(&flaw->network, network));
+	return refuse(r, -EINVAL, "\"%s\": %s", text, flaw->why);
 }
+
+/* --- entries ------------------------------------------------------------------ */
 
 static int keep(struct reader *r, const struct pst_prefix *p)
 {
-	if (r->n == PST_LIST_PREFIXES_MAX)
-		return refuse(r, -E2BIG, "more than %u prefixes; drop those that larger ones cover",
-			      PST_LIST_PREFIXES_MAX);
-	if (r->n == r->room) {
+	struct listfile *l = &r->out;
+
+	if (l->n == PST_LIST_PREFIXES_MAX)
+		return refuse(r, -E2BIG, "more than %u prefixes; drop those that larger ones cover", PST_LIST_PREFIXES_MAX);
+	if (l->n == r->room) {
 		size_t room = r->room ? 2 * r->room : 1024;
-		struct pst_prefix *more = reallocarray(r->prefix, room, sizeof(*more));
+		struct pst_prefix *more = reallocarray(l->prefix, room, sizeof(*more));
 
 		if (!more)
-			return refuse(r, -ENOMEM, "out of memory after %zu prefixes", r->n);
-		r->prefix = more;
+			return refuse(r, -ENOMEM, "out of memory after %zu prefixes", l->n);
+		l->prefix = more;
 		r->room = room;
 	}
-	r->prefix[r->n++] = *p;
+	l->prefix[l->n++] = *p;
+	return 0;
+}
+
+static int keep_range(struct reader *r, struct range range)
+{
+	struct pst_prefix p;
+	bool more;
+	int rc;
+
+	r->entries++;
+	do {
+		more = range_take(&range, &p);
+		rc = keep(r, &p);
+	} while (more && !rc);
+	return rc;
+}
+
+static int take_json(struct reader *r, struct str line)
+{
+	struct listjson json;
+	struct listfmt_flaw flaw = { .text = line, .why = listjson_read(line, &json) };
+	struct range range;
+
+	if (flaw.why)
+		return refuse_flaw(r, &flaw);
+	if (json.cidr[0])
+		return listfmt_entry(str_of(json.cidr), &range, &flaw) ? keep_range(r, range) : refuse_flaw(r, &flaw);
+	if (json.records && json.records != r->entries)
+		return refuse(r, -EINVAL, "the list has %llu records, and %llu stand before this line; fetch it again", json.records, r->entries);
 	return 0;
 }
 
 static int take_line(struct reader *r, struct str line)
 {
-	struct pst_prefix p;
-	enum prefix_flaw flaw;
+	struct listfmt_flaw flaw;
+	struct range range;
+	int rc = 0;
 
 	r->line++;
 	if (line.n > LISTFILE_LINE_MAX)
-		return refuse(r, -EINVAL, "longer than %d bytes: not a list of networks",
-			      LISTFILE_LINE_MAX);
-	switch (lists_parse_line(line, &p, &flaw)) {
-	case LISTS_EMPTY:
-		return 0;
-	case LISTS_PREFIX:
-		return keep(r, &p);
-	case LISTS_BAD:
-		break;
+		return refuse(r, -EINVAL, "longer than %d bytes: not a list of networks", LISTFILE_LINE_MAX);
+	if (r->progress && r->line % PROGRESS_LINES == 0)
+		r->progress->tell(r->progress->ctx, r->out.n);
+	listfmt_line(&r->fmt, line);
+	while (!rc) {
+		switch (listfmt_next(&r->fmt, &range, &flaw)) {
+		case LISTFMT_DONE:
+			return 0;
+		case LISTFMT_RANGE:
+			rc = keep_range(r, range);
+			break;
+		case LISTFMT_JSON:
+			return take_json(r, r->fmt.rest);
+		case LISTFMT_BAD:
+			return refuse_flaw(r, &flaw);
+		}
 	}
-	return refuse_line(r, line, &p, flaw);
+	return rc;
 }
+
+static int take_end(struct reader *r)
+{
+	struct listfmt_flaw flaw;
+
+	return listfmt_may_end(&r->fmt, &flaw) ? 0 : refuse_flaw(r, &flaw);
+}
+
+/* --- one file ------------------------------------------------------------------- */
 
 /*
  * Fills buf behind its first `have` bytes. Returns the bytes there now, or -errno; a gzip that
@@ -117,8 +174,10 @@ static int read_lines(struct reader *r)
 
 		if (now < 0)
 			return now;
-		if (now == have) /* end of file: what is left is a line without a newline */
-			return have ? take_line(r, (struct str){ buf, (size_t)have }) : 0;
+		if (now == have) { /* end of file: what is left is a line without a newline */
+			err = have ? take_line(r, (struct str){ buf, (size_t)have }) : 0;
+			return err ? err : take_end(r);
+		}
 		while (!err && (newline = memchr(buf + start, '\n', (size_t)(now - start)))) {
 			int end = (int)(newline - buf);
 
@@ -134,41 +193,134 @@ static int read_lines(struct reader *r)
 	}
 }
 
-static gzFile open_list(const char *path)
+static int read_fd(struct reader *r, int fd, const char *name)
 {
-	int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC)
-				   : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
-	gzFile gz;
-
-	if (fd < 0)
-		return NULL;
-	gz = gzdopen(fd, "r");
-	if (!gz) {
-		close(fd);
-		errno = ENOMEM;
-	}
-	return gz;
-}
-
-int listfile_read(const char *path, struct pst_prefix **out, size_t *n, char *err, size_t errsize)
-{
-	struct reader r = {
-		.name = strcmp(path, "-") ? path : "standard input",
-		.gz = open_list(path),
-		.err = err,
-		.errsize = errsize,
-	};
 	int rc;
 
-	if (!r.gz)
-		return refuse(&r, -errno, "%s", strerror(errno));
-	rc = read_lines(&r);
-	gzclose_r(r.gz);
-	if (rc) {
-		free(r.prefix);
+	r->name = name;
+	r->line = 0;
+	r->entries = 0;
+	r->fmt = (struct listfmt){ 0 };
+	r->gz = gzdopen(fd, "r");
+	if (!r->gz) {
+		close(fd);
+		return refuse(r, -ENOMEM, "out of memory");
+	}
+	rc = read_lines(r);
+	gzclose_r(r->gz);
+	r->out.files++;
+	return rc;
+}
+
+static int read_stdin(struct reader *r)
+{
+	int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0); /* it is not ours to close */
+
+	r->name = "standard input";
+	return fd < 0 ? refuse(r, -errno, "%s", strerror(errno)) : read_fd(r, fd, r->name);
+}
+
+/* Closes fd. What is neither file nor folder could keep its reader waiting for ever. */
+static int read_file(struct reader *r, int fd, const char *name, const struct stat *st)
+{
+	if (!S_ISREG(st->st_mode)) {
+		close(fd);
+		r->name = name;
+		r->line = 0;
+		return refuse(r, -ENODEV, "neither a file nor a folder; \"-\" is standard input");
+	}
+	if (st->st_mtime > r->out.modified)
+		r->out.modified = st->st_mtime;
+	return read_fd(r, fd, name);
+}
+
+/* --- a folder ------------------------------------------------------------------------ */
+
+static int is_wanted(const struct dirent *e)
+{
+	size_t n = strlen(e->d_name);
+
+	return e->d_name[0] != '.' && e->d_name[n - 1] != '~';
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+/* A file that goes between the look into the folder and now is as if it had gone before. */
+static int read_entry(struct reader *r, int dir, const char *folder, const char *entry)
+{
+	char name[4096];
+	struct stat st;
+	int fd;
+
+	snprintf(name, sizeof(name), "%s%s%s", folder, folder[strlen(folder) - 1] == '/' ? "" : "/", entry);
+	r->name = name;
+	r->line = 0;
+	if (fstatat(dir, entry, &st, 0))
+		return errno == ENOENT ? 0 : refuse(r, -errno, "%s", strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return 0;
+	if (r->out.files == LISTFILE_FILES_MAX)
+		return refuse(r, -E2BIG, "more than %d files in a folder; join some", LISTFILE_FILES_MAX);
+	fd = openat(dir, entry, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : refuse(r, -errno, "%s", strerror(errno));
+	return read_file(r, fd, name, &st);
+}
+
+static int read_folder(struct reader *r, int dir, const char *folder)
+{
+	struct dirent **e;
+	int rc = 0, n = scandirat(dir, ".", &e, is_wanted, by_name);
+
+	r->name = folder;
+	if (n < 0)
+		return refuse(r, -errno, "%s", strerror(errno));
+	for (int i = 0; i < n; i++) {
+		if (!rc)
+			rc = read_entry(r, dir, folder, e[i]->d_name);
+		free(e[i]);
+	}
+	free(e);
+	return rc;
+}
+
+static int read_path(struct reader *r, const char *path)
+{
+	int rc, fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+
+	r->name = path;
+	if (fd < 0 || fstat(fd, &st)) {
+		rc = refuse(r, -errno, "%s", strerror(errno));
+		if (fd >= 0)
+			close(fd);
 		return rc;
 	}
-	*out = r.prefix;
-	*n = r.n;
-	return 0;
+	if (!S_ISDIR(st.st_mode))
+		return read_file(r, fd, path, &st);
+	r->out.modified = st.st_mtime; /* a file that is taken away changes the folder alone */
+	rc = read_folder(r, fd, path);
+	close(fd);
+	return rc;
+}
+
+int listfile_read(const char *path, const struct listfile_progress *progress, struct listfile *out, char *err, size_t errsize)
+{
+	struct reader r = { .progress = progress, .err = err, .errsize = errsize };
+	int rc = strcmp(path, "-") ? read_path(&r, path) : read_stdin(&r);
+
+	if (rc)
+		listfile_free(&r.out);
+	else
+		*out = r.out;
+	return rc;
+}
+
+void listfile_free(struct listfile *l)
+{
+	free(l->prefix);
+	*l = (struct listfile){ 0 };
 }

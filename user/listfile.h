@@ -1,24 +1,41 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * listfile.h: a file of networks -> prefixes, by the grammar of lists.h. Plain text or gzip, told
- * apart by their bytes; "-" is standard input. Whole or not at all: one bad line, a read
- * error or a cut-off gzip refuses the file.
+ * listfile.h: a blacklist's file or folder -> prefixes, in the formats of user/core/listfmt.h and JSON lines. Plain
+ * text or gzip, told apart by their bytes. Whole or not at all: one bad line, a read error, a gzip or dump that
+ * was cut off, or fewer entries than metadata announce refuse the list.
  */
 #ifndef LISTFILE_H
 #define LISTFILE_H
 
-#include "user/core/lists.h"
+#include <time.h>
+
+#include "user/core/addr.h"
 
 #define LISTFILE_LINE_MAX  4096	      /* bytes, comments included */
 #define LISTFILE_BYTES_MAX (1u << 30) /* of text: an endless comment ends, too */
+#define LISTFILE_FILES_MAX 1024	      /* of a folder */
+
+struct listfile {
+	struct pst_prefix *prefix; /* in the order of the files and lines; NULL when there are none */
+	size_t n;
+	unsigned files;
+	time_t modified; /* of the newest file; 0 = standard input */
+};
+
+/* Called now and then during a long read. */
+struct listfile_progress {
+	void (*tell)(void *ctx, size_t prefixes);
+	void *ctx;
+};
 
 /*
- * Reads path. 0: *out is an array of *n prefixes in the order of the file, the caller's to
- * free(); NULL when there are none, which is no error. Otherwise -errno and a whole sentence in
- * err, "FILE:LINE: what is wrong; what would be right" where a line is to blame: -EINVAL bad
- * line, -E2BIG over a limit, -ENOMEM, -EIO damaged gzip, or what open and read said; *out and
- * *n are then left alone. Memory: at most PST_LIST_PREFIXES_MAX prefixes, and one line.
+ * Reads path: a file, a folder (every regular file in it by name, but not ".*" and "*~"; folders in it are left alone), or
+ * "-" for standard input. progress may be NULL. 0: out is filled; listfile_free() it. Otherwise -errno, out is
+ * left alone and err holds a whole sentence, "FILE:LINE: what is wrong; what would be right" where a line is to
+ * blame, and then -EINVAL or -E2BIG (over a limit) is returned; else -ENOMEM, -EIO (damaged gzip), or what the
+ * system said. Memory: at most PST_LIST_PREFIXES_MAX prefixes, and one line.
  */
-int listfile_read(const char *path, struct pst_prefix **out, size_t *n, char *err, size_t errsize);
+int listfile_read(const char *path, const struct listfile_progress *progress, struct listfile *out, char *err, size_t errsize);
+void listfile_free(struct listfile *l);
 
 #endif

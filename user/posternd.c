@@ -79,13 +79,14 @@ int main(int argc, char **argv)
 	}
 	if (optind < argc)
 		return bad_usage("unexpected argument \"%s\"", argv[optind]);
-	if (config_read(path, &conf, say_error, NULL))
-		return 1;
 	if (check) {
+		if (config_verify(path, say_error, NULL))
+			return 1;
 		printf("%s: no errors\n", path);
-		config_free(conf);
 		return 0;
 	}
+	if (config_read(path, &conf, say_error, NULL))
+		return 1;
 	log_init("warden", conf->log_to == LOG_TO_SYSLOG, debug);
 	return warden_run(path, conf, debug);
 }

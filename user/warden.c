@@ -250,6 +250,8 @@ static int warden_open(struct warden *w)
 	if ((rc = watch_signals(w)) || (rc = watch_links(w)) || (rc = children_open(w)) ||
 	    (rc = ledger_open(w, w->now.conf->ledger_entries)))
 		log_warnx("the warden cannot start: %s", strerror(-rc));
+	else
+		lists_follow(w);
 	return rc;
 }
 

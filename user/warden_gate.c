@@ -5,68 +5,10 @@
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "user/ban.h"
-#include "user/listfile.h"
 #include "user/log.h"
 #include "user/stats.h"
-
-static int compile_one(const struct conf *c, size_t i, struct compiled *out, char *err, size_t errsize)
-{
-	const struct conf_list *l = &c->list[i];
-	struct pst_list_info *info = &out->info[i];
-	struct pst_prefix *prefix = NULL;
-	struct lists_entry *more;
-	size_t n = 0;
-	int rc = listfile_read(l->file, &prefix, &n, err, errsize);
-
-	if (rc)
-		return rc;
-	more = reallocarray(out->entry, out->n + n + 1, sizeof(*more));
-	if (!more) {
-		free(prefix);
-		snprintf(err, errsize, "%s: out of memory", l->file);
-		return -ENOMEM;
-	}
-	out->entry = more;
-	for (size_t k = 0; k < n; k++)
-		out->entry[out->n++] = (struct lists_entry){ prefix[k], { .list = i, .action = l->action } };
-	free(prefix);
-	snprintf(info->name, sizeof(info->name), "%s", l->name);
-	snprintf(info->source, sizeof(info->source), "%s", l->file);
-	info->loaded_ns = kern_now_ns();
-	info->prefixes = n;
-	info->action = l->action;
-	return 0;
-}
-
-int gate_compile(const struct conf *c, struct compiled *out, void (*say)(void *ctx, const char *message), void *ctx)
-{
-	char err[512];
-	int first = 0;
-
-	memset(out, 0, sizeof(*out));
-	for (size_t i = 0; i < c->nlists; i++) {
-		int rc = compile_one(c, i, out, err, sizeof(err));
-
-		if (rc)
-			say(ctx, err);
-		first = first ? first : rc;
-	}
-	if (!first)
-		out->n = lists_compile(out->entry, out->n);
-	return first;
-}
-
-int gate_apply(struct warden *w, const struct conf *c, const struct compiled *lists)
-{
-	int rc = list_replace(&w->maps, lists->entry, lists->n, lists->info);
-
-	if (!rc)
-		rc = allow_replace(&w->maps, c->allow, c->nallow);
-	return rc;
-}
 
 /* --- links ------------------------------------------------------------------------ */
 
@@ -173,14 +115,15 @@ static void say_error(void *ctx, const char *message)
 
 static int fill_tables(struct warden *w)
 {
-	struct compiled lists;
-	int rc = gate_compile(w->now.conf, &lists, say_error, NULL);
+	struct listset lists;
+	int rc;
 
+	lists_read(w, w->now.conf, &lists, say_error, NULL);
+	rc = lists_put(w, &lists);
 	if (!rc)
-		rc = gate_apply(w, w->now.conf, &lists);
+		rc = allow_replace(&w->maps, w->now.conf->allow, w->now.conf->nallow);
 	if (!rc)
 		rc = judge_put_conf(&w->maps, w->now.conf);
-	free(lists.entry);
 	if (rc)
 		log_warnx("the kernel's tables could not be filled: %s", strerror(-rc));
 	return rc;

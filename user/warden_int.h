@@ -10,18 +10,13 @@
 #include "user/judge.h"
 #include "user/kern.h"
 #include "user/links.h"
+#include "user/listset.h"
 
 /* What workers are started with. Made whole for a reload before the old one goes. */
 struct serving {
 	struct conf *conf;
 	int *listen_fd; /* one per listener */
 	void **tls;	/* one per listener, NULL = none */
-};
-
-struct compiled { /* the lists, as the kernel's table will hold them */
-	struct lists_entry *entry;
-	size_t n;
-	struct pst_list_info info[PST_LISTS_MAX];
 };
 
 struct warden;
@@ -71,6 +66,8 @@ struct warden {
 	struct links *links;
 	struct warden_link link[64];
 	size_t nlinks;
+	struct listset lists; /* as the kernel has them */
+	struct follow *follow;
 	bool stopping, reload_again;
 	sigset_t signal_mask; /* as it was before ours */
 };
@@ -91,13 +88,17 @@ void serving_free(struct serving *s, const struct serving *keep);
 
 /* warden_gate.c: the kernel half */
 int gate_start(struct warden *w);
-/* Reads and compiles every list; each error goes to say. 0 or -errno. */
-int gate_compile(const struct conf *c, struct compiled *out, void (*say)(void *ctx, const char *message), void *ctx);
-/* Puts lists and allow entries into the kernel's tables; an operator's allow entries stay. */
-int gate_apply(struct warden *w, const struct conf *c, const struct compiled *lists);
 /* Attaches where the program is not; detaches where old wanted it and c does not. */
 void gate_audit(struct warden *w);
 void gate_detach_gone(struct warden *w, const struct conf *old);
+
+/* warden_lists.c */
+/* Reads every list of c; what is wrong with one goes to say, and the list keeps what w has of it. */
+void lists_read(const struct warden *w, const struct conf *c, struct listset *out, void (*say)(void *ctx, const char *message), void *ctx);
+/* Puts the lists in the kernel and takes them over; drops them when that fails. 0 or -errno. */
+int lists_put(struct warden *w, struct listset *next);
+/* Follows the lists of the configuration in force that are to be followed. */
+void lists_follow(struct warden *w);
 
 /* warden_child.c */
 int children_open(struct warden *w);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * warden_reload.c: a new configuration. Everything that can fail is done before anything changes: read,
- * compile the lists, load TLS, bind. Then new workers take over from old ones, which serve their last sessions.
+ * load TLS, bind, then the lists, of which each may fail by itself. Then new workers take over from old ones, which serve their last sessions.
  */
 #include "user/warden_int.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
+#include "user/ban.h"
 #include "user/log.h"
 
 #define JUDGE_STOP_S 3 /* then it is killed; what it has not read stays in its channels */
@@ -23,20 +23,22 @@ static void say_error(void *ctx, const char *message)
 	judge_tell(ctx, &m);
 }
 
-static int prepare(struct warden *w, struct serving *next, struct compiled *lists)
+static int prepare(struct warden *w, struct serving *next)
 {
+	struct listset lists;
 	char err[512] = "";
 	int rc = config_read(w->path, &next->conf, say_error, w);
 
-	if (!rc)
-		rc = gate_compile(next->conf, lists, say_error, w);
 	if (rc)
 		return rc;
 	rc = serving_tls(next, err, sizeof(err));
 	if (!rc)
 		rc = listen_all(&w->now, next, err, sizeof(err));
 	if (!rc) {
-		rc = gate_apply(w, next->conf, lists);
+		lists_read(w, next->conf, &lists, say_error, w);
+		rc = lists_put(w, &lists);
+		if (!rc)
+			rc = allow_replace(&w->maps, next->conf->allow, next->conf->nallow);
 		if (rc)
 			snprintf(err, sizeof(err), "the kernel's tables could not be changed: %s", strerror(-rc));
 	}
@@ -116,13 +118,13 @@ static void take_over(struct warden *w, struct serving *next)
 	for (size_t i = 0; i < w->nlinks; i++)
 		w->link[i].state = LINK_NEW; /* xdp_mode may be another */
 	gate_audit(w);
+	lists_follow(w);
 	serving_free(&old, &w->now);
 }
 
 void warden_reload(struct warden *w)
 {
 	struct serving next = { 0 };
-	struct compiled lists = { 0 };
 	struct timespec now;
 	char state[64];
 	int rc;
@@ -136,8 +138,7 @@ void warden_reload(struct warden *w)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu", now.tv_sec * 1000000ull + now.tv_nsec / 1000);
 	warden_notify(state);
-	rc = prepare(w, &next, &lists);
-	free(lists.entry); /* before children inherit it */
+	rc = prepare(w, &next);
 	if (rc) {
 		serving_free(&next, &w->now);
 		finish(w, false);

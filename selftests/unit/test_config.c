@@ -128,17 +128,15 @@ static void test_row(void **state)
 {
 	const char *row = *state, *name = strrchr(row, '/') + 1;
 	struct messages expected = { .n = 0 }, got = { .n = 0 };
-	struct conf *conf = NULL;
 	char path[256];
 	int rc;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	prepare(row, path, &expected);
-	rc = config_read(path, &conf, take_message, &got);
+	rc = config_verify(path, take_message, &got);
 	assert_string_equal(got.text, expected.text);
 	assert_int_equal(rc, expected.n ? -EINVAL : 0);
 	assert_int_equal(!strncmp(name, "bad_", 4), expected.n != 0);
-	config_free(conf);
 }
 
 static struct conf *read_text(const char *text)
@@ -295,6 +293,21 @@ static void test_show(void **state)
 	assert_string_equal(got.text, "");
 }
 
+/* Lists are loaded one by one: reading the configuration must not fail of one. */
+static void test_lists_are_not_read(void **state)
+{
+	char text[1024];
+	struct conf *c;
+
+	(void)state;
+	snprintf(text, sizeof(text), LEAST "list a { file = \"%s/bad.txt\" follow = yes } list b { file = \"/no/such/list\" action = observe }\n", dir);
+	c = read_text(text);
+	assert_int_equal(c->nlists, 2);
+	assert_true(c->list[0].follow && !c->list[1].follow);
+	assert_int_equal(c->list[1].action, PST_ACT_OBSERVE);
+	config_free(c);
+}
+
 static void test_unreadable(void **state)
 {
 	struct messages got = { .n = 0 };
@@ -310,7 +323,7 @@ int main(void)
 	const struct CMUnitTest fixed[] = {
 		cmocka_unit_test(test_policy_defaults), cmocka_unit_test(test_listener_inherits), cmocka_unit_test(test_values),
 		cmocka_unit_test(test_defaults_written_out), cmocka_unit_test(test_after_failure), cmocka_unit_test(test_show),
-		cmocka_unit_test(test_unreadable),
+		cmocka_unit_test(test_lists_are_not_read), cmocka_unit_test(test_unreadable),
 	};
 	struct CMUnitTest *rows;
 	glob_t files;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -54,23 +55,23 @@ static void put_gz(const char *text, size_t cut)
 /* Reads path; on success the prefixes as one line of text, on failure the message without the file's name. */
 static int outcome(char *text, size_t size)
 {
-	struct pst_prefix *p = (void *)1;
-	size_t n = 4711, at = 0;
+	struct listfile l = { .n = 4711 };
+	size_t at = 0;
 	char err[256] = "", one[PREFIX_TEXT_MAX];
-	int rc = listfile_read(path, &p, &n, err, sizeof(err));
+	int rc = listfile_read(path, NULL, &l, err, sizeof(err));
 
 	text[0] = '\0';
 	if (rc) {
-		assert_ptr_equal(p, (void *)1);
-		assert_int_equal(n, 4711);
+		assert_int_equal(l.n, 4711);
 		assert_int_equal(strncmp(err, path, strlen(path)), 0);
 		snprintf(text, size, "%s", err + strlen(path));
 		return rc;
 	}
-	assert_int_equal(p == NULL, n == 0);
-	for (size_t i = 0; i < n && at < size; i++)
-		at += (size_t)snprintf(text + at, size - at, "%s%s", i ? " " : "", prefix_text(&p[i], one));
-	free(p);
+	assert_int_equal(l.prefix == NULL, l.n == 0);
+	assert_int_equal(l.files, 1);
+	for (size_t i = 0; i < l.n && at < size; i++)
+		at += (size_t)snprintf(text + at, size - at, "%s%s", i ? " " : "", prefix_text(&l.prefix[i], one));
+	listfile_free(&l);
 	return 0;
 }
 
@@ -94,8 +95,23 @@ static void reads_or_refuses_whole(void **state)
 		{ STR("::/0\n"), -EINVAL, ":1: \"::/0\": this would cover IPv4 too; all of global IPv6 is 2000::/3" },
 		{ STR("192.0.2.1\0\n"), -EINVAL, ":1: \"192.0.2.1\\x00\": not an IPv4 or IPv6 address" },
 		{ STR("\x1b[2J\n"), -EINVAL, ":1: \"\\x1b[2J\": not an IPv4 or IPv6 address" },
+		{ STR("192.0.2.0-192.0.2.2\n2001:db8::-2001:db8::1\n"), 0, "192.0.2.0/31 192.0.2.2 2001:db8::/127" },
+		{ STR("create a hash:net family inet\nadd a 192.0.2.0/24\nadd a 192.0.2.7 nomatch\n"), -EINVAL,
+		  ":3: \"nomatch\": exceptions cannot be part of a list; set allow = { ... } for them" },
+		{ STR("table ip t {\n set s {\n  type ipv4_addr\n  elements = { 192.0.2.1,\n 192.0.2.2 }\n }\n}\n"), 0, "192.0.2.1 192.0.2.2" },
+		{ STR("table ip t {\n set s {\n  type ipv4_addr\n  elements = { 192.0.2.1,\n"), -EINVAL,
+		  ":4: \"end of file\": inside the braces of a dump: it is cut off; dump it again" },
+		/* JSON lines */
+		{ STR("{\"cidr\":\"192.0.2.0/24\",\"sblid\":\"SBL1\",\"rir\":\"ripencc\"}\n{\"cidr\":\"2001:db8::/32\"}\n"
+		      "{\"type\":\"metadata\",\"timestamp\":1750000000,\"size\":100,\"records\":2,\"copyright\":\"(c)\"}\n"), 0, "192.0.2.0/24 2001:db8::/32" },
+		{ STR("{\"cidr\":\"192.0.2.0/24\"}\n{\"type\":\"metadata\",\"records\":2}\n"), -EINVAL,
+		  ":2: the list has 2 records, and 1 stand before this line; fetch it again" },
+		{ STR("{\"cidr\":\"192.0.2.1/24\"}\n"), -EINVAL, ":1: \"192.0.2.1/24\": bits are set behind the length; the network is 192.0.2.0/24" },
+		{ STR("{\"cidr\":\"192.0.2.0/24\"\n"), -EINVAL, ":1: \"{\\\"cidr\\\":\\\"192.0.2.0/24\\\"\": not one whole JSON object" },
+		{ STR("{\"cidr\":7}\n"), -EINVAL, ":1: \"{\\\"cidr\\\":7}\": \"cidr\" must be a network as text, like \"192.0.2.0/24\"" },
+		{ STR("{\"asn\":64500}\n"), -EINVAL, ":1: \"{\\\"asn\\\":64500}\": an object needs \"cidr\", like {\"cidr\":\"192.0.2.0/24\"}" },
 	};
-	char text[256];
+	char text[300];
 
 	(void)state;
 	for (size_t i = 0; i < NROWS(rows); i++) {
@@ -137,14 +153,13 @@ static void lines_meet_every_border_of_the_buffer(void **state)
 	}
 	put(big, n);
 	{
-		struct pst_prefix *p;
-		size_t got;
+		struct listfile l;
 
-		assert_int_equal(listfile_read(path, &p, &got, text, sizeof(text)), 0);
-		assert_int_equal(got, lines);
-		for (size_t i = 0; i < got; i++)
-			assert_int_equal(p[i].addr.b[14] * 256 + p[i].addr.b[15], i);
-		free(p);
+		assert_int_equal(listfile_read(path, NULL, &l, text, sizeof(text)), 0);
+		assert_int_equal(l.n, lines);
+		for (size_t i = 0; i < l.n; i++)
+			assert_int_equal(l.prefix[i].addr.b[14] * 256 + l.prefix[i].addr.b[15], i);
+		listfile_free(&l);
 	}
 	memset(big, '#', size);
 	memcpy(big, "192.0.2.1\n", 10);
@@ -162,37 +177,113 @@ static void lines_meet_every_border_of_the_buffer(void **state)
 
 static void says_what_cannot_be_read(void **state)
 {
-	struct pst_prefix *p;
+	struct listfile l;
 	char err[256];
-	size_t n;
 
 	(void)state;
-	assert_int_equal(listfile_read("/nonexistent/list", &p, &n, err, sizeof(err)), -ENOENT);
+	assert_int_equal(listfile_read("/nonexistent/list", NULL, &l, err, sizeof(err)), -ENOENT);
 	assert_string_equal(err, "/nonexistent/list: No such file or directory");
-	assert_int_equal(listfile_read("/", &p, &n, err, sizeof(err)), -EISDIR);
-	assert_string_equal(err, "/: Is a directory");
-	assert_int_equal(listfile_read("/nonexistent/list", &p, &n, err, 5), -ENOENT);
+	assert_int_equal(listfile_read("/dev/null", NULL, &l, err, sizeof(err)), -ENODEV);
+	assert_string_equal(err, "/dev/null: neither a file nor a folder; \"-\" is standard input");
+	assert_int_equal(listfile_read("/nonexistent/list", NULL, &l, err, 5), -ENOENT);
 	assert_string_equal(err, "/non");
+}
+
+/* What the folder holds is what the rows say; a name that ends in / is a folder. */
+static void reads_a_folder(void **state)
+{
+	static const struct {
+		const char *name, *text;
+	} files[] = { { "b.txt", "192.0.2.2\n" }, { "a.txt", "192.0.2.1\n192.0.2.11" }, { ".hidden", "junk\n" }, { "a.txt~", "junk\n" },
+		      { "c.gz", NULL }, { "deeper/", NULL } };
+	static const int last[] = { 1, 11, 2, 3 };
+	char folder[] = "/tmp/postern-lists-XXXXXX", command[192], err[256], name[128], want[192];
+	struct listfile l;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	put_gz("192.0.2.3\n", 0);
+	for (size_t i = 0; i < NROWS(files); i++) {
+		FILE *f;
+
+		snprintf(name, sizeof(name), "%s/%s", folder, files[i].name);
+		if (name[strlen(name) - 1] == '/')
+			assert_int_equal(mkdir(name, 0700), 0);
+		else if (!files[i].text)
+			assert_int_equal(rename(path, name), 0);
+		else {
+			f = fopen(name, "w");
+			fputs(files[i].text, f);
+			assert_int_equal(fclose(f), 0);
+		}
+	}
+	assert_int_equal(listfile_read(folder, NULL, &l, err, sizeof(err)), 0);
+	assert_int_equal(l.files, 3);
+	assert_true(l.modified > 0);
+	assert_int_equal(l.n, 4);
+	for (size_t i = 0; i < l.n; i++) /* by name, and each file in its order */
+		assert_int_equal(l.prefix[i].addr.b[15], last[i]);
+	listfile_free(&l);
+
+	snprintf(name, sizeof(name), "%s/bad", folder);
+	assert_int_equal(symlink("b.txt~", name), 0); /* dangling: as if it were not there */
+	assert_int_equal(listfile_read(folder, NULL, &l, err, sizeof(err)), 0);
+	assert_int_equal(l.files, 3);
+	listfile_free(&l);
+	assert_int_equal(unlink(name), 0);
+	snprintf(command, sizeof(command), "echo '# x\nfoo' >%s", name);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(listfile_read(folder, NULL, &l, err, sizeof(err)), -EINVAL);
+	snprintf(want, sizeof(want), "%s:2: \"foo\": not an IPv4 or IPv6 address", name);
+	assert_string_equal(err, want);
+	snprintf(command, sizeof(command), "rm -r %s", folder);
+	assert_int_equal(system(command), 0);
+	put("", 0); /* path was moved away */
+}
+
+static void tell(void *ctx, size_t prefixes)
+{
+	size_t *told = ctx;
+
+	assert_true(prefixes > *told);
+	*told = prefixes;
+}
+
+static void tells_of_progress(void **state)
+{
+	size_t told = 0;
+	const struct listfile_progress progress = { tell, &told };
+	FILE *f = fopen(path, "w");
+	struct listfile l;
+	char err[256];
+
+	(void)state;
+	for (unsigned i = 0; i < 20000; i++)
+		fprintf(f, "10.0.%u.%u\n", i >> 8, i & 255);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(listfile_read(path, &progress, &l, err, sizeof(err)), 0);
+	assert_true(told > 10000 && told < l.n);
+	listfile_free(&l);
 }
 
 static void reads_standard_input(void **state)
 {
 	int saved = dup(STDIN_FILENO), fd;
-	struct pst_prefix *p;
+	struct listfile l;
 	char err[256];
-	size_t n;
 
 	(void)state;
 	put("192.0.2.9\n", 10);
 	fd = open(path, O_RDONLY);
 	assert_int_equal(dup2(fd, STDIN_FILENO), STDIN_FILENO);
-	assert_int_equal(listfile_read("-", &p, &n, err, sizeof(err)), 0);
-	assert_int_equal(n, 1);
-	assert_int_equal(p[0].addr.b[15], 9);
-	free(p);
+	assert_int_equal(listfile_read("-", NULL, &l, err, sizeof(err)), 0);
+	assert_int_equal(l.n, 1);
+	assert_int_equal(l.modified, 0);
+	assert_int_equal(l.prefix[0].addr.b[15], 9);
+	listfile_free(&l);
 	put("junk\n", 5);
 	assert_int_equal(lseek(STDIN_FILENO, 0, SEEK_SET), 0);
-	assert_int_equal(listfile_read("-", &p, &n, err, sizeof(err)), -EINVAL);
+	assert_int_equal(listfile_read("-", NULL, &l, err, sizeof(err)), -EINVAL);
 	assert_string_equal(err, "standard input:1: \"junk\": not an IPv4 or IPv6 address");
 	assert_int_equal(fcntl(STDIN_FILENO, F_GETFD), 0); /* still open: it is not ours to close */
 	dup2(saved, STDIN_FILENO);
@@ -203,9 +294,8 @@ static void reads_standard_input(void **state)
 static void knows_the_limit(void **state)
 {
 	gzFile gz = gzopen(path, "w1");
-	struct pst_prefix *p;
+	struct listfile l;
 	char err[256], line[32];
-	size_t n;
 
 	(void)state;
 	assert_non_null(gz);
@@ -215,13 +305,13 @@ static void knows_the_limit(void **state)
 		assert_int_equal(gzwrite(gz, line, (unsigned)len), len);
 	}
 	assert_int_equal(gzclose(gz), Z_OK);
-	assert_int_equal(listfile_read(path, &p, &n, err, sizeof(err)), 0);
-	assert_int_equal(n, PST_LIST_PREFIXES_MAX);
-	free(p);
+	assert_int_equal(listfile_read(path, NULL, &l, err, sizeof(err)), 0);
+	assert_int_equal(l.n, PST_LIST_PREFIXES_MAX);
+	listfile_free(&l);
 	gz = gzopen(path, "a");
 	assert_int_equal(gzputs(gz, "192.0.2.1\n"), 10);
 	assert_int_equal(gzclose(gz), Z_OK);
-	assert_int_equal(listfile_read(path, &p, &n, err, sizeof(err)), -E2BIG);
+	assert_int_equal(listfile_read(path, NULL, &l, err, sizeof(err)), -E2BIG);
 	assert_non_null(strstr(err, ":2097153: more than 2097152 prefixes"));
 }
 
@@ -233,6 +323,8 @@ int main(void)
 		cmocka_unit_test(lines_meet_every_border_of_the_buffer),
 		cmocka_unit_test(says_what_cannot_be_read),
 		cmocka_unit_test(reads_standard_input),
+		cmocka_unit_test(reads_a_folder),
+		cmocka_unit_test(tells_of_progress),
 		cmocka_unit_test(knows_the_limit),
 	};
 

@@ -108,21 +108,29 @@ static json_t *read_line(FILE *f, enum call_result *result)
 	return v;
 }
 
-/* A refusal is said as our own error, after the single errors (of a configuration) that led to it. */
-static bool refused(json_t *reply)
+/* The single errors of a reload. Returns how many. */
+static size_t say_errors(json_t *reply)
 {
-	const char *error = json_string_value(json_object_get(reply, "error"));
 	json_t *errors = json_object_get(reply, "errors"), *e;
 	size_t i;
 
-	if (!error)
-		return false;
 	if (json_is_array(errors))
 		out_value("errors", NULL, errors);
 	json_array_foreach(errors, i, e) {
 		if (!cli.json)
 			out_error("%s", json_string_value(e));
 	}
+	return json_array_size(errors);
+}
+
+/* A refusal is said as our own error, after the single errors (of a configuration) that led to it. */
+static bool refused(json_t *reply)
+{
+	const char *error = json_string_value(json_object_get(reply, "error"));
+
+	if (!error)
+		return false;
+	say_errors(reply);
 	out_error("%s", error);
 	return true;
 }
@@ -158,6 +166,23 @@ int call_daemon(json_t *request, json_t **reply)
 	if (result == CALL_OK)
 		return CLI_OK;
 	return result == CALL_DOWN ? not_running() : CLI_FAILED;
+}
+
+int call_reload(const char *done)
+{
+	json_t *reply;
+	size_t errors;
+	int rc = call_daemon(json_pack("{ss}", "command", "config reload"), &reply);
+
+	if (rc)
+		return rc;
+	out_bool("reloaded", NULL, json_is_true(json_object_get(reply, "reloaded")));
+	errors = say_errors(reply);
+	json_decref(reply);
+	if (errors)
+		return out_error("the configuration is reloaded, but %zu list%s could not be read", errors, errors == 1 ? "" : "s");
+	out_line("%s", done);
+	return CLI_OK;
 }
 
 int call_stream(json_t *request, int (*each)(json_t *line))

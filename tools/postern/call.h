@@ -15,6 +15,8 @@ enum call_result {
 enum call_result call(json_t *request, json_t **reply);
 /* The same for what only the daemon knows: says that it is not running. 0 or CLI_FAILED. */
 int call_daemon(json_t *request, json_t **reply);
+/* Asks for a reload and says how it went: done when all is well, and what is wrong with single lists. 0 or CLI_FAILED. */
+int call_reload(const char *done);
 /* Sends request, then gives every line that comes to each, until it returns non-zero or the daemon hangs up. 0 or CLI_FAILED. */
 int call_stream(json_t *request, int (*each)(json_t *line));
 

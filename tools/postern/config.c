@@ -37,12 +37,10 @@ static int do_check(struct args *a)
 {
 	const char *file = a->n ? arg_next(a) : place_config();
 	json_t *errors = json_array();
-	struct conf *conf = NULL;
 	int rc = arg_end(a);
 
 	if (!rc) {
-		if (!config_read(file, &conf, gather_error, errors))
-			config_free(conf);
+		config_verify(file, gather_error, errors);
 		rc = report(file, errors);
 	}
 	json_decref(errors);
@@ -51,16 +49,9 @@ static int do_check(struct args *a)
 
 static int do_reload(struct args *a)
 {
-	json_t *reply;
 	int rc = arg_end(a);
 
-	if (rc || (rc = call_daemon(json_pack("{ss}", "command", "config reload"), &reply)))
-		return rc;
-	if (cli.json)
-		out_members(reply);
-	json_decref(reply);
-	out_line("configuration reloaded");
-	return CLI_OK;
+	return rc ? rc : call_reload("configuration reloaded");
 }
 
 static void show_setting(void *ctx, const struct config_shown *s)

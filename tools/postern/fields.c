@@ -81,6 +81,10 @@ void fields_list(const struct fields_list *l)
 	out_str("action", "action", action_name(l->info.action));
 	out_num("prefixes", "prefixes", l->info.prefixes);
 	out_num("hits", "hits", l->hits);
-	out_moment("loaded", "loaded", l->info.loaded_ns);
+	out_str("state", "state", !l->info.stale ? "ok" : l->info.loaded_ns ? "stale" : "unread");
+	out_moment("loaded", NULL, l->info.loaded_ns);
+	out_ago("loaded_seconds_ago", "loaded", l->info.loaded_ns);
+	out_wall("modified", "changed", l->info.modified_s);
+	out_bool("follow", "follow", l->info.follow);
 	out_str("file", "file", l->info.source);
 }

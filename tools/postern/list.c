@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* list.c: blacklists: what is loaded, who is on them, is a file fit to be loaded. */
 #include <errno.h>
-#include <stdlib.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include "tools/postern/call.h"
 #include "tools/postern/cli.h"
@@ -87,48 +88,70 @@ static int do_find(struct args *a)
 	return rc ? out_error("the lists cannot be read: %s", strerror(-rc)) : CLI_OK;
 }
 
+/* For somebody who waits at a terminal; the line is written over. */
+static void tell_progress(void *ctx, size_t prefixes)
+{
+	__u64 *last_ns = ctx, now = kern_now_ns();
+
+	if (now - *last_ns < 100000000)
+		return;
+	*last_ns = now;
+	fprintf(stderr, "\r%zu prefixes ", prefixes);
+}
+
+static int read_telling(const char *file, struct listfile *l, char *err, size_t errsize)
+{
+	__u64 last_ns = kern_now_ns();
+	const struct listfile_progress progress = { tell_progress, &last_ns };
+	bool terminal = isatty(STDERR_FILENO);
+	int rc = listfile_read(file, terminal ? &progress : NULL, l, err, errsize);
+
+	if (terminal)
+		fprintf(stderr, "\r\033[K"); /* erases the line */
+	return rc;
+}
+
 static int do_check(struct args *a)
 {
 	const char *file;
-	struct pst_prefix *p = NULL;
-	char err[512] = "";
-	size_t n = 0;
+	struct listfile l = { 0 };
+	char err[512] = "", files[32] = "";
+	__u64 began_ns = kern_now_ns(), took_ms;
 	int rc = arg_need(a, "FILE", &file);
 
 	if (!rc)
 		rc = arg_end(a);
 	if (rc)
 		return rc;
-	rc = listfile_read(file, &p, &n, err, sizeof(err));
-	free(p);
+	rc = read_telling(file, &l, err, sizeof(err));
+	took_ms = (kern_now_ns() - began_ns) / 1000000;
 	out_str("file", NULL, file);
 	out_bool("ok", NULL, !rc);
 	if (rc)
 		return out_error("%s", err);
-	out_num("prefixes", NULL, n);
-	out_line("%s: %zu prefix%s, no errors", file, n, n == 1 ? "" : "es");
+	out_num("prefixes", NULL, l.n);
+	out_num("files", NULL, l.files);
+	out_num("read_ms", NULL, took_ms);
+	if (l.files != 1)
+		snprintf(files, sizeof(files), " in %u files", l.files);
+	out_line("%s: %zu prefix%s%s, no errors, read in %llu.%llu s", file, l.n, l.n == 1 ? "" : "es", files, (unsigned long long)took_ms / 1000,
+		 (unsigned long long)took_ms / 100 % 10);
+	listfile_free(&l);
 	return CLI_OK;
 }
 
 static int do_reload(struct args *a)
 {
-	json_t *reply;
 	int rc = arg_end(a);
 
-	if (rc || (rc = call_daemon(json_pack("{ss}", "command", "config reload"), &reply)))
-		return rc;
-	if (cli.json)
-		out_members(reply);
-	json_decref(reply);
-	out_line("configuration and lists reloaded");
-	return CLI_OK;
+	return rc ? rc : call_reload("configuration and lists reloaded");
 }
 
 static const struct cmd cmds[] = {
-	{ "show", NULL, "Lists the loaded lists with size, action and packets met.", do_show },
+	{ "show", NULL, "Lists the loaded lists with size, action, packets met and how fresh they are.", do_show },
 	{ "find", "ADDRESS", "Says whether an address is on a list, and what happens to it.", do_find },
-	{ "check", "FILE", "Reads a list file (- is standard input) as posternd would, gzip or text, and says the first line that is wrong; nothing changes.", do_check },
-	{ "reload", NULL, "Reads configuration and list files again; with an error everything stays as it was.", do_reload },
+	{ "check", "FILE", "Reads a list file or folder (- is standard input) as posternd would and says the first line that is wrong; nothing changes.", do_check },
+	{ "reload", NULL, "Reads configuration and list files again; a list with an error stays as it was.", do_reload },
 	{ 0 },
 };
 

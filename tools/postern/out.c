@@ -264,15 +264,28 @@ void out_bool(const char *key, const char *label, bool value)
 		textout_field(label, value ? "yes" : "no", false);
 }
 
-static const char *moment_text(unsigned long long mono_ns, char text[32])
+static const char *wall_text(time_t t, char text[32])
 {
-	time_t t = (time_t)(((long long)mono_ns + out.wall_offset_ns + 500000000) / 1000000000);
 	struct tm tm;
 
-	if (mono_ns == 0 || mono_ns == ~0ull || !gmtime_r(&t, &tm))
+	if (!gmtime_r(&t, &tm))
 		return NULL;
 	strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
 	return text;
+}
+
+static const char *moment_text(unsigned long long mono_ns, char text[32])
+{
+	if (mono_ns == 0 || mono_ns == ~0ull)
+		return NULL;
+	return wall_text((time_t)(((long long)mono_ns + out.wall_offset_ns + 500000000) / 1000000000), text);
+}
+
+void out_wall(const char *key, const char *label, unsigned long long seconds)
+{
+	char text[32];
+
+	out_str(key, label, seconds ? wall_text((time_t)seconds, text) : NULL);
 }
 
 void out_moment(const char *key, const char *label, unsigned long long mono_ns)
@@ -280,6 +293,29 @@ void out_moment(const char *key, const char *label, unsigned long long mono_ns)
 	char text[32];
 
 	out_str(key, label, moment_text(mono_ns, text));
+}
+
+static unsigned long long round_units(unsigned long long seconds)
+{
+	unsigned long long unit = seconds >= 2 * 86400 ? 3600 : seconds >= 600 ? 60 : 1;
+
+	return (seconds + unit / 2) / unit * unit;
+}
+
+void out_ago(const char *key, const char *label, unsigned long long mono_ns)
+{
+	unsigned long long now = kern_now_ns(), seconds = mono_ns < now ? (now - mono_ns) / 1000000000 : 0;
+	char span[32], text[40];
+
+	if (!mono_ns) {
+		out_str(key, label, NULL);
+		return;
+	}
+	snprintf(text, sizeof(text), "%s ago", duration_text(round_units(seconds), span));
+	if (out.json)
+		out_num(key, NULL, seconds);
+	else
+		out_str(NULL, label, text);
 }
 
 static unsigned long long seconds_until(unsigned long long until_ns)
@@ -291,9 +327,7 @@ static unsigned long long seconds_until(unsigned long long until_ns)
 
 const char *out_left(unsigned long long until_ns, char text[32])
 {
-	unsigned long long left = seconds_until(until_ns), unit = left >= 2 * 86400 ? 3600 : left >= 600 ? 60 : 1;
-
-	return duration_text((left + unit / 2) / unit * unit, text);
+	return duration_text(round_units(seconds_until(until_ns)), text);
 }
 
 void out_until(unsigned long long until_ns)

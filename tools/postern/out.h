@@ -23,6 +23,10 @@ void out_num(const char *key, const char *label, unsigned long long value);
 void out_bool(const char *key, const char *label, bool value);
 /* A moment of CLOCK_MONOTONIC as RFC 3339; 0 = never. */
 void out_moment(const char *key, const char *label, unsigned long long mono_ns);
+/* Seconds since 1970 as RFC 3339; 0 = not known. */
+void out_wall(const char *key, const char *label, unsigned long long seconds);
+/* How long ago a moment of CLOCK_MONOTONIC was: whole seconds in JSON, round units in text; 0 = never. */
+void out_ago(const char *key, const char *label, unsigned long long mono_ns);
 /* "until" and "seconds_left"; ~0 = no end. Text has the time left in round units. */
 void out_until(unsigned long long until_ns);
 /* The same as text: "59s", "12m", "7d". Returns text. */
