@@ -107,6 +107,7 @@ $(O)/selftests/unit/test_config: $(patsubst %,$(O)/user/%.san.o,config config_ki
 $(O)/selftests/unit/test_never: $(patsubst %,$(O)/user/%.san.o,never log)
 $(O)/selftests/unit/test_listfile: UNIT_LIBS := -lz -ljansson
 $(O)/selftests/unit/test_listfile: $(patsubst %,$(O)/user/%.san.o,listfile listjson)
+$(O)/selftests/unit/test_siphash: UNIT_LIBS := -lcrypto
 $(O)/selftests/unit/%: $(O)/selftests/unit/%.san.o $(CORE_SAN)
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(SAN) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(UNIT_LIBS)

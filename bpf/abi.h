@@ -26,6 +26,9 @@
 #define PST_LISTS_MAX	   64
 #define PST_LIST_NAME_MAX  32
 #define PST_NOTE_MAX	   120
+#define PST_TEXT_MAX	   124 /* of which 120 are used, so that it is copied in words */
+#define PST_SLOT_SHIFT	   36  /* CLOCK_MONOTONIC ns >> this: a time slot of 69 seconds */
+#define PST_SLOTS_LIVE	   8   /* a refused dialogue may last this many slots, the current one included */
 #define PST_GUARD_ADDRS_MAX 16
 #define PST_BAN_LENS_MAX   8 /* distinct prefix lengths of bans per family */
 #define PST_SLOTS_MAX	   64
@@ -94,7 +97,15 @@
 	X(RELOAD_FAILED,   "config_reloads_total", "result=\"failed\"",       "")                   \
 	X(WORKER_STARTED,  "worker_starts_total", "kind=\"planned\"",         "Worker processes started, by why") \
 	X(WORKER_RESTARTED, "worker_starts_total", "kind=\"replacement\"",    "")                   \
-	X(GATE_REATTACHED, "gate_reattach_total", "",                         "Times the XDP program was attached again to an interface")
+	X(GATE_REATTACHED, "gate_reattach_total", "",                         "Times the XDP program was attached again to an interface") \
+	X(REFUSE_SYNACK,     "xdp_packets_total", "verdict=\"refused\",reason=\"synack\"",    "") \
+	X(REFUSE_GREETING,   "xdp_packets_total", "verdict=\"refused\",reason=\"greeting\"",  "") \
+	X(REFUSE_REPLY,      "xdp_packets_total", "verdict=\"refused\",reason=\"reply\"",     "") \
+	X(REFUSE_RECIPIENT,  "xdp_packets_total", "verdict=\"refused\",reason=\"recipient\"", "") \
+	X(REFUSE_ACK,        "xdp_packets_total", "verdict=\"refused\",reason=\"ack\"",       "") \
+	X(REFUSE_SILENT,     "xdp_packets_total", "verdict=\"dropped\",reason=\"refuse_silent\"",     "") \
+	X(REFUSE_UNVERIFIED, "xdp_packets_total", "verdict=\"dropped\",reason=\"refuse_unverified\"", "") \
+	X(REFUSE_BUDGET,     "xdp_packets_total", "verdict=\"dropped\",reason=\"refuse_budget\"",     "")
 
 enum pst_counter {
 #define PST_X(sym, family, labels, help) PST_CNT_##sym,
@@ -254,6 +265,47 @@ struct pst_conf {
 	__u64 port_bits[1024];		 /* bit (port & 63) of word (port >> 6): guarded TCP destination port */
 };
 
+/*
+ * pst_secret, one entry: what the cookies of refused dialogues are keyed with. A cookie of time slot s
+ * (PST_SLOT_SHIFT) was made with the younger generation of those with from_slot <= s. The next one is written
+ * over the elder and begins in a slot to come, so no cookie alive is lost. A key of zeros is none:
+ * nothing is answered.
+ */
+struct pst_secret {
+	struct {
+		__u64 from_slot;
+		__u64 key[2];
+	} gen[2];
+};
+
+/* pst_text: row -> a whole end of a reply line, CRLF included. n = 0: none is set. */
+struct pst_text {
+	__u32 n;
+	char text[PST_TEXT_MAX];
+};
+
+/* Rows of pst_text. */
+#define PST_TEXT_REASON(reason) (reason)		  /* " is banned: ...", what follows the address */
+#define PST_TEXT_LIST(list)	(PST_TEXT_LISTS + (list)) /* the same for a listed source */
+enum pst_text_row {
+	PST_TEXT_LISTS = 64,
+	PST_TEXT_GREETING = PST_TEXT_LISTS + PST_LISTS_MAX, /* "220 HOST ESMTP" */
+	PST_TEXT_HELLO,					    /* "250 HOST", the answer to EHLO and HELO */
+	PST_TEXT_ROWS
+};
+
+/* pst_reply_budget: a reply costs cost_ns of a time that may run burst_ns ahead of the clock; 0 = no limit. */
+enum pst_reply_budget_row {
+	PST_REPLY_SOURCE, /* of one IPv4 address or IPv6 /64 */
+	PST_REPLY_ALL,
+	PST_REPLY_ROWS
+};
+
+struct pst_reply_budget {
+	__u64 cost_ns;
+	__u64 burst_ns;
+};
+
 /* pst_meta, one entry: is this our schema? */
 struct pst_meta {
 	__u32 magic;
@@ -281,6 +333,10 @@ _Static_assert(sizeof(struct pst_ban) == 64, "ban value");
 _Static_assert(sizeof(struct pst_listed) == 4, "list value");
 _Static_assert(sizeof(struct pst_list_info) == 184, "list row");
 _Static_assert(sizeof(struct pst_conf) == 8 + 16 * PST_GUARD_ADDRS_MAX + 2 * PST_BAN_LENS_MAX + 8192, "conf");
+_Static_assert(sizeof(struct pst_secret) == 48, "secret");
+_Static_assert(sizeof(struct pst_text) == 128, "text");
+_Static_assert(sizeof(struct pst_reply_budget) == 16, "reply budget");
+_Static_assert((int)PST_RSN_MAX <= (int)PST_TEXT_LISTS, "a row of text for every reason");
 _Static_assert(sizeof(struct pst_meta) == 56, "meta");
 _Static_assert(sizeof(struct pst_slot) == PST_SLOT_BYTES, "a slot is a page");
 

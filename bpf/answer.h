@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * answer.h: what the gate itself says on the wire. The frame that came in is turned
- * round in place: Ethernet and VLAN tags stay, IP options and extension headers go.
+ * answer.h: headers of what the gate itself says on the wire, and the reset. The frame that came
+ * in is turned round in place: Ethernet and VLAN tags stay, IP options and extension headers go.
  *
- * A reply is never longer than the frame it answers, so nobody is amplified at.
+ * A reset is never longer than the frame it answers, so nobody is amplified at.
  * The checksum of the segment is not verified: a bad one costs its sender a reset it
  * ignores, and reading the whole payload would cost us more than the attack is worth.
  */
@@ -62,12 +62,13 @@ PKT_INLINE void answer_reset_tcp(struct tcphdr *out, const struct pkt *p, const 
 	}
 }
 
-PKT_INLINE void answer_ip4(struct iphdr *out, const struct pkt *p)
+/* The header of a reply with so many octets of TCP; no fragments, so no identification (RFC 6864). */
+PKT_INLINE void answer_ip4(struct iphdr *out, const struct pkt *p, __u32 tcp_bytes)
 {
 	*out = (struct iphdr){
 		.version = 4,
 		.ihl = 5,
-		.tot_len = pkt_swap16(40),
+		.tot_len = pkt_swap16(20 + tcp_bytes),
 		.frag_off = pkt_swap16(0x4000),
 		.ttl = 64,
 		.protocol = PKT_IPPROTO_TCP,
@@ -77,16 +78,26 @@ PKT_INLINE void answer_ip4(struct iphdr *out, const struct pkt *p)
 	out->check = answer_fold(answer_sum(0, out, sizeof(*out)));
 }
 
-PKT_INLINE void answer_ip6(struct ipv6hdr *out, const struct pkt *p)
+PKT_INLINE void answer_ip6(struct ipv6hdr *out, const struct pkt *p, __u32 tcp_bytes)
 {
 	*out = (struct ipv6hdr){
 		.version = 6,
-		.payload_len = pkt_swap16(20),
+		.payload_len = pkt_swap16(tcp_bytes),
 		.nexthdr = PKT_IPPROTO_TCP,
 		.hop_limit = 64,
 	};
 	__builtin_memcpy(&out->saddr, &p->dst, 16);
 	__builtin_memcpy(&out->daddr, &p->src, 16);
+}
+
+/* The sum of the reply's pseudo header. */
+PKT_INLINE __u64 answer_pseudo(const struct pkt *p, __u32 tcp_bytes)
+{
+	__u64 sum = (__u64)pkt_swap32(PKT_IPPROTO_TCP) + pkt_swap32(tcp_bytes);
+
+	if (p->v6)
+		return answer_sum(answer_sum(sum, &p->src, 16), &p->dst, 16);
+	return answer_sum(answer_sum(sum, p->src.b + 12, 4), p->dst.b + 12, 4);
 }
 
 /* Payload length of the segment at l4 by its own headers; negative when they contradict each other or the frame. */
@@ -136,7 +147,6 @@ PKT_INLINE int answer_reset(struct xdp_md *ctx, const struct pkt *p)
 		struct ipv6hdr v6;
 	} net;
 	struct tcphdr seg;
-	__u64 pseudo = (__u64)pkt_swap32(PKT_IPPROTO_TCP) + pkt_swap32(sizeof(seg));
 	int data_bytes, pad;
 	__u8 *out;
 
@@ -146,14 +156,11 @@ PKT_INLINE int answer_reset(struct xdp_md *ctx, const struct pkt *p)
 	if (data_bytes < 0)
 		return 0;
 	answer_reset_tcp(&seg, p, tcp, data_bytes);
-	if (p->v6) {
-		answer_ip6(&net.v6, p);
-		pseudo = answer_sum(answer_sum(pseudo, &p->src, 16), &p->dst, 16);
-	} else {
-		answer_ip4(&net.v4, p);
-		pseudo = answer_sum(answer_sum(pseudo, p->src.b + 12, 4), p->dst.b + 12, 4);
-	}
-	seg.check = answer_fold(answer_sum(pseudo, &seg, sizeof(seg)));
+	if (p->v6)
+		answer_ip6(&net.v6, p, sizeof(seg));
+	else
+		answer_ip4(&net.v4, p, sizeof(seg));
+	seg.check = answer_fold(answer_sum(answer_pseudo(p, sizeof(seg)), &seg, sizeof(seg)));
 
 	pad = reply_bytes < ANSWER_FRAME_MIN && frame_bytes >= ANSWER_FRAME_MIN ? ANSWER_FRAME_MIN - reply_bytes : 0;
 	if (bpf_xdp_adjust_tail(ctx, (int)(reply_bytes + pad) - (int)frame_bytes))

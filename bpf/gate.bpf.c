@@ -18,6 +18,7 @@
 #include "bpf/answer.h"
 #include "bpf/maps.h"
 #include "bpf/pkt.h"
+#include "bpf/refuse.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -73,7 +74,7 @@ PKT_INLINE void ban_hit(struct pst_ban *ban, __u64 now_ns)
  * Action of the longest live ban of src. One that only observes is counted and the search goes on:
  * it must not shelter its source from a stricter one.
  */
-PKT_INLINE int banned(const struct pst_conf *conf, const struct pst_addr *src)
+PKT_INLINE int banned(const struct pst_conf *conf, const struct pst_addr *src, struct refuse_why *why)
 {
 	const __u32 *word = (const void *)src;
 	int is4 = !word[0] && !word[1] && word[2] == pkt_swap32(0xffff);
@@ -93,13 +94,14 @@ PKT_INLINE int banned(const struct pst_conf *conf, const struct pst_addr *src)
 			continue;
 		ban_hit(ban, now_ns);
 		action = ban->action;
+		why->text = PST_TEXT_REASON(ban->reason);
 		if (action != PST_ACT_OBSERVE)
 			break;
 	}
 	return action;
 }
 
-PKT_INLINE int listed(const struct pst_addr *src)
+PKT_INLINE int listed(const struct pst_addr *src, __u32 *which)
 {
 	struct pst_lpm_key key = { .len = 128, .addr = *src };
 	struct pst_listed *entry = bpf_map_lookup_elem(&pst_lists, &key);
@@ -112,22 +114,27 @@ PKT_INLINE int listed(const struct pst_addr *src)
 	hits = bpf_map_lookup_elem(&pst_list_hits, &list);
 	if (hits)
 		(*hits)++;
+	*which = list;
 	return entry->action;
 }
 
-/* What a refusal is counted as; NO_ACTION and observe refuse nothing. */
-PKT_INLINE __u32 refusal(int action, __u32 mode, __u32 dropped, __u32 reset)
+/* What a refusal is counted as. Without a TCP header there is nothing to answer; PST_CNT_REFUSE_SILENT is the dialogue's turn. */
+PKT_INLINE __u32 refusal(int action, __u32 mode, enum pkt_kind kind, __u32 dropped, __u32 reset, struct refuse_why *why)
 {
 	if (mode == PST_MODE_OBSERVE)
 		return PST_CNT_PASS_OBSERVED;
-	return action == PST_ACT_RESET ? reset : dropped;
+	why->banner = action == PST_ACT_BANNER;
+	if (kind == PKT_TCP && (action == PST_ACT_REFUSE || action == PST_ACT_BANNER))
+		return PST_CNT_REFUSE_SILENT;
+	return kind == PKT_TCP && action == PST_ACT_RESET ? reset : dropped;
 }
 
-PKT_INLINE __u32 decide(struct xdp_md *ctx, struct pkt *p)
+PKT_INLINE __u32 decide(struct xdp_md *ctx, struct pkt *p, struct refuse_why *why)
 {
 	const __u32 only = 0;
 	const struct pst_conf *conf = bpf_map_lookup_elem(&pst_conf, &only);
 	enum pkt_kind kind;
+	__u32 which = 0;
 	int ban, list;
 
 	if (!conf || conf->mode == PST_MODE_OFF)
@@ -139,18 +146,18 @@ PKT_INLINE __u32 decide(struct xdp_md *ctx, struct pkt *p)
 		return PST_CNT_PASS_UNGUARDED;
 	if (allowed(&p->src))
 		return PST_CNT_PASS_ALLOWED;
-	ban = banned(conf, &p->src);
+	ban = banned(conf, &p->src, why);
 	if (ban > PST_ACT_OBSERVE)
-		return refusal(ban, conf->mode, PST_CNT_DROP_BANNED,
-			       kind == PKT_TCP ? PST_CNT_RESET_BANNED : PST_CNT_DROP_BANNED);
-	list = listed(&p->src);
-	if (list > PST_ACT_OBSERVE)
-		return refusal(list, conf->mode, PST_CNT_DROP_LISTED,
-			       kind == PKT_TCP ? PST_CNT_RESET_LISTED : PST_CNT_DROP_LISTED);
+		return refusal(ban, conf->mode, kind, PST_CNT_DROP_BANNED, PST_CNT_RESET_BANNED, why);
+	list = listed(&p->src, &which);
+	if (list > PST_ACT_OBSERVE) {
+		why->text = PST_TEXT_LIST(which);
+		return refusal(list, conf->mode, kind, PST_CNT_DROP_LISTED, PST_CNT_RESET_LISTED, why);
+	}
 	return ban == NO_ACTION && list == NO_ACTION ? p->why : PST_CNT_PASS_OBSERVED;
 }
 
-PKT_INLINE int leave(struct xdp_md *ctx, const struct pkt *p, __u32 counter)
+PKT_INLINE int leave(struct xdp_md *ctx, const struct pkt *p, const struct refuse_why *why, __u32 counter)
 {
 	const __u32 only = 0;
 	struct pst_stats *stats = bpf_map_lookup_elem(&pst_stats, &only);
@@ -167,6 +174,10 @@ PKT_INLINE int leave(struct xdp_md *ctx, const struct pkt *p, __u32 counter)
 	case PST_CNT_DROP_BANNED:
 	case PST_CNT_DROP_LISTED:
 		verdict = XDP_DROP;
+		break;
+	case PST_CNT_REFUSE_SILENT:
+		counter = refuse_answer(ctx, p, why);
+		verdict = refuse_sent(counter) ? XDP_TX : XDP_DROP;
 	}
 	if (stats && counter < PST_CNT_MAX)
 		stats->counter[counter]++;
@@ -176,7 +187,8 @@ PKT_INLINE int leave(struct xdp_md *ctx, const struct pkt *p, __u32 counter)
 SEC("xdp.frags")
 int gate(struct xdp_md *ctx)
 {
+	struct refuse_why why = { 0 };
 	struct pkt p;
 
-	return leave(ctx, &p, decide(ctx, &p));
+	return leave(ctx, &p, &why, decide(ctx, &p, &why));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * maps.h: every map once, with the reason for its type and size. KERN_MAPS in
- * user/kern.h has the same rows; kern_load() pins them by these names.
+ * user/kern.h has the rows that user space touches; kern_load() pins them by these names.
  */
 #ifndef PST_MAPS_H
 #define PST_MAPS_H
@@ -9,6 +9,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/abi.h"
+#include "bpf/pkt.h"
 
 /* Per CPU: the hot path adds without atomics. One entry: one lookup reaches every counter. */
 struct {
@@ -96,5 +97,80 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } pst_list_hits SEC(".maps");
+
+/* The key of the cookies. One entry, written whole: see struct pst_secret for why no reader meets half of one. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct pst_secret);
+} pst_secret SEC(".maps");
+
+/* What refused clients are told: whole texts, made by user space once, copied by the program. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, PST_TEXT_ROWS);
+	__type(key, __u32);
+	__type(value, struct pst_text);
+} pst_text SEC(".maps");
+
+/* How many replies there may be. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, PST_REPLY_ROWS);
+	__type(key, __u32);
+	__type(value, struct pst_reply_budget);
+} pst_reply_budget SEC(".maps");
+
+/*
+ * --- the program's own memory, of no interest to user space: not pinned, new with every load ---
+ */
+
+/*
+ * The reply budgets' clocks (see reply.h). Those of the sources are a count-min sketch: two rows of cells, a source
+ * is charged in one of each and has what the better one says. Fixed memory, and no flood can evict anybody.
+ */
+#define MAPS_REPLY_CELLS 65536
+
+struct reply_clocks {
+	__u64 all;
+	__u64 source[2][MAPS_REPLY_CELLS];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct reply_clocks);
+} pst_reply_clocks SEC(".maps");
+
+/* One segment of a refused dialogue and the answer to it. Per CPU: nothing of it outlives the packet. */
+#define DIALOGUE_IN  536 /* octets of a segment that are read, and the window that is offered */
+#define DIALOGUE_OUT 508 /* octets of a reply: no host takes segments of less than 536 */
+#define DIALOGUE_HEAD 96 /* Ethernet, two tags, IPv6, TCP: 82 */
+
+struct dialogue {
+	struct pkt p;
+	__u32 text;   /* row of pst_text */
+	__u32 banner; /* 554 and the end, no dialogue */
+	__u32 said;   /* octets that the client has had of us before */
+	__u32 nin;    /* octets in `in` */
+	__u32 at;     /* how far `in` has been read */
+	__u32 eaten;  /* octets of the segment that are acknowledged */
+	__u32 nout;
+	__u32 early;   /* the last line was answered before its end had come */
+	__u32 fin;     /* this reply is our last */
+	__u32 refused; /* recipients */
+	__u8 in[DIALOGUE_IN + 16];
+	__u8 head[DIALOGUE_HEAD];	/* ends where the text begins, so that both are stored at once */
+	__u8 out[DIALOGUE_OUT + 4 + 192]; /* room for one whole text too much */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct dialogue);
+} pst_dialogue SEC(".maps");
 
 #endif

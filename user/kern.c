@@ -23,6 +23,7 @@
 
 #include "gate.skel.h"
 #include "user/kern_pins.h"
+#include "user/refuse.h"
 
 #define MAP_PIN(name) "pst_" #name
 
@@ -322,6 +323,21 @@ static int load_fresh(const char *dir, struct gate *g, char *err, size_t errsize
 	return e;
 }
 
+/* What the program says by itself; a gate that was there keeps its own. */
+static int start_refusing(const struct gate *g, char *err, size_t errsize)
+{
+	struct kern_maps m;
+	int e;
+
+#define KERN_X(name) m.name = bpf_map__fd(g->maps.pst_##name);
+	KERN_MAPS(KERN_X)
+#undef KERN_X
+	e = refuse_start(&m);
+	if (e)
+		say(err, errsize, "writing the secret and the texts of refusals: %s", strerror(-e));
+	return e;
+}
+
 static int load_program(struct gate *g, char *err, size_t errsize)
 {
 	int e;
@@ -370,6 +386,8 @@ static int load_locked(const char *dir, char *err, size_t errsize)
 		e = reuse_maps(g, &have, err, errsize);
 	if (!e)
 		e = load_program(g, err, errsize);
+	if (!e)
+		e = start_refusing(g, err, errsize);
 	if (!e)
 		e = reuse ? load_over(dir, g, err, errsize) : load_fresh(dir, g, err, errsize);
 	gate__destroy(g);

@@ -17,6 +17,7 @@
 #include "gate.skel.h"
 #include "selftests/packet/frame.h"
 #include "user/ban.h"
+#include "user/refuse.h"
 #include "user/stats.h"
 
 #define PORT 25
@@ -67,6 +68,7 @@ static inline int run_open_sized(struct run *r, unsigned bans_max, unsigned list
 	KERN_MAPS(KERN_X)
 #undef KERN_X
 	run_conf(r, PST_MODE_ENFORCE);
+	assert_int_equal(refuse_start(&r->maps), 0);
 	assert_int_equal(stats_read(&r->maps, &r->before), 0);
 	return 0;
 }

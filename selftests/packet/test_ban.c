@@ -234,6 +234,8 @@ static void find_is_what_the_kernel_does(void **state)
 		} else {
 			assert_int_equal(o.counter, found.action == PST_ACT_OBSERVE ? PST_CNT_PASS_OBSERVED :
 						    found.action == PST_ACT_RESET   ? PST_CNT_RESET_BANNED :
+						    found.action == PST_ACT_REFUSE  ? PST_CNT_REFUSE_SYNACK :
+						    found.action == PST_ACT_BANNER  ? PST_CNT_REFUSE_SYNACK :
 										      PST_CNT_DROP_BANNED);
 			assert_int_equal(run_ban_of(&r, p).hits, hits + 1);
 		}

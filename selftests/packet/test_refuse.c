@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_refuse.c: the dialogue, packet in, packet out. What must go out is built here byte for byte by a model
+ * that shares no code with the gate: cookies by OpenSSL's SipHash, addresses by inet_ntop, sums one octet at a time.
+ */
+#include "gate_run.h"
+
+#include <arpa/inet.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+
+#include "user/refuse.h"
+
+#define SEQ    0xfffffff0u /* so that sums wrap */
+#define WINDOW 536
+#define MID    2
+#define NOBODY 0xffffffffu
+
+static struct run r;
+static struct pst_addr guard4, guard6;
+static const struct refuse_conf words = { .hostname = "mx.example.org", .url = "https://example.org/why" };
+static const __u64 key[2] = { 0x1122334455667788ull, 0x99aabbccddeeff00ull };
+
+#define HELLO	 "250 mx.example.org\r\n"
+#define GREETING "220 mx.example.org ESMTP\r\n"
+#define OK	 "250 OK\r\n"
+
+/* --- the model --------------------------------------------------------------------- */
+
+static __u32 model_cookie(const struct frame_spec *s, const __u64 k[2], __u64 slot)
+{
+	EVP_MAC *mac = EVP_MAC_fetch(NULL, "SIPHASH", NULL);
+	EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(mac);
+	size_t size = 8, got;
+	OSSL_PARAM params[] = { OSSL_PARAM_construct_size_t("size", &size), OSSL_PARAM_construct_end() };
+	__u64 word[5], hash;
+	__u32 low;
+
+	memcpy(word, s->src.b, 16);
+	memcpy(word + 2, s->dst.b, 16);
+	word[4] = slot << 32 | (__u64)s->sport << 16 | s->dport;
+	assert_int_equal(EVP_MAC_init(ctx, (const void *)k, 16, params), 1);
+	assert_int_equal(EVP_MAC_update(ctx, (const void *)word, sizeof(word)), 1);
+	assert_int_equal(EVP_MAC_final(ctx, (void *)&hash, &got, sizeof(hash)), 1);
+	EVP_MAC_CTX_free(ctx);
+	EVP_MAC_free(mac);
+	low = hash & 0x1fffffff;
+	if (low > 0x1fffffff - 32768)
+		low -= 32768;
+	return (__u32)((slot & 7) << 29) | low;
+}
+
+static __u64 slot_now(void)
+{
+	return kern_now_ns() >> PST_SLOT_SHIFT;
+}
+
+/* " is banned: ..." of the model's own making */
+static void model_refusal(char *out, size_t size, const struct frame_spec *s, unsigned code, const char *what)
+{
+	char addr[INET6_ADDRSTRLEN];
+
+	if (addr_is4(&s->src))
+		inet_ntop(AF_INET, s->src.b + 12, addr, sizeof(addr));
+	else
+		inet_ntop(AF_INET6, s->src.b, addr, sizeof(addr));
+	snprintf(out, size, "%u 5.7.1 %s is banned: %s; see %s\r\n", code, addr, what, words.url);
+}
+
+/* The text with blanks before its last CRLF until (said + length) % 4 is class. */
+static unsigned model_pad(char *text, unsigned n, __u32 said, unsigned class)
+{
+	while (n && (said + n) % 4 != class) {
+		memcpy(text + n - 2, " \r\n", 4);
+		n++;
+	}
+	return n;
+}
+
+struct model_reply {
+	__u32 seq, ack;
+	unsigned flags;
+	const void *data;
+	unsigned n;
+	bool mss;
+};
+
+static void model_frame(struct frame *out, const struct frame_spec *s, unsigned in_bytes, const struct model_reply *m)
+{
+	struct frame in;
+	bool v6 = s->net == NET_IP6;
+	unsigned tcp_bytes = 20 + (m->mss ? 4 : 0) + m->n;
+	__u8 *ip, *tcp;
+
+	frame_build(&in, s);
+	memset(out, 0, sizeof(*out));
+	memcpy(frame_add(out, 6), in.b + 6, 6);
+	memcpy(frame_add(out, 6), in.b, 6);
+	memcpy(frame_add(out, in.l3 - 12), in.b + 12, in.l3 - 12);
+	ip = frame_add(out, v6 ? 40 : 20);
+	if (v6) {
+		ip[0] = 0x60;
+		frame_be16(ip + 4, tcp_bytes);
+		ip[6] = 6;
+		ip[7] = 64;
+		memcpy(ip + 8, s->dst.b, 16);
+		memcpy(ip + 24, s->src.b, 16);
+	} else {
+		ip[0] = 0x45;
+		frame_be16(ip + 2, 20 + tcp_bytes);
+		frame_be16(ip + 6, 0x4000);
+		ip[8] = 64;
+		ip[9] = 6;
+		memcpy(ip + 12, s->dst.b + 12, 4);
+		memcpy(ip + 16, s->src.b + 12, 4);
+		frame_be16(ip + 10, frame_fold(frame_sum(0, ip, 20)));
+	}
+	tcp = frame_add(out, tcp_bytes);
+	frame_be16(tcp, s->dport);
+	frame_be16(tcp + 2, s->sport);
+	frame_be32(tcp + 4, m->seq);
+	frame_be32(tcp + 8, m->ack);
+	tcp[12] = (__u8)((m->mss ? 6 : 5) << 4);
+	tcp[13] = (__u8)m->flags;
+	frame_be16(tcp + 14, WINDOW);
+	if (m->mss) {
+		tcp[20] = 2;
+		tcp[21] = 4;
+		frame_be16(tcp + 22, v6 ? 1440 : 1460);
+	}
+	memcpy(tcp + tcp_bytes - m->n, m->data, m->n);
+	frame_be16(tcp + 16, v6 ? frame_tcp_check(ip + 8, ip + 24, 16, tcp, tcp_bytes) : frame_tcp_check(ip + 12, ip + 16, 4, tcp, tcp_bytes));
+	if (out->n < 60 && in_bytes >= 60)
+		frame_add(out, 60 - out->n);
+}
+
+/* --- the bench ----------------------------------------------------------------------- */
+
+#define PSH 8
+
+static int fresh(void **state)
+{
+	struct pst_secret s = { .gen = { { .key = { key[0], key[1] } } } };
+	struct pst_list_info info[PST_LISTS_MAX] = { [3] = { .name = "drop" } };
+	__u32 only = 0;
+
+	(void)state;
+	guard4 = frame_ip4(198, 51, 100, 1);
+	guard6 = frame_ip6(0xff, 1);
+	assert_int_equal(run_open_sized(&r, 1024, 1024), 0);
+	assert_int_equal(bpf_map_update_elem(r.maps.secret, &only, &s, BPF_ANY), 0);
+	assert_int_equal(refuse_put(&r.maps, &words, info), 0);
+	return 0;
+}
+
+static int gone(void **state)
+{
+	(void)state;
+	run_close(&r);
+	return 0;
+}
+
+/* The frame of s with data for its payload. */
+static void build(struct frame *f, struct frame_spec *s, const char *data, unsigned n)
+{
+	s->sport = s->sport ? s->sport : 40000;
+	s->dport = PORT;
+	s->dst = s->net == NET_IP6 ? guard6 : guard4;
+	s->data_bytes = n;
+	frame_build(f, s);
+	memcpy(f->b + f->n - n, data, n);
+}
+
+static void assert_frame(int line, const struct outcome *o, const struct frame *want)
+{
+	if (o->nout != want->n)
+		fail_msg("line %d: %u octets, not %u", line, o->nout, want->n);
+	for (unsigned i = 0; i < want->n; i++)
+		if (o->out[i] != want->b[i])
+			fail_msg("line %d: octet %u is %02x, not %02x", line, i, o->out[i], want->b[i]);
+}
+
+static void assert_dropped(int line, const struct outcome *o, const struct frame *in, unsigned counter)
+{
+	if (o->verdict != XDP_DROP || o->counter != counter)
+		fail_msg("line %d: %u %s", line, o->verdict, counter_name(o->counter));
+	assert_int_equal(o->nout, in->n); /* a frame that is dropped was not touched */
+	assert_memory_equal(o->out, in->b, in->n);
+}
+
+/* --- rows ------------------------------------------------------------------------------ */
+
+#define R550 "\1" /* in a row's text: the whole refusal */
+#define R554 "\2"
+
+static const struct turn {
+	const char *in;	      /* the segment's payload */
+	unsigned flags;	      /* besides ACK */
+	__u32 said;	      /* before it */
+	const char *say;      /* NULL = no answer */
+	unsigned eaten, fin;  /* our FIN */
+	unsigned class;	      /* of said afterwards */
+	unsigned counter;
+} turns[] = {
+#define GREET PST_CNT_REFUSE_GREETING
+#define REPLY PST_CNT_REFUSE_REPLY
+#define RCPT  PST_CNT_REFUSE_RECIPIENT
+#define MUTE  PST_CNT_REFUSE_SILENT
+#define ACKED PST_CNT_REFUSE_ACK
+	{ "", 0, 0, GREETING, 0, 0, 0, GREET },
+	{ "", 0, 28, NULL, 0, 0, 0, MUTE }, /* an ACK alone */
+	{ "", 0, 30, NULL, 0, 0, 0, MUTE },
+	{ "", 0, 29, NULL, 0, 0, 0, MUTE },
+	/* one command a segment */
+	{ "EHLO client.example\r\n", PSH, 28, HELLO, 21, 0, 0, REPLY },
+	{ "HELO client.example\r\n", PSH, 28, HELLO, 21, 0, 0, REPLY },
+	{ "MAIL FROM:<a@b.example>\r\n", PSH, 48, OK, 25, 0, 0, REPLY },
+	{ "mail from:<>\r\n", PSH, 48, OK, 14, 0, 0, REPLY },
+	{ "RCPT TO:<c@d.example>\r\n", PSH, 56, R550, 23, 0, 0, RCPT },
+	{ "Rcpt To:<c@d.example>\n", PSH, 56, R550, 22, 0, 0, RCPT },
+	{ "DATA\r\n", PSH, 200, "554 No valid recipient\r\n", 6, 0, 0, REPLY },
+	{ "RSET\r\n", PSH, 200, OK, 6, 0, 0, REPLY },
+	{ "NOOP what ever\r\n", PSH, 200, OK, 16, 0, 0, REPLY },
+	{ "QUIT\r\n", PSH, 200, "221 Bye\r\n", 6, 1, 0, REPLY },
+	{ "QUIT\n", PSH, 200, "221 Bye\r\n", 5, 1, 0, REPLY },
+	{ "AUTH LOGIN\r\n", PSH, 200, "502 Not available here\r\n", 12, 0, 0, REPLY },
+	{ "BDAT 7 LAST\r\n", PSH, 200, "502 Not available here\r\n", 13, 0, 0, REPLY },
+	{ "STARTTLS\r\n", PSH, 200, "500 Command not recognized\r\n", 10, 0, 0, REPLY },
+	{ "VRFY root\r\n", PSH, 200, "502 Not available here\r\n", 11, 0, 0, REPLY },
+	{ "HELP\r\n", PSH, 200, "502 Not available here\r\n", 6, 0, 0, REPLY },
+	{ "FOOBAR\r\n", PSH, 200, "500 Command not recognized\r\n", 8, 0, 0, REPLY },
+	{ "MAILER x\r\n", PSH, 200, "500 Command not recognized\r\n", 10, 0, 0, REPLY },
+	/* what is no line of SMTP */
+	{ "\r\n", PSH, 200, NULL, 0, 0, 0, MUTE },
+	{ "GET / HTTP/1.1\r\n", PSH, 200, NULL, 0, 0, 0, MUTE },
+	{ "\x16\x03\x01\x02\x05\x01", PSH, 200, NULL, 0, 0, 0, MUTE },
+	{ "\xc5\xc8\xcc\xcf x\r\n", PSH, 200, NULL, 0, 0, 0, MUTE }, /* EHLO with every eighth bit set */
+	{ "d@x.example>\r\n", PSH, 200, NULL, 0, 0, 0, MUTE }, /* the end of a line whose beginning was lost */
+	/* before the greeting was known to have come */
+	{ "EHLO x\r\n", PSH, 0, GREETING "\3" HELLO, 8, 0, 0, GREET },
+	{ "QUIT\r\n", PSH, 0, GREETING "\3" "221 Bye\r\n", 6, 1, 0, GREET },
+	{ "EH", PSH, 0, GREETING, 0, 0, 0, GREET },
+	/* several in one segment */
+	{ "MAIL FROM:<>\r\nRCPT TO:<a@b>\r\n", PSH, 48, OK R550, 29, 0, 0, RCPT },
+	{ "MAIL FROM:<>\r\nRCPT TO:<a@b>\r\nRCPT TO:<c@b>\r\nDATA\r\n", PSH, 48,
+	  OK R550 "550 5.7.1 Client is banned\r\n554 No valid recipient\r\n", 50, 0, 0, RCPT },
+	{ "RSET\r\nQUIT\r\nNOOP\r\n", PSH, 48, OK "221 Bye\r\n", 18, 1, 0, REPLY }, /* QUIT is the end */
+	{ "NOOP\nNOOP\nNOOP\nNOOP\nNOOP\nNOOP\nNOOP\nNOOP\nNOOP\n", PSH, 48, OK OK OK OK OK OK OK OK, 40, 0, 0, REPLY },
+	{ "\r\nNOOP\r\n", PSH, 48, OK, 8, 0, 0, REPLY },
+	/* cut in two */
+	{ "RC", PSH, 56, NULL, 0, 0, 0, MUTE },
+	{ "RCPT", PSH, 56, NULL, 0, 0, 0, MUTE },
+	{ "QUIT", PSH, 56, NULL, 0, 0, 0, MUTE },
+	{ "FOOBAR", PSH, 56, NULL, 0, 0, 0, MUTE },
+	{ "RCPT TO:<a", PSH, 56, R550, 10, 0, MID, RCPT },
+	{ "EHLO ", PSH, 28, HELLO, 5, 0, MID, REPLY },
+	{ "MAIL FROM:<>\r\nRCPT TO:<a", PSH, 56, OK R550, 24, 0, MID, RCPT },
+	{ "NOOP\r\nRC", PSH, 56, OK, 6, 0, 0, REPLY },
+	{ "bc@d>\r\n", PSH, 58, "", 7, 0, MID, ACKED }, /* the rest: acknowledged, nothing more */
+	{ "bc@d>", PSH, 58, "", 5, 0, MID, ACKED },
+	{ "mime smtputf8\r\n", PSH, 58, "", 15, 0, MID, ACKED },
+	{ "bc@d>\r\nDATA\r\n", PSH, 58, "554 No valid recipient\r\n", 13, 0, 0, REPLY },
+	{ "DATA\r\n", PSH, 58, "554 No valid recipient\r\n", 6, 0, 0, REPLY },
+	/* the end */
+	{ "", TCP_FIN, 0, GREETING, 0, 1, 0, GREET },
+	{ "", TCP_FIN, 28, "", 0, 1, 0, ACKED },
+	{ "", TCP_FIN, 30, "", 0, 1, 0, ACKED },
+	{ "", TCP_FIN, 29, "", 0, 0, 0, ACKED }, /* ours was before */
+	{ "QUIT\r\n", TCP_FIN | PSH, 28, "221 Bye\r\n", 6, 1, 0, REPLY },
+	{ "garbage\1", TCP_FIN | PSH, 28, "", 8, 1, 0, ACKED },
+	{ "QUIT\r\n", PSH, 29, "", 6, 0, 0, ACKED },
+	{ "QUIT\r\n", TCP_FIN | PSH, 29, "", 6, 0, 0, ACKED },
+	{ "NOOP\r\n", PSH, 15360, OK, 6, 0, 0, REPLY },
+	{ "NOOP\r\n", PSH, 15364, "421 Too many commands\r\n", 6, 1, 0, REPLY },
+	{ "NOOP\r\n", PSH, 16384, "421 Too many commands\r\n", 6, 1, 0, REPLY },
+	{ "NOOP\r\n", PSH, 16388, NULL, 0, 0, 0, PST_CNT_REFUSE_UNVERIFIED },
+	{ "NOOP\r\n", PSH, 31, NULL, 0, 0, 0, PST_CNT_REFUSE_UNVERIFIED },
+	{ "NOOP\r\n", PSH, NOBODY, NULL, 0, 0, 0, PST_CNT_REFUSE_UNVERIFIED }, /* acknowledges the SYN not even */
+	{ "", TCP_RST, 28, NULL, 0, 0, 0, MUTE },
+	{ "NOOP\r\n", TCP_RST, 28, NULL, 0, 0, 0, MUTE },
+	{ "NOOP\r\n", TCP_SYN, 28, NULL, 0, 0, 0, PST_CNT_REFUSE_UNVERIFIED },
+};
+
+static const struct turn banners[] = {
+	{ "", 0, 0, R554, 0, 1, 0, GREET },
+	{ "EHLO x\r\n", PSH, 0, R554, 8, 1, 0, GREET },
+	{ "", TCP_FIN, 0, R554, 0, 1, 0, GREET },
+	{ "QUIT\r\n", PSH, 101, "", 6, 0, 0, ACKED },
+	{ "", TCP_FIN, 101, "", 0, 0, 0, ACKED },
+	{ "", 0, 100, NULL, 0, 0, 0, MUTE },
+	{ "NOOP\r\n", PSH, 100, R554, 6, 1, 0, REPLY }, /* a dialogue that was begun under refuse */
+};
+
+/* A row's text: \1 and \2 stand for the refusals, \3 pads what is before it. */
+static unsigned say_text(char *out, size_t size, const struct turn *t, const struct frame_spec *s, const char *what)
+{
+	unsigned n = 0;
+
+	for (const char *c = t->say; *c; c++) {
+		if (*c == *R550 || *c == *R554)
+			model_refusal(out + n, size - n, s, *c == *R550 ? 550 : 554, what);
+		else if (*c == 3)
+			n = model_pad(out, n, t->said, 0);
+		else
+			snprintf(out + n, size - n, "%c", *c);
+		n += (unsigned)strlen(out + n);
+	}
+	return t->say[0] == '2' && !strcmp(t->say, GREETING) ? model_pad(out, n, 0, 0) : model_pad(out, n, t->said, t->class);
+}
+
+static void take_turn(const struct turn *t, struct frame_spec s, const char *what)
+{
+	char text[1024] = "";
+	struct frame f, want;
+	struct outcome o;
+	__u32 cookie;
+	unsigned n = (unsigned)strlen(t->in);
+
+	s.flags = (__u8)(TCP_ACK | t->flags);
+	s.seq = SEQ;
+	build(&f, &s, "", 0);
+	cookie = model_cookie(&s, key, slot_now());
+	s.ack = cookie + 1 + t->said;
+	build(&f, &s, t->in, n);
+	run_frame(&r, &f, &o);
+	if (!t->say) {
+		assert_dropped((int)(t - turns), &o, &f, t->counter);
+		return;
+	}
+	if (o.verdict != XDP_TX || o.counter != t->counter)
+		fail_msg("\"%s\" after %u: %u %s", t->in, t->said, o.verdict, counter_name(o.counter));
+	n = say_text(text, sizeof(text), t, &s, what);
+	model_frame(&want, &s, f.n,
+		    &(struct model_reply){ .seq = s.ack,
+					   .ack = SEQ + t->eaten + !!(t->flags & TCP_FIN),
+					   .flags = TCP_ACK | (n ? PSH : 0) | (t->fin ? TCP_FIN : 0),
+					   .data = text,
+					   .n = n });
+	assert_frame((int)(t - turns), &o, &want);
+}
+
+static const struct shape {
+	unsigned tags, exts;
+	enum frame_net net;
+} shapes[] = {
+	{ 0, 0, NET_IP4 }, { 1, 0, NET_IP4 }, { 2, 0, NET_IP4 }, { 0, 0, NET_IP4_OPTIONS }, { 2, 0, NET_IP4_OPTIONS },
+	{ 0, 0, NET_IP6 }, { 1, 0, NET_IP6 }, { 2, 0, NET_IP6 }, { 0, 3, NET_IP6 },	    { 2, 8, NET_IP6 },
+};
+
+static void every_turn(void **state)
+{
+	struct pst_addr ban4 = frame_ip4(192, 0, 2, 1), ban6 = frame_ip6(1, 1), list4 = frame_ip4(192, 0, 2, 9), list6 = frame_ip6(2, 9);
+
+	(void)state;
+	run_ban(&r, run_prefix(ban4, 128), PST_ACT_REFUSE, 3600);
+	run_ban(&r, run_prefix(ban6, 64), PST_ACT_REFUSE, 3600);
+	run_list(&r, run_prefix(list4, 128), 3, PST_ACT_REFUSE);
+	run_list(&r, run_prefix(list6, 128), 3, PST_ACT_REFUSE);
+	for (size_t i = 0; i < NROWS(turns) * NROWS(shapes) * 2; i++) {
+		const struct shape *sh = &shapes[i / NROWS(turns) % NROWS(shapes)];
+		bool listed = i / NROWS(turns) / NROWS(shapes), v6 = sh->net == NET_IP6;
+		struct frame_spec s = { .tags = sh->tags, .exts = sh->exts, .net = sh->net,
+					.src = listed ? (v6 ? list6 : list4) : v6 ? ban6 : ban4 };
+
+		take_turn(&turns[i % NROWS(turns)], s, listed ? "list drop" : "relay-attempt");
+	}
+}
+
+static void every_banner(void **state)
+{
+	struct pst_addr ban4 = frame_ip4(192, 0, 2, 1), ban6 = frame_ip6(1, 1);
+
+	(void)state;
+	run_ban(&r, run_prefix(ban4, 128), PST_ACT_BANNER, 3600);
+	run_ban(&r, run_prefix(ban6, 64), PST_ACT_BANNER, 3600);
+	for (size_t i = 0; i < NROWS(banners) * NROWS(shapes); i++) {
+		const struct shape *sh = &shapes[i / NROWS(banners)];
+
+		take_turn(&banners[i % NROWS(banners)],
+			  (struct frame_spec){ .tags = sh->tags, .exts = sh->exts, .net = sh->net, .src = sh->net == NET_IP6 ? ban6 : ban4 },
+			  "relay-attempt");
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(every_turn, fresh, gone),
+		cmocka_unit_test_setup_teardown(every_banner, fresh, gone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

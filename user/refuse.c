@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "user/refuse.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "user/core/names.h"
+
+#define S_NS	   1000000000ull
+#define TEXT_MAX   (PST_TEXT_MAX - 4)
+#define KEEP_SLOTS 52 /* of 69 seconds: an hour */
+#define LEAD_SLOTS 2  /* a new generation is in force from the slot after the next: written long before it is read */
+
+/* --- the secret ---------------------------------------------------------------------- */
+
+static int secret_get(const struct kern_maps *m, struct pst_secret *s)
+{
+	__u32 only = 0;
+
+	return bpf_map_lookup_elem(m->secret, &only, s) ? -errno : 0;
+}
+
+static int secret_put(const struct kern_maps *m, const struct pst_secret *s)
+{
+	__u32 only = 0;
+
+	return bpf_map_update_elem(m->secret, &only, s, BPF_ANY) ? -errno : 0;
+}
+
+static int fill_key(__u64 key[2])
+{
+	do { /* a key of zeros is none */
+		if (getrandom(key, 16, 0) != 16)
+			return -EIO;
+	} while (!(key[0] | key[1]));
+	return 0;
+}
+
+static int secret_start(const struct kern_maps *m)
+{
+	struct pst_secret s;
+	int rc = secret_get(m, &s);
+
+	if (rc || s.gen[0].key[0] | s.gen[0].key[1])
+		return rc;
+	memset(&s, 0, sizeof(s));
+	rc = fill_key(s.gen[0].key);
+	return rc ? rc : secret_put(m, &s);
+}
+
+static unsigned younger(const struct pst_secret *s)
+{
+	return s->gen[1].from_slot > s->gen[0].from_slot;
+}
+
+static int rotate(const struct kern_maps *m, __u64 now_ns, __u64 keep_slots)
+{
+	__u64 slot = now_ns >> PST_SLOT_SHIFT;
+	struct pst_secret s;
+	unsigned elder;
+	int rc = secret_get(m, &s);
+
+	if (rc)
+		return rc;
+	elder = !younger(&s);
+	if (s.gen[!elder].from_slot && s.gen[!elder].from_slot + keep_slots > slot)
+		return -EAGAIN;
+	rc = fill_key(s.gen[elder].key);
+	if (rc)
+		return rc;
+	s.gen[elder].from_slot = slot + LEAD_SLOTS;
+	return secret_put(m, &s);
+}
+
+int refuse_rotate(const struct kern_maps *m, __u64 now_ns)
+{
+	return rotate(m, now_ns, PST_SLOTS_LIVE);
+}
+
+int refuse_tick(const struct kern_maps *m, __u64 now_ns)
+{
+	int rc = rotate(m, now_ns, KEEP_SLOTS);
+
+	return rc == -EAGAIN ? 0 : rc ? rc : 1;
+}
+
+/* --- texts --------------------------------------------------------------------------- */
+
+static __attribute__((format(printf, 3, 4))) int text_put(const struct kern_maps *m, __u32 row, const char *fmt, ...)
+{
+	struct pst_text t = { 0 };
+	char line[TEXT_MAX + 1];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	if (n < 0 || n > TEXT_MAX)
+		return -EMSGSIZE;
+	t.n = (__u32)n;
+	memcpy(t.text, line, t.n);
+	return bpf_map_update_elem(m->text, &row, &t, BPF_ANY) ? -errno : 0;
+}
+
+static int refusal_put(const struct kern_maps *m, __u32 row, const char *list, const char *what, const char *url)
+{
+	return text_put(m, row, " is banned: %s%s%s%s\r\n", list, what, *url ? "; see " : "", url);
+}
+
+int refuse_put_list(const struct kern_maps *m, unsigned row, const char *name, const char *url)
+{
+	return row < PST_LISTS_MAX ? refusal_put(m, PST_TEXT_LIST(row), *name ? "list " : "listed", name, url) : -EINVAL;
+}
+
+static int texts_put(const struct kern_maps *m, const struct refuse_conf *c)
+{
+	int rc = text_put(m, PST_TEXT_GREETING, "220 %.*s ESMTP\r\n", REFUSE_HOST_MAX, c->hostname);
+
+	if (!rc)
+		rc = text_put(m, PST_TEXT_HELLO, "250 %.*s\r\n", REFUSE_HOST_MAX, c->hostname);
+	for (unsigned r = 0; !rc && r < PST_RSN_MAX; r++)
+		rc = refusal_put(m, PST_TEXT_REASON(r), "", reason_name(r), c->url);
+	return rc;
+}
+
+/* --- budgets ------------------------------------------------------------------------- */
+
+/* So many replies a second, and as many at once as in burst_s seconds. */
+static int budget_put(const struct kern_maps *m, __u32 row, unsigned per_s, unsigned burst_s)
+{
+	struct pst_reply_budget b = { .cost_ns = per_s ? S_NS / per_s : 0, .burst_ns = burst_s * S_NS };
+
+	return bpf_map_update_elem(m->reply_budget, &row, &b, BPF_ANY) ? -errno : 0;
+}
+
+static int budgets_put(const struct kern_maps *m, const struct refuse_conf *c)
+{
+	int rc = budget_put(m, PST_REPLY_SOURCE, c->source_replies, 10);
+
+	return rc ? rc : budget_put(m, PST_REPLY_ALL, c->all_replies, 1);
+}
+
+/* --- all of it ----------------------------------------------------------------------- */
+
+int refuse_put(const struct kern_maps *m, const struct refuse_conf *c, const struct pst_list_info *list)
+{
+	int rc = texts_put(m, c);
+
+	for (unsigned i = 0; !rc && i < PST_LISTS_MAX; i++)
+		rc = refuse_put_list(m, i, list[i].name, c->url);
+	return rc ? rc : budgets_put(m, c);
+}
+
+int refuse_start(const struct kern_maps *m)
+{
+	static const struct pst_list_info none[PST_LISTS_MAX];
+	struct refuse_conf c = { .url = "", .source_replies = REFUSE_SOURCE_REPLIES, .all_replies = REFUSE_ALL_REPLIES };
+	char hostname[256] = "";
+	struct pst_text greeting;
+	__u32 row = PST_TEXT_GREETING;
+	int rc = secret_start(m);
+
+	if (rc)
+		return rc;
+	if (bpf_map_lookup_elem(m->text, &row, &greeting))
+		return -errno;
+	if (greeting.n)
+		return 0;
+	c.hostname = gethostname(hostname, sizeof(hostname) - 1) || !*hostname ? "localhost" : hostname;
+	return refuse_put(m, &c, none);
+}
