@@ -107,6 +107,8 @@ $(O)/selftests/unit/test_config: $(patsubst %,$(O)/user/%.san.o,config config_ki
 $(O)/selftests/unit/test_never: $(patsubst %,$(O)/user/%.san.o,never log)
 $(O)/selftests/unit/test_listfile: UNIT_LIBS := -lz -ljansson
 $(O)/selftests/unit/test_listfile: $(patsubst %,$(O)/user/%.san.o,listfile listjson)
+$(O)/selftests/unit/test_device: UNIT_LIBS := -lbpf -lnl-3 -lnl-route-3
+$(O)/selftests/unit/test_device: $(patsubst %,$(O)/user/%.san.o,device device_ethtool device_xdp probe_device)
 $(O)/selftests/unit/test_siphash: UNIT_LIBS := -lcrypto
 $(O)/selftests/unit/%: $(O)/selftests/unit/%.san.o $(CORE_SAN)
 	$(call msg,LINK,$@)
@@ -149,7 +151,7 @@ deps:
 
 MAN_SRC := $(wildcard tools/man/*.rst)
 MAN := $(MAN_SRC:tools/man/%.rst=$(O)/man/%)
-MAN_OBJECTS := gate ban allow list client stats monitor config
+MAN_OBJECTS := gate ban allow list client stats monitor config feature
 MAN_PARTS := objects options reasons counters settings
 SBINDIR := $(PREFIX)/sbin
 MANDIR := $(PREFIX)/share/man

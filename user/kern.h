@@ -26,6 +26,7 @@ struct kern_link {
 	unsigned ifindex;
 	bool native;
 	char why[160]; /* why not native, empty when native */
+	__u64 since_s; /* when the link was made, seconds since 1970; filled by kern_links() */
 	unsigned prog_id;
 };
 

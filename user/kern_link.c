@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "user/kern_pins.h"
@@ -130,7 +131,17 @@ static void describe(struct kern_link *out, const char *interface, const struct 
 		snprintf(out->why, sizeof(out->why), "attached in generic mode; detach and attach it to try native again");
 }
 
+/* A link does not tell since when it is; its pin was made with it. */
+static __u64 pinned_since(const char *dir, const char *interface)
+{
+	char path[KERN_PATH_MAX];
+	struct stat st;
+
+	return !kern_link_path(path, dir, interface) && !stat(path, &st) ? (__u64)st.st_mtime : 0;
+}
+
 struct collect {
+	const char *dir;
 	struct kern_link *out;
 	size_t n, max;
 };
@@ -141,14 +152,16 @@ static int collect_one(void *ctx, const char *interface, int fd)
 	struct bpf_link_info info;
 	int e = link_info(fd, &info);
 
-	if (!e && c->n < c->max)
-		describe(&c->out[c->n++], interface, &info);
+	if (!e && c->n < c->max) {
+		describe(&c->out[c->n], interface, &info);
+		c->out[c->n++].since_s = pinned_since(c->dir, interface);
+	}
 	return e;
 }
 
 int kern_links(const char *dir, struct kern_link *out, size_t max)
 {
-	struct collect c = { .out = out, .max = max };
+	struct collect c = { .dir = dir, .out = out, .max = max };
 	int e = links_each(dir, collect_one, &c);
 
 	return e ? e : (int)c.n;
@@ -207,6 +220,11 @@ static int say_busy(const char *interface, unsigned ifindex, int e, char *err, s
 
 	if (!bpf_xdp_query((int)ifindex, 0, &q))
 		id = q.drv_prog_id ? q.drv_prog_id : q.skb_prog_id ? q.skb_prog_id : q.hw_prog_id ? q.hw_prog_id : q.prog_id;
+	if (!id) { /* the kernel has one program for a device and what it is a member of */
+		snprintf(err, errsize, "%s is a member of a device that runs an XDP program already; detach the gate from one of them, "
+			 "`postern gate show` tells which is right", interface);
+		return e;
+	}
 	snprintf(err, errsize, "%s runs another XDP program already, id %u (bpftool prog show id %u); "
 		 "remove it first: ip link set dev %s xdp off, or destroy its bpf_link", interface, id, id, interface);
 	return e;

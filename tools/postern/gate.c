@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* gate.c: the kernel half: loaded? attached where and how? enforcing? */
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 
 #include "tools/postern/call.h"
@@ -10,6 +11,7 @@
 #include "tools/postern/unmanned.h"
 #include "user/ban.h"
 #include "user/core/names.h"
+#include "user/device.h"
 
 #include <bpf/bpf.h>
 
@@ -48,14 +50,94 @@ static void show_guarded(const struct pst_conf *c)
 	json_decref(addresses);
 }
 
-static void show_link(const struct kern_link *l)
+/* What there is to say of an interface besides the link: programs of others, and a better place if there is one. */
+struct remarks {
+	char others[128], advice[192];
+};
+
+static struct remarks remarks_on(const char *interface, unsigned ours)
+{
+	struct remarks r = { "", "" };
+	struct device d;
+
+	if (!device_read(interface, &d)) {
+		device_others(&d, ours, r.others, sizeof(r.others));
+		device_elsewhere(&d, r.advice, sizeof(r.advice));
+	}
+	return r;
+}
+
+/* In JSON they are members of the row; for people, lines below the table, because most interfaces have none. */
+static void remarks_row(const struct remarks *r)
+{
+	out_str("other_programs", NULL, *r->others ? r->others : NULL);
+	out_str("advice", NULL, *r->advice ? r->advice : NULL);
+}
+
+static void remarks_lines(const char *interface, const struct remarks *r)
+{
+	if (*r->others)
+		out_line("%s: another XDP program is there: %s", interface, r->others);
+	if (*r->advice)
+		out_line("%s: %s", interface, r->advice);
+}
+
+static void show_link(const struct kern_link *l, const struct remarks *remarks)
 {
 	out_row();
 	out_str("interface", "interface", l->interface);
 	out_num("ifindex", "ifindex", l->ifindex);
 	out_str("mode", "mode", l->native ? "native" : "generic");
 	out_num("program", "program", l->prog_id);
+	out_wall("since", "since", l->since_s);
 	out_str("why_not_native", "why not native", *l->why ? l->why : NULL);
+	remarks_row(remarks);
+}
+
+static bool is_attached(const struct kern_link *link, int n, const char *interface)
+{
+	for (int i = 0; i < n; i++)
+		if (link[i].ifindex && !strcmp(link[i].interface, interface))
+			return true;
+	return false;
+}
+
+static void show_attached_links(const struct kern_link *link, int n)
+{
+	struct remarks r[LINKS_MAX];
+
+	out_line(n ? "\nAttached to:" : "\nAttached to no interface; `postern gate attach IF`.");
+	out_table("links");
+	for (int i = 0; i < n; i++) {
+		r[i] = remarks_on(link[i].interface, link[i].prog_id);
+		show_link(&link[i], &r[i]);
+	}
+	out_table_end();
+	for (int i = 0; i < n; i++)
+		remarks_lines(link[i].interface, &r[i]);
+}
+
+/* Interfaces of the configuration that the gate should be on, and is not. */
+static void show_not_attached(const struct kern_link *link, int n)
+{
+	const struct conf *c = place_conf();
+
+	out_table("not_attached");
+	for (size_t i = 0; c && i < c->ninterfaces; i++) {
+		const char *name = c->interface[i];
+		struct remarks r = remarks_on(name, 0);
+		bool exists = if_nametoindex(name);
+
+		if (is_attached(link, n, name))
+			continue;
+		out_row();
+		out_str("interface", NULL, name);
+		out_bool("exists", NULL, exists);
+		remarks_row(&r);
+		out_line("\nConfigured, but not attached to: %s%s", name, exists ? "" : ", which does not exist");
+		remarks_lines(name, &r);
+	}
+	out_table_end();
 }
 
 static int show_links(void)
@@ -65,11 +147,8 @@ static int show_links(void)
 
 	if (n < 0)
 		return out_error("%s: the pinned links cannot be read: %s", place_pins(), strerror(-n));
-	out_line(n ? "\nAttached to:" : "\nAttached to no interface; `postern gate attach IF`.");
-	out_table("links");
-	for (int i = 0; i < n; i++)
-		show_link(&link[i]);
-	out_table_end();
+	show_attached_links(link, n);
+	show_not_attached(link, n);
 	return CLI_OK;
 }
 
