@@ -33,14 +33,14 @@ static void read_queues(int fd, struct device *d)
 
 static unsigned count_features(int fd, const struct device *d)
 {
-	struct {
+	union {
 		struct ethtool_sset_info info;
-		__u32 n;
+		__u32 words[sizeof(struct ethtool_sset_info) / 4 + 1]; /* the count stands behind it */
 	} sset = { .info = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ull << ETH_SS_FEATURES } };
 
-	if (!ask(fd, d, &sset) || !sset.info.sset_mask || sset.n > FEATURES_MAX)
+	if (!ask(fd, d, &sset) || !sset.info.sset_mask || sset.info.data[0] > FEATURES_MAX)
 		return 0;
-	return sset.n;
+	return sset.info.data[0];
 }
 
 static void take_feature(struct device *d, const char *name, const struct ethtool_get_features_block *b, unsigned bit)

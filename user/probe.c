@@ -52,7 +52,7 @@ static void probed(struct probe *p, const char *name, const char *how, int rc, e
 #define PROBE_MAPS(X) X(ARRAY, "array maps") X(PERCPU_ARRAY, "per-CPU array maps") X(HASH, "hash maps") X(LPM_TRIE, "LPM trie maps")
 #define PROBE_HELPERS(X) \
 	X(ktime_get_coarse_ns, "coarse clock") X(xdp_adjust_tail, "packets cut and grown") X(xdp_adjust_head, "packet head moved") \
-	X(xdp_get_buff_len, "multi-buffer packets")
+	X(csum_diff, "checksums") X(xdp_get_buff_len, "multi-buffer packets") X(xdp_load_bytes, "bytes behind the first buffer")
 
 /* libbpf's probes take a refusal for a missing feature, so whether we may ask at all is asked first. */
 static int may_ask(void)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "user/ban.h"
+#include "user/device.h"
 #include "user/log.h"
 #include "user/stats.h"
 
@@ -31,6 +32,15 @@ static bool is_attached(const struct kern_link *have, int n, const char *name, u
 	return false;
 }
 
+static void say_better_place(const char *interface)
+{
+	struct device d;
+	char advice[192];
+
+	if (!device_read(interface, &d) && device_elsewhere(&d, advice, sizeof(advice)))
+		log_warnx("interface=%s: %s", interface, advice);
+}
+
 static void attach(struct warden *w, struct warden_link *l)
 {
 	struct kern_link got;
@@ -46,6 +56,7 @@ static void attach(struct warden *w, struct warden_link *l)
 	if (l->state != LINK_NEW)
 		warden_count(w, PST_CNT_GATE_REATTACHED);
 	log_info("gate attached interface=%s mode=%s%s%s", l->name, got.native ? "native" : "generic", *got.why ? " why=" : "", got.why);
+	say_better_place(l->name);
 	l->state = LINK_ATTACHED;
 }
 
