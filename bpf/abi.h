@@ -13,6 +13,7 @@
 #ifndef PST_ABI_H
 #define PST_ABI_H
 
+#include <linux/bpf.h>
 #include <linux/types.h>
 
 #define PST_MAGIC  0x5053544eu /* "PSTN" */
@@ -24,6 +25,11 @@
 #define PST_ALLOW_MAX	   65536
 #define PST_LIST_PREFIXES_MAX 2097152
 #define PST_LISTS_MAX	   64
+#define PST_CELLS	   (1u << 24) /* bytes of a first level: one per IPv4 /24, one per IPv6 /27 of 2000::/3 */
+#define PST_LEAVES4_MAX	   2097152    /* /24s that a list covers in part; old and new side by side while a list is replaced */
+#define PST_RICHES4_MAX	   524288     /* the same, for /24s in which several sets of lists meet */
+#define PST_NETS6_MAX	   2097152
+#define PST_CLASSES_MAX	   251 /* distinct sets of lists that cover a source together */
 #define PST_LIST_NAME_MAX  32
 #define PST_NOTE_MAX	   120
 #define PST_TEXT_MAX	   124 /* of which 120 are used, so that it is copied in words */
@@ -235,11 +241,61 @@ struct pst_note {
 	char text[PST_NOTE_MAX];
 };
 
-/* pst_lists: struct pst_lpm_key -> this. */
-struct pst_listed {
-	__u8 list;   /* index into pst_list_info */
-	__u8 action; /* enum pst_action, already the strictest of all lists that cover the prefix */
-	__u16 zero;
+/*
+ * The lists. A class is a set of lists: every source that the same lists cover is of one class, numbered from
+ * 1; 0 is "on no list". pst_class: number -> this. Never changed while a packet can meet the number.
+ */
+struct pst_class {
+	__u64 lists;  /* bit n = row n of pst_list_info */
+	__u8 action;  /* enum pst_action: the strictest of them */
+	__u8 list;    /* whose action that is */
+	__u8 zero[6];
+};
+
+/*
+ * pst_cell4, one entry: a byte per IPv4 /24: the class of all its 256 addresses, or PST_CELL_BITS
+ * or PST_CELL_RICH and the generation (0 or 1) of the leaf that tells the addresses apart. A leaf
+ * is never changed: another one of the other generation is made, and then the byte is.
+ */
+struct pst_cells {
+	__u8 cell[PST_CELLS];
+};
+
+#define PST_CELL_BITS 252
+#define PST_CELL_RICH 254
+#define PST_LEAF_KEY(net, cell) ((net) << 1 | ((cell) & 1)) /* net: the upper 24 bits of the address */
+
+/* pst_leaf4: PST_LEAF_KEY -> this: one class, and bit n of the 256 for address n. */
+struct pst_leaf4 {
+	__u64 bits[4];
+	__u64 class;
+};
+
+/* pst_rich4: PST_LEAF_KEY -> this: the class of every address. */
+struct pst_rich4 {
+	__u8 class[256];
+};
+
+/* pst_net6: struct pst_lpm_key -> this; IPv6 only. The lock lets user space change the class in place. */
+struct pst_net6 {
+	struct bpf_spin_lock lock;
+	__u32 class;
+};
+
+/*
+ * pst_lens6, two entries of which `now` of the first one names the valid one: the prefix lengths
+ * in pst_net6, longest first, in up to eight groups. A byte of pst_cell6 has the bits of the groups
+ * that have a prefix in, or around, its /27 of 2000::/3.
+ */
+struct pst_lens6 {
+	__u32 now;
+	__u16 n;
+	__u8 outside; /* groups with a prefix outside 2000::/3 */
+	__u8 all;     /* the bytes are being rewritten: look for every length */
+	struct {
+		struct pst_addr mask; /* len ones: what to keep of an address */
+		__u32 len, group;     /* group: its bit */
+	} row[129];
 };
 
 /* pst_list_info: index -> this; an empty name is a free row. */
@@ -330,7 +386,10 @@ struct pst_slot {
 _Static_assert(sizeof(struct pst_prefix) == 20, "ban key");
 _Static_assert(sizeof(struct pst_lpm_key) == 20, "LPM key");
 _Static_assert(sizeof(struct pst_ban) == 64, "ban value");
-_Static_assert(sizeof(struct pst_listed) == 4, "list value");
+_Static_assert(sizeof(struct pst_class) == 16, "class");
+_Static_assert(sizeof(struct pst_leaf4) == 40, "leaf");
+_Static_assert(sizeof(struct pst_net6) == 8, "IPv6 list value");
+_Static_assert(sizeof(struct pst_lens6) == 3104, "IPv6 list lengths");
 _Static_assert(sizeof(struct pst_list_info) == 184, "list row");
 _Static_assert(sizeof(struct pst_conf) == 8 + 16 * PST_GUARD_ADDRS_MAX + 2 * PST_BAN_LENS_MAX + 8192, "conf");
 _Static_assert(sizeof(struct pst_secret) == 48, "secret");

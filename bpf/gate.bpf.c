@@ -16,6 +16,7 @@
 
 #include "bpf/abi.h"
 #include "bpf/answer.h"
+#include "bpf/list.h"
 #include "bpf/maps.h"
 #include "bpf/pkt.h"
 #include "bpf/refuse.h"
@@ -68,8 +69,6 @@ PKT_INLINE void ban_hit(struct pst_ban *ban, __u64 now_ns)
 		__sync_val_compare_and_swap(&ban->first_ns, 0, bpf_ktime_get_ns());
 }
 
-#define NO_ACTION -1
-
 /*
  * Action of the longest live ban of src. One that only observes is counted and the search goes on:
  * it must not shelter its source from a stricter one.
@@ -99,23 +98,6 @@ PKT_INLINE int banned(const struct pst_conf *conf, const struct pst_addr *src, s
 			break;
 	}
 	return action;
-}
-
-PKT_INLINE int listed(const struct pst_addr *src, __u32 *which)
-{
-	struct pst_lpm_key key = { .len = 128, .addr = *src };
-	struct pst_listed *entry = bpf_map_lookup_elem(&pst_lists, &key);
-	__u32 list;
-	__u64 *hits;
-
-	if (!entry)
-		return NO_ACTION;
-	list = entry->list;
-	hits = bpf_map_lookup_elem(&pst_list_hits, &list);
-	if (hits)
-		(*hits)++;
-	*which = list;
-	return entry->action;
 }
 
 /* What a refusal is counted as. Without a TCP header there is nothing to answer; PST_CNT_REFUSE_SILENT is the dialogue's turn. */

@@ -73,14 +73,79 @@ struct {
 	__type(value, struct pst_note);
 } pst_notes SEC(".maps");
 
-/* Twice the promised million: a list is replaced by adding the new before removing the old. */
+/*
+ * The first level for IPv4: 16 MiB that one load answers from. One entry, because an array rounds each
+ * entry up to 8 bytes; mappable, because a byte stored is an update that no packet sees by halves.
+ */
 struct {
-	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct pst_cells);
+} pst_cell4 SEC(".maps");
+
+/* Not preallocated: a machine without lists pays for its buckets only. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, PST_LIST_PREFIXES_MAX);
+	__uint(max_entries, PST_LEAVES4_MAX);
+	__type(key, __u32);
+	__type(value, struct pst_leaf4);
+} pst_leaf4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, PST_RICHES4_MAX);
+	__type(key, __u32);
+	__type(value, struct pst_rich4);
+} pst_rich4 SEC(".maps");
+
+/* The filter in front of pst_net6. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct pst_cells);
+} pst_cell6 SEC(".maps");
+
+/*
+ * A hash that is asked once per length, not a trie: the filter leaves one or two lengths to ask
+ * for, and a trie of a million costs a walk of twenty dependent loads, and three times as long to fill.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, PST_NETS6_MAX);
 	__type(key, struct pst_lpm_key);
-	__type(value, struct pst_listed);
-} pst_lists SEC(".maps");
+	__type(value, struct pst_net6);
+} pst_net6 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct pst_lens6);
+} pst_lens6 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 256);
+	__type(key, __u32);
+	__type(value, struct pst_class);
+} pst_class SEC(".maps");
+
+/* Packets that met class n: one addition, however many lists cover the source. Per CPU, as the counters. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 256);
+	__type(key, __u32);
+	__type(value, __u64);
+} pst_class_hits SEC(".maps");
 
 /* For people: which list is number n. */
 struct {
@@ -90,9 +155,9 @@ struct {
 	__type(value, struct pst_list_info);
 } pst_list_info SEC(".maps");
 
-/* Packets that met list n. Per CPU, as the counters. */
+/* Packets that met list n in classes that are no more; user space adds them up when it retires a class. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, PST_LISTS_MAX);
 	__type(key, __u32);
 	__type(value, __u64);

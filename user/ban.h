@@ -33,15 +33,6 @@ bool allow_has(const struct kern_maps *m, const struct pst_addr *a);
 /* Makes the map hold exactly these and what operators said: new ones are added before old ones go. */
 int allow_replace(const struct kern_maps *m, const struct pst_prefix *p, size_t n);
 
-/*
- * e is sorted as lists_compile() leaves it, or -EINVAL. -ENOSPC: old and new do not fit into the table together; then nothing has changed.
- * A row of info that changes its name starts its hits at 0.
- * Makes the kernel's list table hold exactly the compiled entries e[0..n): new ones first, then changed, then gone, so a source
- * covered by old and new never passes in between.
- */
-int list_replace(const struct kern_maps *m, const struct lists_entry *e, size_t n, const struct pst_list_info info[PST_LISTS_MAX]);
-int list_find(const struct kern_maps *m, const struct pst_addr *a, struct pst_listed *out);
-
 int gate_conf_get(const struct kern_maps *m, struct pst_conf *out);
 int gate_conf_put(const struct kern_maps *m, const struct pst_conf *c);
 

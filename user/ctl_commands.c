@@ -10,6 +10,7 @@
 
 #include "user/core/names.h"
 #include "user/ctl.h"
+#include "user/gatelist.h"
 #include "user/log.h"
 
 #define S_NS	       1000000000ull
@@ -236,12 +237,12 @@ static json_t *do_allow_del(struct judge *j, json_t *request)
 
 static json_t *list_of(struct judge *j, const struct pst_addr *a)
 {
-	struct pst_listed hit;
+	struct pst_list_info info;
+	struct pst_class hit;
 
 	if (list_find(j->setup->maps, a, &hit))
 		return json_null();
-	return json_pack("{s:s s:s}", "name", hit.list < j->setup->conf->nlists ? j->setup->conf->list[hit.list].name : "?", "action",
-			 action_name(hit.action));
+	return json_pack("{s:s s:s}", "name", list_info(j->setup->maps, hit.list, &info) ? "?" : info.name, "action", action_name(hit.action));
 }
 
 static json_t *do_client_show(struct judge *j, json_t *request)

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "user/ban.h"
+#include "user/gatelist.h"
 #include "user/listfile.h"
 
 /* Shared by the copies of one list: the old set and the new one. */
@@ -96,7 +96,7 @@ const struct listset_one *listset_find(const struct listset *s, const char *name
 	return NULL;
 }
 
-int listset_put(const struct listset *s, const struct kern_maps *m)
+int listset_put(const struct listset *s, const struct kern_maps *m, char *err, size_t errsize)
 {
 	struct pst_list_info info[PST_LISTS_MAX] = { 0 };
 	struct lists_entry *e;
@@ -108,13 +108,15 @@ int listset_put(const struct listset *s, const struct kern_maps *m)
 		n += info[i].prefixes;
 	}
 	e = calloc(n + 1, sizeof(*e));
-	if (!e)
+	if (!e) {
+		snprintf(err, errsize, "out of memory");
 		return -ENOMEM;
+	}
 	n = 0;
-	for (size_t i = 0; i < s->n; i++)
+	for (__u32 i = 0; i < s->n; i++)
 		for (size_t k = 0; k < info[i].prefixes; k++)
-			e[n++] = (struct lists_entry){ s->one[i].prefix[k], { .list = (__u8)i, .action = info[i].action } };
-	rc = list_replace(m, e, lists_compile(e, n), info);
+			e[n++] = (struct lists_entry){ s->one[i].prefix[k], i };
+	rc = list_replace(m, e, n, info, err, errsize);
 	free(e);
 	return rc;
 }

@@ -26,8 +26,8 @@ struct listset {
 int listset_read(struct listset_one *out, const struct conf_list *l, const struct listset_one *old, char *err, size_t errsize);
 /* The list of that name. NULL = none. */
 const struct listset_one *listset_find(const struct listset *s, const char *name);
-/* Puts all lists in the kernel's table, in one replacement. 0 or -errno, then nothing has changed there. */
-int listset_put(const struct listset *s, const struct kern_maps *m);
+/* Puts all lists in the kernel's table, in one replacement. 0, or -errno and a sentence in err (list_replace()). */
+int listset_put(const struct listset *s, const struct kern_maps *m, char *err, size_t errsize);
 /* Whether the kernel's table has entries of a list of s that s has not: they would be lost by listset_put(). *name is that list. */
 bool listset_would_lose(const struct listset *s, const struct kern_maps *m, const char **name);
 /* Another owner of the same entries. */

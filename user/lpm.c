@@ -7,14 +7,38 @@
 
 #define BATCH 4096
 
-struct rows { /* what one batch operation works on */
+/* What one batch operation works on. A value is its last word; pst_net6 has a lock before it. */
+struct rows {
 	struct pst_lpm_key key[BATCH];
-	struct pst_listed value[BATCH];
+	__u32 value[2 * BATCH];
+	unsigned words; /* of a value */
 };
 
 static struct pst_lpm_key key_of(const struct pst_prefix *p)
 {
 	return (struct pst_lpm_key){ .len = p->len, .addr = p->addr };
+}
+
+static __u32 *value_of(struct rows *r, __u32 i)
+{
+	return &r->value[(i + 1) * r->words - 1];
+}
+
+static int rows_new(int fd, struct rows **out, __u32 *max_entries)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &size))
+		return -errno;
+	if (info.key_size != sizeof(struct pst_lpm_key) || (info.value_size != 4 && info.value_size != 8))
+		return -EINVAL;
+	*out = calloc(1, sizeof(**out));
+	if (!*out)
+		return -ENOMEM;
+	(*out)->words = info.value_size / 4;
+	*max_entries = info.max_entries;
+	return 0;
 }
 
 static long grow(struct lists_entry **e, size_t *room, size_t need)
@@ -36,7 +60,7 @@ static long grow(struct lists_entry **e, size_t *room, size_t need)
 
 static long read_batches(int fd, struct rows *rows, struct lists_entry **out)
 {
-	struct pst_lpm_key place; /* the trie's cursor is the last key */
+	struct pst_lpm_key place; /* a trie's cursor is the last key, a hash's is a word */
 	size_t n = 0, room = 0;
 	void *from = NULL;
 	int e;
@@ -50,23 +74,36 @@ static long read_batches(int fd, struct rows *rows, struct lists_entry **out)
 		if (grow(out, &room, n + count))
 			return -ENOMEM;
 		for (__u32 i = 0; i < count; i++, n++)
-			(*out)[n] = (struct lists_entry){ { rows->key[i].addr, rows->key[i].len }, rows->value[i] };
+			(*out)[n] = (struct lists_entry){ { rows->key[i].addr, rows->key[i].len }, *value_of(rows, i) };
 		from = &place;
 	} while (!e);
-	qsort(*out, n, sizeof(**out), prefix_cmp);
+	return (long)n;
+}
+
+static long sort(struct lists_entry *e, size_t n)
+{
+	struct lists_entry *spare = malloc((n + 1) * sizeof(*spare));
+
+	if (!spare)
+		return -ENOMEM;
+	lists_sort(e, spare, n);
+	free(spare);
 	return (long)n;
 }
 
 long lpm_read(int fd, struct lists_entry **out)
 {
-	struct rows *rows = malloc(sizeof(*rows));
-	long n;
+	struct rows *rows;
+	__u32 max_entries;
+	long n = rows_new(fd, &rows, &max_entries);
 
 	*out = NULL;
-	if (!rows)
-		return -ENOMEM;
+	if (n)
+		return n;
 	n = read_batches(fd, rows, out);
 	free(rows);
+	if (n > 0)
+		n = sort(*out, (size_t)n);
 	if (n < 0) {
 		free(*out);
 		*out = NULL;
@@ -82,20 +119,13 @@ static bool sorted(const struct lists_entry *e, size_t n)
 	return true;
 }
 
-/* Is `have` new, changed or gone in `want`? Both sorted: one walk along the two. */
-enum fate { ADD, CHANGE, REMOVE };
-
-struct diff {
-	const struct lists_entry *old, *want;
-	size_t nold, nwant;
-};
-
+/* One walk along the two, which are sorted. */
 struct walk {
 	size_t i, j;
 };
 
 /* The next entry whose fate it is; NULL at the end. */
-static const struct lists_entry *next(const struct diff *d, struct walk *w, enum fate fate)
+static const struct lists_entry *next(const struct lpm_diff *d, struct walk *w, enum lpm_fate fate)
 {
 	while (w->i < d->nold || w->j < d->nwant) {
 		const struct lists_entry *old = &d->old[w->i], *want = &d->want[w->j];
@@ -103,19 +133,20 @@ static const struct lists_entry *next(const struct diff *d, struct walk *w, enum
 
 		w->i += order <= 0;
 		w->j += order >= 0;
-		if (order < 0 && fate == REMOVE)
+		if (order < 0 && fate == LPM_REMOVE)
 			return old;
-		if (order > 0 && fate == ADD)
+		if (order > 0 && fate == LPM_ADD)
 			return want;
-		if (!order && fate == CHANGE && memcmp(&old->value, &want->value, sizeof(old->value)))
+		if (!order && fate == LPM_CHANGE && old->value != want->value)
 			return want;
 	}
 	return NULL;
 }
 
 /* Applies one fate, at most `limit` entries of it; *done counts what was applied. */
-static int apply(int fd, const struct diff *d, enum fate fate, bool undo, size_t limit, struct rows *rows, size_t *done)
+static int apply(int fd, const struct lpm_diff *d, enum lpm_fate fate, bool undo, size_t limit, struct rows *rows, size_t *done)
 {
+	LIBBPF_OPTS(bpf_map_batch_opts, opts, .elem_flags = fate == LPM_CHANGE && rows->words == 2 ? BPF_F_LOCK : 0);
 	struct walk w = { 0, 0 };
 	int e = 0;
 
@@ -126,53 +157,51 @@ static int apply(int fd, const struct diff *d, enum fate fate, bool undo, size_t
 
 		while (n < BATCH && *done + n < limit && (entry = next(d, &w, fate))) {
 			rows->key[n] = key_of(&entry->prefix);
-			rows->value[n++] = entry->value;
+			*value_of(rows, n++) = entry->value;
 		}
 		if (!n)
 			break;
 		count = n;
-		if (fate == REMOVE || undo)
+		if (fate == LPM_REMOVE || undo)
 			e = bpf_map_delete_batch(fd, rows->key, &count, NULL) ? -errno : 0;
 		else
-			e = bpf_map_update_batch(fd, rows->key, rows->value, &count, NULL) ? -errno : 0;
+			e = bpf_map_update_batch(fd, rows->key, rows->value, &count, &opts) ? -errno : 0;
 		*done += e ? count : n;
 	}
 	return e;
 }
 
-static size_t count_new(const struct diff *d)
+static size_t count_new(const struct lpm_diff *d)
 {
 	struct walk w = { 0, 0 };
 	size_t n = 0;
 
-	while (next(d, &w, ADD))
+	while (next(d, &w, LPM_ADD))
 		n++;
 	return n;
 }
 
-static int replace(int fd, const struct diff *d, struct rows *rows)
+int lpm_apply(int fd, const struct lpm_diff *d, enum lpm_fate fate, bool undo)
 {
-	struct bpf_map_info info = { 0 };
-	__u32 size = sizeof(info);
+	struct rows *rows;
 	size_t done, undone;
-	int e;
+	__u32 max_entries;
+	int e = rows_new(fd, &rows, &max_entries);
 
-	if (bpf_obj_get_info_by_fd(fd, &info, &size))
-		return -errno;
-	if (d->nold + count_new(d) > info.max_entries)
-		return -ENOSPC;
-	e = apply(fd, d, ADD, false, SIZE_MAX, rows, &done);
-	if (e) {
-		apply(fd, d, ADD, true, done, rows, &undone);
+	if (e)
 		return e;
-	}
-	e = apply(fd, d, CHANGE, false, SIZE_MAX, rows, &done);
-	return e ? e : apply(fd, d, REMOVE, false, SIZE_MAX, rows, &done);
+	if (fate == LPM_ADD && !undo && d->nold + count_new(d) > max_entries)
+		e = -ENOSPC;
+	if (!e)
+		e = apply(fd, d, fate, undo, SIZE_MAX, rows, &done);
+	if (e && fate == LPM_ADD && !undo && e != -ENOSPC)
+		apply(fd, d, LPM_ADD, true, done, rows, &undone);
+	free(rows);
+	return e;
 }
 
 int lpm_replace(int fd, const struct lists_entry *want, size_t n)
 {
-	struct rows *rows;
 	struct lists_entry *old;
 	long nold;
 	int e;
@@ -182,9 +211,9 @@ int lpm_replace(int fd, const struct lists_entry *want, size_t n)
 	nold = lpm_read(fd, &old);
 	if (nold < 0)
 		return (int)nold;
-	rows = malloc(sizeof(*rows));
-	e = rows ? replace(fd, &(struct diff){ .old = old, .want = want, .nold = (size_t)nold, .nwant = n }, rows) : -ENOMEM;
-	free(rows);
+	e = 0;
+	for (enum lpm_fate fate = LPM_ADD; fate <= LPM_REMOVE && !e; fate++)
+		e = lpm_apply(fd, &(struct lpm_diff){ .old = old, .want = want, .nold = (size_t)nold, .nwant = n }, fate, false);
 	free(old);
 	return e;
 }

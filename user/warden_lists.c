@@ -40,15 +40,16 @@ void lists_read(const struct warden *w, const struct conf *c, struct listset *ou
 int lists_put(struct warden *w, struct listset *next)
 {
 	const char *name;
+	char err[256] = "";
 	int rc = 0;
 
 	/* After a start, entries may live in the kernel alone. To refuse too little is worse than to refuse by an old list. */
 	if (listset_would_lose(next, &w->maps, &name))
 		log_warnx("lists in the kernel stay as they are until list %s can be read", name);
 	else
-		rc = listset_put(next, &w->maps);
+		rc = listset_put(next, &w->maps, err, sizeof(err));
 	if (rc) {
-		log_warnx("the kernel's list table could not be replaced: %s", strerror(-rc));
+		log_warnx("the lists stay as they were: %s", err);
 		listset_drop(next);
 		return rc;
 	}

@@ -14,6 +14,7 @@
 #include "gate.skel.h"
 #include "selftests/packet/frame.h"
 #include "user/ban.h"
+#include "user/gatelist.h"
 
 #define RUNS	 9
 #define REPEAT	 1000000
@@ -87,27 +88,32 @@ static void fill_bans(void)
 	free(ban);
 }
 
+static struct lists_entry entries[PREFIXES + 1];
+
+/* Puts the first n entries into the kernel. */
+static void put_lists(size_t n)
+{
+	static const struct pst_list_info info[PST_LISTS_MAX] = { { .name = "bench", .prefixes = PREFIXES, .action = PST_ACT_DROP } };
+	char err[256];
+
+	if (list_replace(&maps, entries, n, info, err, sizeof(err))) {
+		fprintf(stderr, "prog_run: %s\n", err);
+		exit(1);
+	}
+}
+
 static void fill_lists(void)
 {
-	static const struct pst_list_info info[PST_LISTS_MAX] = { { .name = "bench", .prefixes = PREFIXES } };
-	struct lists_entry *e = calloc(PREFIXES, sizeof(*e));
 	__u32 x = 1;
-	size_t n;
 
-	if (!e)
-		die("memory");
 	for (unsigned i = 0; i < PREFIXES; i++) { /* /16 to /32, scattered over 128.0.0.0/2 */
 		struct pst_addr a;
 
 		x = x * 1664525 + 1013904223;
 		a = frame_ip4(128 | (x >> 24 & 63), x >> 16 & 255, x >> 8 & 255, x & 255);
-		e[i] = (struct lists_entry){ prefix_of(&a, i % 4 ? 128 : 112 + i % 16), { 0, PST_ACT_DROP, 0 } };
+		entries[i] = (struct lists_entry){ prefix_of(&a, i % 4 ? 128 : 112 + i % 16), 0 };
 	}
-	n = lists_compile(e, PREFIXES);
-	errno = -list_replace(&maps, e, n, info);
-	if (errno)
-		die("filling the lists");
-	free(e);
+	put_lists(PREFIXES);
 }
 
 static void put_conf(enum pst_mode mode)
@@ -167,7 +173,6 @@ int main(void)
 		{ "drop_listed", listed, PORT, XDP_DROP },
 	};
 	struct pst_prefix allow = prefix_of(&allowed, 128);
-	struct pst_lpm_key key = { .len = 120, .addr = prefix_of(&listed, 120).addr };
 	struct gate *g = load();
 	int prog = bpf_program__fd(g->progs.gate), bare = floor_program();
 	struct frame f = from(clean, PORT);
@@ -177,8 +182,8 @@ int main(void)
 	printf("{\"name\": \"prog_run.floor_bare_drop\", \"value\": %u, \"unit\": \"ns/packet\"}\n", measure(bare, &f, XDP_DROP));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (!strcmp(rows[i].name, "drop_listed")) { /* only now: it would cover the clean one */
-			if (bpf_map_update_elem(maps.lists, &key, &(struct pst_listed){ 0, PST_ACT_DROP, 0 }, BPF_ANY))
-				die("listing");
+			entries[PREFIXES] = (struct lists_entry){ prefix_of(&listed, 120), 0 };
+			put_lists(PREFIXES + 1);
 		}
 		if (!strcmp(rows[i].name, "pass_allowed") && (errno = -allow_put(&maps, &allow)))
 			die("allowing");

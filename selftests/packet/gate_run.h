@@ -12,11 +12,13 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "gate.skel.h"
 #include "selftests/packet/frame.h"
 #include "user/ban.h"
+#include "user/gatelist.h"
 #include "user/refuse.h"
 #include "user/stats.h"
 
@@ -26,6 +28,9 @@ struct run {
 	struct gate *skel;
 	struct kern_maps maps;
 	struct pst_stats before;
+	struct lists_entry listed[16]; /* by run_list() */
+	size_t nlisted;
+	struct pst_list_info list[PST_LISTS_MAX];
 };
 
 struct outcome {
@@ -61,9 +66,13 @@ static inline int run_open_sized(struct run *r, unsigned bans_max, unsigned list
 
 	assert_non_null(g);
 	assert_int_equal(bpf_map__set_max_entries(g->maps.pst_bans, bans_max), 0);
-	assert_int_equal(bpf_map__set_max_entries(g->maps.pst_lists, lists_max), 0);
+	assert_int_equal(bpf_map__set_max_entries(g->maps.pst_leaf4, lists_max), 0);
+	assert_int_equal(bpf_map__set_max_entries(g->maps.pst_rich4, lists_max), 0);
+	assert_int_equal(bpf_map__set_max_entries(g->maps.pst_net6, lists_max), 0);
 	assert_int_equal(gate__load(g), 0);
 	r->skel = g;
+	r->nlisted = 0;
+	memset(r->list, 0, sizeof(r->list));
 #define KERN_X(name) r->maps.name = bpf_map__fd(g->maps.pst_##name);
 	KERN_MAPS(KERN_X)
 #undef KERN_X
@@ -134,12 +143,42 @@ static inline void run_ban(struct run *r, struct pst_prefix p, enum pst_action a
 	assert_int_equal(ban_put(&r->maps, &p, &b, NULL, true, &evicted), 0);
 }
 
+/* One prefix more on list number `list`, whose action is the last one given. */
 static inline void run_list(struct run *r, struct pst_prefix p, unsigned list, enum pst_action action)
 {
-	struct pst_lpm_key key = { .len = p.len, .addr = p.addr };
-	struct pst_listed v = { .list = (__u8)list, .action = (__u8)action };
+	struct lists_entry e[16];
+	char err[256] = "";
 
-	assert_int_equal(bpf_map_update_elem(r->maps.lists, &key, &v, BPF_ANY), 0);
+	assert_true(r->nlisted < 16);
+	r->listed[r->nlisted++] = (struct lists_entry){ p, list };
+	snprintf(r->list[list].name, sizeof(r->list[list].name), "list %u", list);
+	r->list[list].action = (__u8)action;
+	r->list[list].prefixes++;
+	memcpy(e, r->listed, sizeof(e));
+	if (list_replace(&r->maps, e, r->nlisted, r->list, err, sizeof(err)))
+		fail_msg("%s", err);
+}
+
+/* Its row in the kernel; -1 = it has none. */
+static inline int run_list_row(struct run *r, const char *name)
+{
+	struct pst_list_info info;
+
+	for (unsigned row = 0; row < PST_LISTS_MAX; row++)
+		if (!list_info(&r->maps, row, &info) && !strcmp(info.name, name))
+			return (int)row;
+	return -1;
+}
+
+static inline __u64 run_list_hits(struct run *r, const char *name)
+{
+	int row = run_list_row(r, name);
+	__u64 hits;
+
+	if (row < 0)
+		return 0;
+	assert_int_equal(list_hits(&r->maps, (unsigned)row, &hits), 0);
+	return hits;
 }
 
 static inline struct pst_ban run_ban_of(struct run *r, struct pst_prefix p)

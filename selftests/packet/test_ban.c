@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_ban.c: bans, allow entries and lists in real maps: merging, eviction, sweeping, replacing. */
+/* test_ban.c: bans and allow entries in real maps: merging, eviction, sweeping, replacing. */
 #include "gate_run.h"
 
 #include <errno.h>
@@ -350,152 +350,7 @@ static void each_and_sweep(void **state)
 	r = small;
 }
 
-/* --- tries ------------------------------------------------------------------- */
-
-static struct pst_prefix rnd_prefix(void)
-{
-	struct pst_addr a = rnd_below(2) ? frame_ip4(10, 0, rnd_below(4), rnd_below(256)) : frame_ip6(rnd_below(64), 0);
-
-	return run_prefix(a, addr_is4(&a) ? 128 - rnd_below(10) : 64 - rnd_below(10));
-}
-
-static size_t rnd_list(struct lists_entry *e, size_t max)
-{
-	size_t n = rnd_below((unsigned)max + 1);
-
-	for (size_t i = 0; i < n; i++)
-		e[i] = (struct lists_entry){ rnd_prefix(), { (__u8)rnd_below(PST_LISTS_MAX), (__u8)rnd_below(PST_ACT_MAX), 0 } };
-	return lists_compile(e, n);
-}
-
-static const struct pst_list_info no_info[PST_LISTS_MAX];
-
-static void table_is(const struct lists_entry *e, size_t n)
-{
-	struct lists_entry *have;
-	long nhave = lpm_read(r.maps.lists, &have);
-
-	assert_int_equal(nhave, n);
-	if (n)
-		assert_memory_equal(have, e, n * sizeof(*e));
-	free(have);
-}
-
-static void lists_are_replaced_exactly(void **state)
-{
-	static struct lists_entry e[1500];
-
-	(void)state;
-	for (int round = 0; round < 150; round++) {
-		size_t n = rnd_list(e, round % 10 ? NROWS(e) : 0);
-
-		assert_int_equal(list_replace(&r.maps, e, n, no_info), 0);
-		table_is(e, n);
-		for (int i = 0; i < 200; i++) {
-			struct pst_addr a = rnd_prefix().addr;
-			const struct lists_entry *want = lists_match(e, n, &a);
-			struct pst_listed got;
-			int miss = list_find(&r.maps, &a, &got);
-
-			assert_int_equal(miss, want ? 0 : -ENOENT);
-			if (want)
-				assert_memory_equal(&got, &want->value, sizeof(got));
-		}
-	}
-}
-
-struct watch {
-	struct pst_addr a;
-	atomic_bool stop;
-	unsigned long looks, misses;
-};
-
-static void *watch_one(void *ctx)
-{
-	struct watch *w = ctx;
-	struct pst_listed got;
-
-	while (!atomic_load(&w->stop)) {
-		w->looks++;
-		w->misses += list_find(&r.maps, &w->a, &got) != 0 || got.action == PST_ACT_OBSERVE;
-	}
-	return NULL;
-}
-
-/* An address that every version of the list covers is never seen uncovered, by whichever prefix it is covered. */
-static void no_moment_of_pass(void **state)
-{
-	static struct lists_entry e[1500];
-	struct watch w = { .a = frame_ip4(10, 0, 1, 77) };
-	pthread_t thread;
-
-	(void)state;
-	e[0] = (struct lists_entry){ run_prefix(w.a, 120), { 1, PST_ACT_DROP, 0 } };
-	assert_int_equal(list_replace(&r.maps, e, 1, no_info), 0);
-	assert_int_equal(pthread_create(&thread, NULL, watch_one, &w), 0);
-	for (int round = 0; round < 200; round++) {
-		size_t n = rnd_list(e, NROWS(e) - 1);
-
-		e[n] = (struct lists_entry){ run_prefix(w.a, 128 - rnd_below(20)), { (__u8)rnd_below(4), PST_ACT_DROP, 0 } };
-		n = lists_compile(e, n + 1);
-		assert_int_equal(list_replace(&r.maps, e, n, no_info), 0);
-	}
-	atomic_store(&w.stop, true);
-	pthread_join(thread, NULL);
-	assert_true(w.looks > 1000);
-	assert_int_equal(w.misses, 0);
-}
-
-static void a_list_too_big_changes_nothing(void **state)
-{
-	static struct lists_entry old[LISTS_MAX - 10], next[LISTS_MAX - 10];
-	struct lists_entry unsorted[2] = { { host(2), { 0 } }, { host(1), { 0 } } };
-
-	(void)state;
-	for (unsigned i = 0; i < NROWS(old); i++) {
-		old[i] = (struct lists_entry){ host(2 * i), { 1, PST_ACT_DROP, 0 } };
-		next[i] = (struct lists_entry){ host(2 * i + (i > 100)), { 2, PST_ACT_RESET, 0 } };
-	}
-	assert_int_equal(list_replace(&r.maps, old, NROWS(old), no_info), 0);
-	assert_int_equal(list_replace(&r.maps, next, NROWS(next), no_info), -ENOSPC);
-	table_is(old, NROWS(old));
-	assert_int_equal(list_replace(&r.maps, unsorted, 2, no_info), -EINVAL);
-	table_is(old, NROWS(old));
-	assert_int_equal(list_replace(&r.maps, next, 100, no_info), 0);
-	table_is(next, 100);
-}
-
-static void a_renamed_list_counts_from_nothing(void **state)
-{
-	struct pst_list_info info[PST_LISTS_MAX] = { [3] = { .name = "drop", .prefixes = 1 }, [4] = { .name = "edrop", .prefixes = 1 } };
-	struct lists_entry e[2] = { { host(1), { 3, PST_ACT_DROP, 0 } }, { host(2), { 4, PST_ACT_DROP, 0 } } };
-	static const char *const name4[] = { "edrop", "other" };
-	int cpus = libbpf_num_possible_cpus();
-	__u64 hits[256];
-
-	(void)state;
-	for (unsigned round = 0; round < 2; round++) {
-		struct outcome o;
-		struct frame f;
-
-		strcpy(info[4].name, name4[round]);
-		assert_int_equal(list_replace(&r.maps, e, 2, info), 0);
-		for (__u32 list = 3; list <= 4; list++) {
-			struct pst_list_info got;
-			__u64 sum = 0;
-
-			frame_build(&f, &(struct frame_spec){ .src = e[list - 3].prefix.addr, .dport = PORT });
-			run_frame(&r, &f, &o);
-			assert_int_equal(o.counter, PST_CNT_DROP_LISTED);
-			assert_int_equal(bpf_map_lookup_elem(r.maps.list_info, &list, &got), 0);
-			assert_string_equal(got.name, info[list].name);
-			assert_int_equal(bpf_map_lookup_elem(r.maps.list_hits, &list, hits), 0);
-			for (int i = 0; i < cpus; i++)
-				sum += hits[i];
-			assert_int_equal(sum, list == 3 ? round + 1 : 1);
-		}
-	}
-}
+/* --- allow entries ------------------------------------------------------------ */
 
 static int count_allow(void *ctx, const struct pst_prefix *p)
 {
@@ -552,10 +407,6 @@ int main(void)
 		TEST(the_dead_give_way_first),
 		TEST(full_of_operators_bans),
 		TEST(each_and_sweep),
-		TEST(lists_are_replaced_exactly),
-		TEST(no_moment_of_pass),
-		TEST(a_list_too_big_changes_nothing),
-		TEST(a_renamed_list_counts_from_nothing),
 		TEST(allow_entries),
 	};
 

@@ -219,7 +219,7 @@ static void a_load_that_died_is_begun_anew(void **state)
 	(void)state;
 	load();
 	assert_int_equal(unlink(DIR "/pst_meta"), 0);
-	assert_int_equal(unlink(DIR "/pst_lists"), 0);
+	assert_int_equal(unlink(DIR "/pst_net6"), 0);
 	load();
 	ban_the_banned();
 	attach("g0", XDP_AUTO);

@@ -1,272 +1,335 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* test_lists.c: sorting, and prefixes of lists -> the kernel's table, against the meaning of the words. */
 #include "unit.h"
 
-#include <stdlib.h>
+#include "table_model.h"
+#include "user/core/names.h"
 
-#include "rnd.h"
-#include "user/core/lists.h"
-
-static void reads_lines(void **state)
+static int by_model(const void *a, const void *b)
 {
-	static const struct {
-		struct str line;
-		enum lists_line kind;
-		const char *prefix; /* of LISTS_PREFIX, or the right network of a HOST_BITS flaw */
-		enum prefix_flaw flaw;
-	} rows[] = {
-		{ STR(""), LISTS_EMPTY, NULL, 0 },
-		{ STR(" \t"), LISTS_EMPTY, NULL, 0 },
-		{ STR("\r"), LISTS_EMPTY, NULL, 0 },
-		{ STR("# 192.0.2.1"), LISTS_EMPTY, NULL, 0 },
-		{ STR("; Spamhaus DROP List"), LISTS_EMPTY, NULL, 0 },
-		{ STR("192.0.2.0/24 ; SBL256894"), LISTS_PREFIX, "192.0.2.0/24", 0 },
-		{ STR("192.0.2.1"), LISTS_PREFIX, "192.0.2.1", 0 },
-		{ STR("\t2001:db8::/32\t# why"), LISTS_PREFIX, "2001:db8::/32", 0 },
-		{ STR("192.0.2.1#"), LISTS_PREFIX, "192.0.2.1", 0 },
-		{ STR("192.0.2.1\r"), LISTS_PREFIX, "192.0.2.1", 0 },
-		{ STR("192.0.2.1 ; x\r"), LISTS_PREFIX, "192.0.2.1", 0 },
-		{ STR("192.0.2.1/24"), LISTS_BAD, "192.0.2.0/24", PREFIX_HOST_BITS },
-		{ STR("192.0.2.1 192.0.2.2"), LISTS_BAD, NULL, PREFIX_BAD_ADDRESS },
-		{ STR("192.0.2.1\r\r"), LISTS_BAD, NULL, PREFIX_BAD_ADDRESS },
-		{ STR("192.0.2.1\0"), LISTS_BAD, NULL, PREFIX_BAD_ADDRESS },
-		{ STR("192.0.2.0/33"), LISTS_BAD, NULL, PREFIX_BAD_LENGTH },
-		{ STR("::/0"), LISTS_BAD, NULL, PREFIX_BOTH_FAMILIES },
-		{ STR("example.org"), LISTS_BAD, NULL, PREFIX_BAD_ADDRESS },
-		{ STR("// 192.0.2.1"), LISTS_BAD, NULL, PREFIX_BAD_ADDRESS },
-	};
-	char text[PREFIX_TEXT_MAX];
+	const struct lists_entry *x = a, *y = b;
+	int c = prefix_cmp(&x->prefix, &y->prefix);
+
+	return c ? c : (x->value > y->value) - (x->value < y->value);
+}
+
+/* Values count up, so that the order of equal prefixes is seen. */
+static void sorts_as_qsort_does(void **state)
+{
+	enum { N = 20000 };
+	struct lists_entry *e = malloc(N * sizeof(*e)), *model = malloc(N * sizeof(*e)), *spare = malloc(N * sizeof(*e));
 
 	(void)state;
-	for (size_t i = 0; i < NROWS(rows); i++) {
-		struct pst_prefix p;
-		enum prefix_flaw flaw = PREFIX_OK;
+	for (int shape = 0; shape < 5; shape++) {
+		size_t n = shape == 4 ? 1 : N;
 
-		if (lists_parse_line(rows[i].line, &p, &flaw) != rows[i].kind)
-			fail_msg("\"" STR_FMT "\"", STR_ARG(rows[i].line));
-		assert_int_equal(flaw, rows[i].flaw);
-		if (rows[i].prefix)
-			assert_string_equal(prefix_text(&p, text), rows[i].prefix);
+		for (unsigned i = 0; i < n; i++) {
+			struct pst_addr a4 = rnd_addr4(), a6 = rnd_addr6();
+
+			e[i] = shape == 0 ? (struct lists_entry){ prefix_of(&a4, 128), i }
+			     : shape == 1 ? (struct lists_entry){ prefix_of(&a6, rnd_below(129)), i }
+			     : shape == 2 ? (struct lists_entry){ { { { 1 } }, 8 }, i } : model_entry(64);
+			e[i].value = i;
+		}
+		memcpy(model, e, n * sizeof(*e));
+		qsort(model, n, sizeof(*e), by_model);
+		lists_sort(e, spare, n);
+		assert_memory_equal(e, model, n * sizeof(*e));
+	}
+	lists_sort(NULL, NULL, 0);
+	free(e);
+	free(model);
+	free(spare);
+}
+
+/* --- looking up as the program does ------------------------------------------- */
+
+static const struct table_leaf4 *leaf_of(const struct table *t, __u32 net)
+{
+	for (size_t i = 0; i < t->nleaf4; i++)
+		if (t->leaf4[i].net == net)
+			return &t->leaf4[i];
+	return NULL;
+}
+
+static const struct table_rich4 *rich_of(const struct table *t, __u32 net)
+{
+	for (size_t i = 0; i < t->nrich4; i++)
+		if (t->rich4[i].net == net)
+			return &t->rich4[i];
+	return NULL;
+}
+
+static unsigned class4(const struct table *t, const struct pst_addr *a)
+{
+	__u32 net = (__u32)a->b[12] << 16 | (__u32)a->b[13] << 8 | a->b[14], low = a->b[15];
+
+	if (t->cell4[net] == PST_CELL_BITS) {
+		assert_non_null(leaf_of(t, net));
+		return leaf_of(t, net)->leaf.bits[low >> 6] >> (low & 63) & 1 ? (unsigned)leaf_of(t, net)->leaf.class : 0;
+	}
+	if (t->cell4[net] == PST_CELL_RICH) {
+		assert_non_null(rich_of(t, net));
+		return rich_of(t, net)->rich.class[low];
+	}
+	return t->cell4[net];
+}
+
+static unsigned class6(const struct table *t, const struct pst_addr *a)
+{
+	__u32 high = (__u32)a->b[0] << 24 | (__u32)a->b[1] << 16 | (__u32)a->b[2] << 8 | a->b[3];
+	__u8 groups = high >> 29 == 1 ? t->cell6[high >> 5 & (PST_CELLS - 1)] : t->lens6.outside;
+
+	for (unsigned i = 0; i < t->lens6.n; i++) {
+		if (!(groups & t->lens6.row[i].group))
+			continue;
+		for (size_t k = 0; k < t->nnet6; k++)
+			if (t->net6[k].prefix.len == t->lens6.row[i].len && prefix_covers(&t->net6[k].prefix, a))
+				return t->net6[k].value;
+	}
+	return 0;
+}
+
+static __u64 table_lists(const struct table *t, const struct pst_addr *a)
+{
+	unsigned class = addr_is4(a) ? class4(t, a) : class6(t, a);
+
+	assert_true(class <= t->nclass);
+	return t->class[class].lists;
+}
+
+/* A table that is used again and again: what was written is wiped, not 32 MiB. */
+static void wipe(struct table *t)
+{
+	memset(t->cell4, 0, PST_CELLS);
+	memset(t->cell6, 0, PST_CELLS);
+	memset(t->class, 0, sizeof(t->class));
+	t->nleaf4 = t->nrich4 = t->nnet6 = t->nclass = 0;
+}
+
+#define SET_MAX 300
+
+static void classes_are_right(const struct table *t, const __u8 *action)
+{
+	for (unsigned i = 1; i <= t->nclass; i++) {
+		const struct pst_class *c = &t->class[i];
+
+		assert_true(c->lists >> c->list & 1);
+		assert_int_equal(c->action, action[c->list]);
+		for (unsigned k = 0; k < PST_LISTS_MAX; k++) {
+			if (!(c->lists >> k & 1))
+				continue;
+			assert_true(action_rank(action[k]) <= action_rank(c->action));
+			assert_false(k < c->list && action_rank(action[k]) == action_rank(c->action));
+		}
+		for (unsigned k = 1; k < i; k++)
+			assert_true(t->class[k].lists != c->lists);
 	}
 }
 
-static struct lists_entry entry(const char *text, unsigned list, unsigned action)
+static void table_is_minimal(const struct table *t)
 {
-	struct lists_entry e = { .value = { .list = (__u8)list, .action = (__u8)action } };
+	size_t bits = 0, rich = 0;
 
-	if (prefix_parse(str_of(text), &e.prefix) != PREFIX_OK)
+	for (size_t i = 0; i < PST_CELLS; i++) {
+		bits += t->cell4[i] == PST_CELL_BITS;
+		rich += t->cell4[i] == PST_CELL_RICH;
+	}
+	assert_int_equal(bits, t->nleaf4);
+	assert_int_equal(rich, t->nrich4);
+	for (size_t i = 1; i < t->nnet6; i++)
+		assert_true(prefix_cmp(&t->net6[i - 1].prefix, &t->net6[i].prefix) < 0);
+}
+
+static void check_one_set(struct table *t, size_t n, unsigned nlists, unsigned probes)
+{
+	struct lists_entry raw[SET_MAX], e[SET_MAX], spare[SET_MAX];
+	__u8 action[PST_LISTS_MAX];
+
+	for (unsigned i = 0; i < PST_LISTS_MAX; i++)
+		action[i] = (__u8)rnd_below(PST_ACT_MAX);
+	for (size_t i = 0; i < n; i++)
+		raw[i] = model_entry(nlists);
+	memcpy(e, raw, n * sizeof(*raw));
+	wipe(t);
+	assert_int_equal(table_compile(t, e, spare, n, action), TABLE_OK);
+	classes_are_right(t, action);
+	table_is_minimal(t);
+	for (unsigned i = 0; i < probes; i++) {
+		struct pst_addr a = model_probe(raw, n);
+		char text[ADDR_TEXT_MAX];
+
+		if (table_lists(t, &a) != model_lists(raw, n, &a))
+			fail_msg("%s: %llx, should be %llx", addr_text(&a, text), (unsigned long long)table_lists(t, &a),
+				 (unsigned long long)model_lists(raw, n, &a));
+	}
+}
+
+static void answers_as_the_words_say(void **state)
+{
+	struct table *t = model_table(SET_MAX);
+
+	(void)state;
+	for (int round = 0; round < 60; round++)
+		check_one_set(t, rnd_below(40), 1 + rnd_below(5), 400);
+	for (int round = 0; round < 60; round++)
+		check_one_set(t, rnd_below(SET_MAX), 1 + rnd_below(3), 1000);
+	model_table_free(t);
+}
+
+static const __u8 all_drop[PST_LISTS_MAX] = { [0 ... PST_LISTS_MAX - 1] = PST_ACT_DROP };
+
+static struct lists_entry entry(const char *text, unsigned list)
+{
+	struct lists_entry e = { .value = list };
+	enum prefix_flaw flaw = prefix_parse(str_of(text), &e.prefix);
+
+	if (flaw != PREFIX_OK && flaw != PREFIX_BOTH_FAMILIES)
 		fail_msg("\"%s\" is a prefix", text);
 	return e;
 }
 
-static void folds_what_is_answered_already(void **state)
+/* What a table costs: cells and leaves for what they are needed for, and no more. */
+static void sizes(void **state)
 {
-	struct lists_entry e[] = {
-		entry("192.0.2.0/25", 0, PST_ACT_DROP),	   /* in the /24 with the same answer */
-		entry("192.0.2.0/24", 0, PST_ACT_DROP),	   /* kept */
-		entry("192.0.2.0/24", 1, PST_ACT_OBSERVE), /* milder duplicate */
-		entry("192.0.2.64/26", 2, PST_ACT_RESET),  /* milder inside */
-		entry("192.0.3.0/24", 1, PST_ACT_OBSERVE), /* kept: only neighbours */
-		entry("192.0.3.0/28", 3, PST_ACT_DROP),	   /* kept: stricter inside */
-		entry("192.0.3.0/30", 1, PST_ACT_RESET),   /* milder than the /28 */
-		entry("192.0.3.9", 2, PST_ACT_DROP),	   /* kept: of two that drop, the lower list is named */
-		entry("2001:db8::/32", 1, PST_ACT_DROP),   /* kept */
-		entry("2001:db8::/64", 1, PST_ACT_DROP),
+	static const struct {
+		const char *prefix[4];
+		unsigned list[4];
+		size_t leaves, riches, nets;
+		unsigned classes;
+	} rows[] = {
+		{ { 0 }, { 0 }, 0, 0, 0, 0 },
+		{ { "0.0.0.0/0" }, { 0 }, 0, 0, 0, 1 },
+		{ { "0.0.0.0/0", "::/0" }, { 0 }, 0, 0, 1, 1 },
+		{ { "192.0.2.0/24" }, { 0 }, 0, 0, 0, 1 },
+		{ { "192.0.2.0/25", "192.0.2.128/25" }, { 0 }, 0, 0, 0, 1 }, /* together a whole /24 */
+		{ { "192.0.2.0/25", "192.0.2.128/25" }, { 0, 1 }, 0, 1, 0, 2 },
+		{ { "192.0.2.1", "192.0.2.9", "192.0.3.1" }, { 0 }, 2, 0, 0, 1 },
+		{ { "192.0.2.1", "192.0.2.1", "192.0.3.1" }, { 0, 1, 1 }, 2, 0, 0, 2 },
+		{ { "192.0.2.0/24", "192.0.2.1" }, { 0, 1 }, 0, 1, 0, 2 },
+		{ { "192.0.2.0/24", "192.0.2.1" }, { 0, 0 }, 0, 0, 0, 1 },
+		{ { "192.0.2.255", "192.0.3.0" }, { 0, 0 }, 2, 0, 0, 1 },
+		{ { "2001:db8::/32", "2001:db8::/48", "2001:db8::/64" }, { 0, 0, 1 }, 0, 0, 2, 2 },
+		{ { "2001:db8::/32", "2001:db8::/32" }, { 0, 1 }, 0, 0, 1, 1 },
+		{ { "255.255.255.255", "255.255.255.0/24" }, { 1, 0 }, 0, 1, 0, 2 },
 	};
-	static const char *const left[] = { "192.0.2.0/24", "192.0.3.0/24", "192.0.3.0/28", "192.0.3.9", "2001:db8::/32" };
-	size_t n = lists_compile(e, NROWS(e));
-	char text[PREFIX_TEXT_MAX];
+	struct table *t = model_table(4);
 
 	(void)state;
-	/* sorted by address: IPv4 (::ffff:0:0/96) stands before 2001:: */
-	assert_int_equal(n, NROWS(left));
-	for (size_t i = 0; i < n; i++)
-		assert_string_equal(prefix_text(&e[i].prefix, text), left[i]);
-	assert_int_equal(e[0].value.list, 0);
-	assert_int_equal(e[3].value.list, 2);
-	assert_int_equal(lists_compile(e, 0), 0);
-	assert_int_equal(lists_compile(NULL, 0), 0);
-	assert_null(lists_match(NULL, 0, &e[0].prefix.addr));
-}
+	for (size_t i = 0; i < NROWS(rows); i++) {
+		struct lists_entry e[4], spare[4];
+		size_t n = 0;
 
-/* The order of the actions, written down once more. */
-static unsigned strictness(const struct pst_listed *v)
-{
-	static const __u8 order[] = { PST_ACT_OBSERVE, PST_ACT_REFUSE, PST_ACT_BANNER, PST_ACT_RESET, PST_ACT_DROP };
-	unsigned i = 0;
-
-	while (order[i] != v->action)
-		i++;
-	return i;
-}
-
-/* The meaning of the lists, straight from the words: of all entries that cover a, the strictest; of equals the lowest list. */
-static const struct pst_listed *naive(const struct lists_entry *e, size_t n, const struct pst_addr *a)
-{
-	const struct pst_listed *best = NULL;
-
-	for (size_t i = 0; i < n; i++) {
-		const struct pst_listed *v = &e[i].value;
-
-		if (!prefix_covers(&e[i].prefix, a))
-			continue;
-		if (!best || strictness(v) > strictness(best) || (v->action == best->action && v->list < best->list))
-			best = v;
+		for (; n < 4 && rows[i].prefix[n]; n++)
+			e[n] = entry(rows[i].prefix[n], rows[i].list[n]);
+		wipe(t);
+		assert_int_equal(table_compile(t, e, spare, n, all_drop), TABLE_OK);
+		assert_int_equal(t->nleaf4, rows[i].leaves);
+		assert_int_equal(t->nrich4, rows[i].riches);
+		assert_int_equal(t->nnet6, rows[i].nets);
+		assert_int_equal(t->nclass, rows[i].classes);
 	}
-	return best;
+	model_table_free(t);
 }
 
-/* A small world, so that prefixes nest, touch and repeat: few values of few bytes, all lengths. */
-static struct pst_addr crowded_addr(void)
+/* 251 sets of lists fit, one more does not; and each other limit is told by its own name. */
+static void limits_have_names(void **state)
 {
-	static const __u8 bytes[] = { 0x00, 0x80, 0xff, 0x01, 0xfe, 0x7f };
-	struct pst_addr a = { { [10] = 0xff, 0xff } };
-
-	if (rnd_below(2)) {
-		a = (struct pst_addr){ 0 };
-		for (int i = 0; i < 3; i++)
-			a.b[rnd_below(16)] = bytes[rnd_below(NROWS(bytes))];
-	} else {
-		for (int i = 12; i < 16; i++)
-			a.b[i] = rnd_below(3) ? 0 : bytes[rnd_below(NROWS(bytes))];
-	}
-	return a;
-}
-
-static struct lists_entry crowded_entry(void)
-{
-	static const unsigned lengths4[] = { 96, 97, 104, 112, 120, 126, 127, 128 };
-	static const unsigned lengths6[] = { 0, 1, 8, 32, 48, 64, 80, 96, 126, 127, 128 };
-	struct pst_addr a = crowded_addr();
-	unsigned len = addr_is4(&a) ? lengths4[rnd_below(NROWS(lengths4))] : lengths6[rnd_below(NROWS(lengths6))];
-
-	if (!rnd_below(3))
-		len = addr_is4(&a) ? 96 + rnd_below(33) : rnd_below(129);
-	if (len == 0 && rnd_below(20)) /* or it would answer for all */
-		len = 128;
-	return (struct lists_entry){
-		.prefix = prefix_of(&a, len),
-		.value = { .list = (__u8)rnd_below(4), .action = (__u8)rnd_below(PST_ACT_MAX) },
-	};
-}
-
-/* First, last and neighbours of a prefix: where matchers go wrong. */
-static struct pst_addr edge_of(const struct pst_prefix *p)
-{
-	struct pst_addr a = p->addr;
-	bool last = rnd_below(2);
-
-	for (unsigned bit = p->len; bit < 128 && last; bit++)
-		a.b[bit / 8] |= (__u8)(0x80 >> bit % 8);
-	if (rnd_below(2))
-		for (int i = 15; i >= 0 && (last ? ++a.b[i] == 0 : a.b[i]-- == 0); i--)
-			;
-	return a;
-}
-
-static void check_one_set(size_t n, unsigned probes)
-{
-	struct lists_entry raw[300], compiled[300];
-	size_t kept;
-
-	for (size_t i = 0; i < n; i++)
-		raw[i] = crowded_entry();
-	memcpy(compiled, raw, n * sizeof(raw[0]));
-	kept = lists_compile(compiled, n);
-	assert_true(kept <= n);
-
-	for (size_t i = 1; i < kept; i++)
-		assert_true(prefix_cmp(&compiled[i - 1].prefix, &compiled[i].prefix) < 0);
-	for (unsigned i = 0; i < probes; i++) {
-		struct pst_addr a = n && rnd_below(4) ? edge_of(&raw[rnd_below((unsigned)n)].prefix) : crowded_addr();
-		const struct pst_listed *want = naive(raw, n, &a);
-		const struct lists_entry *got = lists_match(compiled, kept, &a);
-
-		assert_int_equal(want == NULL, got == NULL);
-		if (want)
-			assert_memory_equal(want, &got->value, sizeof(*want));
-	}
-	for (size_t i = 0; i < kept; i++) { /* none that its covering entry, which stands before it, answers identically */
-		const struct lists_entry *outer = lists_match(compiled, i, &compiled[i].prefix.addr);
-
-		assert_false(outer && !memcmp(&outer->value, &compiled[i].value, sizeof(outer->value)));
-	}
-}
-
-static void longest_match_is_the_strictest(void **state)
-{
-	(void)state;
-	for (int round = 0; round < 3000; round++)
-		check_one_set(rnd_below(60), 60);
-	for (int round = 0; round < 200; round++)
-		check_one_set(rnd_below(300), 100);
-}
-
-static int by_model(const void *a, const void *b)
-{
-	return prefix_cmp(&((const struct lists_entry *)a)->prefix, &((const struct lists_entry *)b)->prefix);
-}
-
-/* Shapes that are hard on a quicksort, against qsort. Distinct host prefixes: nothing is folded, so order is all there is. */
-static void sorts_any_shape(void **state)
-{
-	enum { N = 60000 };
-	struct lists_entry *e = malloc(N * sizeof(*e)), *model = malloc(N * sizeof(*e));
+	enum { N = 2000 };
+	static struct lists_entry e[N], spare[N], more[N];
+	struct table *t = model_table(N);
+	size_t n = 0;
 
 	(void)state;
-	assert_non_null(e);
-	assert_non_null(model);
-	for (int shape = 0; shape < 6; shape++) {
-		for (unsigned i = 0; i < N; i++) {
-			__u32 v = shape == 0 ? i			      /* sorted */
-				: shape == 1 ? N - i			      /* backwards */
-				: shape == 2 ? (i & 1 ? i : N + i)	      /* two runs interleaved */
-				: shape == 3 ? (i < N / 2 ? i : 2 * N - i)    /* organ pipe */
-				: shape == 4 ? i * 2654435761u		      /* scattered */
-				: (i >= N / 2) ? 2 * (i - N / 2 + 1)	      /* the known killer of the median of three: */
-				: i & 1	       ? N / 2 + i		      /* 1, k+1, 3, k+3 ... 2, 4, 6 ... */
-					       : i + 1;
-			struct pst_addr a = { { [10] = 0xff, 0xff, (__u8)(v >> 24), (__u8)(v >> 16), (__u8)(v >> 8), (__u8)v } };
-
-			e[i] = (struct lists_entry){ .prefix = { a, 128 } };
+	for (unsigned set = 1; set <= PST_CLASSES_MAX + 1; set++) { /* set: a number in bits, each bit a list */
+		if (set == PST_CLASSES_MAX + 1) {
+			memcpy(spare, e, sizeof(e));
+			assert_int_equal(table_compile(t, spare, more, n, all_drop), TABLE_OK);
+			assert_int_equal(t->nclass, PST_CLASSES_MAX);
+			wipe(t);
 		}
-		memcpy(model, e, N * sizeof(*e));
-		qsort(model, N, sizeof(*e), by_model);
-		assert_int_equal(lists_compile(e, N), N);
-		assert_memory_equal(e, model, N * sizeof(*e));
+		for (unsigned list = 0; list < 8; list++) {
+			struct pst_addr a = { { [10] = 0xff, 0xff, 10, 0, (__u8)set, 1 } };
+
+			if (set >> list & 1)
+				e[n++] = (struct lists_entry){ prefix_of(&a, 128), list };
+		}
 	}
-	for (unsigned i = 0; i < N; i++)
-		e[i] = entry("192.0.2.0/24", i % 5, PST_ACT_DROP);
-	assert_int_equal(lists_compile(e, N), 1);
-	assert_int_equal(e[0].value.list, 0);
-	free(e);
-	free(model);
+	assert_int_equal(table_compile(t, e, spare, n, all_drop), TABLE_CLASSES);
+
+	wipe(t);
+	t->leaf4_max = 1;
+	e[0] = entry("192.0.2.1", 0);
+	e[1] = entry("192.0.3.1", 0);
+	assert_int_equal(table_compile(t, e, spare, 2, all_drop), TABLE_LEAVES);
+	wipe(t);
+	t->rich4_max = 0;
+	e[1] = entry("192.0.2.2", 1);
+	assert_int_equal(table_compile(t, e, spare, 2, all_drop), TABLE_RICHES);
+	wipe(t);
+	t->net6_max = 1;
+	e[0] = entry("2001:db8::/32", 0);
+	e[1] = entry("2001:db9::/32", 0);
+	assert_int_equal(table_compile(t, e, spare, 2, all_drop), TABLE_NETS6);
+	for (enum table_flaw f = TABLE_OK; f <= TABLE_NETS6; f++)
+		assert_true(strlen(table_flaw_text(f)) > 5);
+	model_table_free(t);
 }
 
-/* 129 prefixes around one address: the deepest chain there is. */
+/* 129 prefixes around one address: the deepest chain there is, and every length is in a group. */
 static void nests_to_the_bottom(void **state)
 {
-	struct lists_entry e[129];
+	struct table *t = model_table(129);
+	struct lists_entry e[129], spare[129];
 	struct pst_addr a = rnd_addr6();
 
 	(void)state;
+	a.b[0] = 0x20;
 	for (unsigned i = 0; i <= 128; i++)
-		e[128 - i] = (struct lists_entry){ prefix_of(&a, i), { .list = (__u8)(128 - i), .action = PST_ACT_DROP } };
-	assert_int_equal(lists_compile(e, 129), 129); /* each inner one names a lower list */
-	assert_int_equal(lists_match(e, 129, &a)->value.list, 0);
+		e[128 - i] = (struct lists_entry){ prefix_of(&a, i), i % PST_LISTS_MAX };
+	assert_int_equal(table_compile(t, e, spare, 129, all_drop), TABLE_OK);
+	assert_int_equal(t->nnet6, PST_LISTS_MAX); /* deeper ones add no list */
+	assert_int_equal(table_lists(t, &a), ~0ull);
+	wipe(t);
 	for (unsigned i = 0; i <= 128; i++)
-		e[i] = (struct lists_entry){ prefix_of(&a, i), { .list = 3, .action = PST_ACT_DROP } };
-	assert_int_equal(lists_compile(e, 129), 1);
-	assert_int_equal(e[0].prefix.len, 0);
+		e[i] = (struct lists_entry){ prefix_of(&a, i), 3 };
+	assert_int_equal(table_compile(t, e, spare, 129, all_drop), TABLE_OK);
+	assert_int_equal(t->nnet6, 1);
+	model_table_free(t);
+}
+
+static void lengths_in_groups(void **state)
+{
+	struct pst_lens6 lens;
+
+	(void)state;
+	for (unsigned n = 0; n <= 129; n++) {
+		bool has[129] = { 0 };
+		unsigned seen = 0;
+
+		for (unsigned i = 0; i < n; i++)
+			has[(i * 50) % 129] = true; /* 50 and 129 have no common factor: n different ones */
+		table_lens6(&lens, has);
+		assert_int_equal(lens.n, n);
+		for (unsigned i = 0; i < n; i++) {
+			assert_true(has[lens.row[i].len]);
+			assert_true(!i || lens.row[i - 1].len > lens.row[i].len);
+			assert_true(lens.row[i].group && !(lens.row[i].group & (lens.row[i].group - 1)));
+			seen |= lens.row[i].group;
+		}
+		assert_int_equal(seen, n >= 8 ? 255 : (1u << n) - 1);
+	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_lines),
-		cmocka_unit_test(folds_what_is_answered_already),
-		cmocka_unit_test(longest_match_is_the_strictest),
-		cmocka_unit_test(sorts_any_shape),
+		cmocka_unit_test(sorts_as_qsort_does),
+		cmocka_unit_test(answers_as_the_words_say),
+		cmocka_unit_test(sizes),
+		cmocka_unit_test(limits_have_names),
 		cmocka_unit_test(nests_to_the_bottom),
+		cmocka_unit_test(lengths_in_groups),
 	};
 
 	return cmocka_run_group_tests_name("lists", tests, NULL, NULL);

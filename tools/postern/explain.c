@@ -19,8 +19,10 @@ struct facts {
 	struct pst_prefix allow; /* the longest that covers */
 	bool allowed, banned, listed;
 	struct fields_ban ban;
-	struct pst_listed entry;
-	struct fields_list list;
+	struct pst_class class;
+	struct fields_list list; /* whose action it is */
+	unsigned nlists;
+	char lists[FIELDS_NAMES_MAX];
 };
 
 /* What an entry of the allow table is compared with. */
@@ -40,6 +42,17 @@ static int allow_cover(void *ctx, const struct pst_prefix *p)
 	return 0;
 }
 
+static void name_lists(const struct kern_maps *m, struct facts *f)
+{
+	json_t *names = fields_class(m, &f->class);
+
+	f->nlists = (unsigned)json_array_size(names);
+	fields_names(names, f->lists, sizeof(f->lists));
+	json_decref(names);
+	if (fields_list_get(m, f->class.list, &f->list))
+		snprintf(f->list.info.name, sizeof(f->list.info.name), "number %u", f->class.list);
+}
+
 static int gather(const struct kern_maps *m, const struct pst_addr *a, struct facts *f)
 {
 	struct pst_conf conf;
@@ -55,12 +68,12 @@ static int gather(const struct kern_maps *m, const struct pst_addr *a, struct fa
 	if (rc && rc != -ENOENT)
 		return rc;
 	f->banned = !rc;
-	rc = list_find(m, a, &f->entry);
+	rc = list_find(m, a, &f->class);
 	if (rc && rc != -ENOENT)
 		return rc;
 	f->listed = !rc;
-	if (f->listed && fields_list_get(m, f->entry.list, &f->list))
-		snprintf(f->list.info.name, sizeof(f->list.info.name), "number %u", f->entry.list);
+	if (f->listed)
+		name_lists(m, f);
 	return 0;
 }
 
@@ -93,7 +106,7 @@ static const struct {
 
 static enum fate fate_of(const struct facts *f, enum ruling r)
 {
-	unsigned action = r == BY_BAN ? f->ban.ban.action : f->entry.action;
+	unsigned action = r == BY_BAN ? f->ban.ban.action : f->class.action;
 
 	if (r != BY_BAN && r != BY_LIST)
 		return PASSED;
@@ -104,7 +117,7 @@ static enum fate fate_of(const struct facts *f, enum ruling r)
 
 static void say_ruling(const struct facts *f, enum ruling r)
 {
-	char prefix[PREFIX_TEXT_MAX], left[32], text[256];
+	char prefix[PREFIX_TEXT_MAX], left[32], text[FIELDS_NAMES_MAX + 64];
 	const struct pst_ban *b = &f->ban.ban;
 
 	switch (r) {
@@ -122,7 +135,7 @@ static void say_ruling(const struct facts *f, enum ruling r)
 			snprintf(text, sizeof(text), "%s is banned (%s), %s left", prefix, reason_name(b->reason), out_left(b->until_ns, left));
 		break;
 	case BY_LIST:
-		snprintf(text, sizeof(text), "it is on list %s", f->list.info.name);
+		snprintf(text, sizeof(text), "it is on list%s %s", f->nlists > 1 ? "s" : "", f->lists);
 		break;
 	case BY_NOTHING:
 		snprintf(text, sizeof(text), "nothing is held against it in the kernel");

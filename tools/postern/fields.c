@@ -3,10 +3,7 @@
 #include "tools/postern/fields.h"
 
 #include <errno.h>
-#include <stdlib.h>
-
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
+#include <stdio.h>
 
 #include "tools/postern/out.h"
 #include "user/core/names.h"
@@ -47,32 +44,35 @@ void fields_ban(const struct kern_maps *m, const struct fields_ban *f)
 	out_str("note", "note", note_of(m, &f->prefix, note));
 }
 
-static __u64 list_hits(const struct kern_maps *m, __u32 i)
-{
-	int cpus = libbpf_num_possible_cpus();
-	__u64 *each = calloc(cpus > 0 ? (size_t)cpus : 1, sizeof(*each)), sum = 0;
-
-	if (each && cpus > 0 && !bpf_map_lookup_elem(m->list_hits, &i, each)) {
-		for (int cpu = 0; cpu < cpus; cpu++)
-			sum += each[cpu];
-	}
-	free(each);
-	return sum;
-}
-
 int fields_list_get(const struct kern_maps *m, unsigned i, struct fields_list *out)
 {
-	__u32 key = i;
+	int e = list_info(m, i, &out->info);
 
-	if (bpf_map_lookup_elem(m->list_info, &key, &out->info))
-		return -errno;
-	if (!out->info.name[0])
-		return -ENOENT;
-	out->info.name[sizeof(out->info.name) - 1] = 0;
-	out->info.source[sizeof(out->info.source) - 1] = 0;
 	out->index = i;
-	out->hits = list_hits(m, key);
-	return 0;
+	return e ? e : list_hits(m, i, &out->hits);
+}
+
+json_t *fields_class(const struct kern_maps *m, const struct pst_class *c)
+{
+	json_t *names = json_array();
+	struct fields_list l;
+
+	for (unsigned i = 0; i < PST_LISTS_MAX; i++)
+		if (c->lists >> i & 1 && !fields_list_get(m, i, &l))
+			json_array_append_new(names, json_string(l.info.name));
+	return names;
+}
+
+const char *fields_names(json_t *names, char *text, size_t size)
+{
+	size_t at = 0, i;
+	json_t *name;
+
+	text[0] = 0;
+	json_array_foreach(names, i, name)
+		if (at < size)
+			at += (size_t)snprintf(text + at, size - at, "%s%s", i ? ", " : "", json_string_value(name));
+	return text;
 }
 
 void fields_list(const struct fields_list *l)

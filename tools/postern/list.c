@@ -47,17 +47,22 @@ static int do_show(struct args *a)
 	return rc;
 }
 
-static void say_found(const struct kern_maps *m, const struct pst_listed *entry, const char *addr)
+static void say_found(const struct kern_maps *m, const struct pst_class *class, const char *addr)
 {
+	json_t *on = fields_class(m, class);
 	struct fields_list l = { 0 };
+	char names[FIELDS_NAMES_MAX];
 
 	out_bool("listed", NULL, true);
-	out_str("action", NULL, action_name(entry->action));
-	if (fields_list_get(m, entry->list, &l)) {
-		out_line("%s is on list number %u: %s", addr, entry->list, action_name(entry->action));
+	out_str("action", NULL, action_name(class->action));
+	if (json_array_size(on) > 1)
+		out_line("%s is on lists %s: %s", addr, fields_names(on, names, sizeof(names)), action_name(class->action));
+	else
+		out_line("%s is on list %s: %s", addr, fields_names(on, names, sizeof(names)), action_name(class->action));
+	out_value("lists", NULL, on);
+	json_decref(on);
+	if (fields_list_get(m, class->list, &l))
 		return;
-	}
-	out_line("%s is on list %s: %s", addr, l.info.name, action_name(entry->action));
 	out_section("list", NULL);
 	fields_list(&l);
 	out_section_end();
@@ -66,7 +71,7 @@ static void say_found(const struct kern_maps *m, const struct pst_listed *entry,
 static int do_find(struct args *a)
 {
 	struct pst_addr addr;
-	struct pst_listed entry;
+	struct pst_class class;
 	struct kern_maps m;
 	char text[ADDR_TEXT_MAX];
 	int rc = arg_addr(a, &addr);
@@ -75,10 +80,10 @@ static int do_find(struct args *a)
 		rc = arg_end(a);
 	if (rc || (rc = place_open(&m, true)))
 		return rc;
-	rc = list_find(&m, &addr, &entry);
+	rc = list_find(&m, &addr, &class);
 	out_str("address", NULL, addr_text(&addr, text));
 	if (!rc) {
-		say_found(&m, &entry, text);
+		say_found(&m, &class, text);
 	} else if (rc == -ENOENT) {
 		out_bool("listed", NULL, false);
 		out_line("%s is on no list", text);

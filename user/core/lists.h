@@ -1,39 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * lists.h: text of a blacklist -> prefixes -> the table the kernel looks up.
- * Pure: reading the file is the edge's business (user/listfile.h).
- *
- * One entry a line: CIDR or single address, IPv4 or IPv6; '#' and ';' start a
- * comment (so Spamhaus DROP text loads as it is). One bad line refuses the whole list.
+ * lists.h: prefixes that belong to something, and their order. How lists become the table that the
+ * kernel looks up is in table.h.
  */
 #ifndef LISTS_H
 #define LISTS_H
 
 #include "user/core/addr.h"
 
-enum lists_line { LISTS_EMPTY, LISTS_PREFIX, LISTS_BAD };
-
-/*
- * One line without its newline; a CR before it is dropped. On LISTS_BAD *flaw says what is
- * wrong, and *out is the covering network if that is HOST_BITS.
- */
-enum lists_line lists_parse_line(struct str line, struct pst_prefix *out, enum prefix_flaw *flaw);
-
 struct lists_entry {
 	struct pst_prefix prefix;
-	struct pst_listed value;
+	__u32 value; /* the number of its list; in a compiled table its class; in the allow table whose word it is */
 };
 
 /*
- * Compiles the union of all lists, in place: sorts, folds duplicates and gives every
- * entry the strictest action among all entries that cover it (ties: the lowest list index),
- * so that a longest-prefix match answers with the strictest of all covering lists; an
- * entry that its covering entry answers identically is dropped. Returns the new count.
+ * Sorts by prefix_cmp(); equal prefixes keep their order. By radix: the time does not depend on what a
+ * list holds, and a million takes some ten milliseconds. spare is room for n more, its content is lost.
  */
-size_t lists_compile(struct lists_entry *e, size_t n);
-
-/* Longest match by plain scan: the model of the tests and of `postern explain`. NULL = none. */
-const struct lists_entry *lists_match(const struct lists_entry *e, size_t n,
-				      const struct pst_addr *a);
+void lists_sort(struct lists_entry *e, struct lists_entry *spare, size_t n);
 
 #endif
