@@ -61,13 +61,15 @@ $(O)/.tools: tools/need
 
 BPF_CFLAGS := -O2 -g -target bpf -std=gnu11 -mcpu=v3 -Wall -Wextra -Wno-unused-function $(if $(W),-Werror) -I. -I/usr/include/$(shell uname -m)-linux-gnu
 
-$(O)/gate.bpf.o: bpf/gate.bpf.c | $(O)/.tools
+$(O)/gate.bpf.o: bpf/gate.bpf.c
+$(O)/old_gate.bpf.o: selftests/packet/old_gate.bpf.c
+$(O)/gate.bpf.o $(O)/old_gate.bpf.o: | $(O)/.tools
 	$(call msg,BPF,$@)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MT $@ -MF $@.d -c $< -o $@
 
-$(O)/gate.skel.h: $(O)/gate.bpf.o
+$(O)/%.skel.h: $(O)/%.bpf.o
 	$(call msg,SKEL,$@)
-	$(Q)$(BPFTOOL) gen skeleton $< name gate > $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@
 
 # --- user space -----------------------------------------------------------
 
@@ -82,6 +84,7 @@ $(O)/%.san.o: %.c | $(O)/.tools
 	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) -MMD -MP -c $< -o $@
 
 $(O)/user/kern.o $(PACKET_SRC:%.c=$(O)/%.o) $(BENCH_SRC:%.c=$(O)/%.o): $(O)/gate.skel.h
+$(O)/selftests/packet/test_migrate.o: $(O)/old_gate.skel.h
 
 $(CORE_LIB): $(CORE_SRC:%.c=$(O)/%.o)
 $(EDGE_LIB): $(EDGE_SRC:%.c=$(O)/%.o)

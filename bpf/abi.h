@@ -18,7 +18,10 @@
 
 #define PST_MAGIC  0x5053544eu /* "PSTN" */
 #define PST_SCHEMA 2
-#define PST_PIN_ROOT "/sys/fs/bpf/postern" /* pins live in PST_PIN_ROOT "/v<PST_SCHEMA>" */
+#define PST_TEXT(x) PST_TEXT_(x)
+#define PST_TEXT_(x) #x
+/* Two versions must never mistake each other's pins. */
+#define PST_PIN_DIR "/sys/fs/bpf/postern/v" PST_TEXT(PST_SCHEMA)
 
 #define PST_BANS_MAX	   1048576 /* live bans; preallocated, never evicted by the kernel */
 #define PST_NOTES_MAX	   65536   /* bans that carry an operator's text */

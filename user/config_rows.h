@@ -103,7 +103,7 @@ struct config_whole {
 	S("", judge_user,      USER, "", CONFIG_WHOLE, conf.judge_user, "_postern-judge", 0, 0, "user of the judge, a name or a number") \
 	S("", control_socket,  PATH, "", CONFIG_WHOLE, conf.control_socket, "/run/postern/control.sock", 0, 0, "where the postern command asks") \
 	S("", control_group,   GROUP, "", CONFIG_WHOLE, conf.control_group, "", 0, 0, "group that may ask besides root, a name or a number; empty = none") \
-	S("", pin_dir,         PATH, "", CONFIG_WHOLE, conf.pin_dir, PST_PIN_ROOT "/v1", 0, 0, "folder of the kernel half's pins, on a bpf file system") \
+	S("", pin_dir,         PATH, "", CONFIG_WHOLE, conf.pin_dir, PST_PIN_DIR, 0, 0, "folder of the kernel half's pins, on a bpf file system") \
 	S("", log,             WORD, CONFIG_LOGS, CONFIG_WHOLE, conf.log_to, "stderr", 0, 0, "stderr is what systemd wants") \
 	S("listener", address,         ADDRESS, "", CONFIG_LISTEN, addr, "::", 0, 0, ":: = every address of both families, 0.0.0.0 = of IPv4") \
 	S("listener", port,            NUMBER, "", CONFIG_LISTEN, port, "25", 1, 65535, "TCP port") \

@@ -13,11 +13,12 @@
 #include "user/core/ledger.h"
 #include "user/kern.h"
 #include "user/never.h"
+#include "user/stats.h"
 
 #define JUDGE_SLOT   0 /* of pst_slots */
 #define WARDEN_SLOT  1
 #define WORKER_SLOT  2 /* the first of the workers */
-#define WORKER_SLOTS (PST_SLOTS_MAX - WORKER_SLOT)
+#define WORKER_SLOTS (STATS_CARRY_SLOT - WORKER_SLOT)
 
 /* Between warden and judge, SOCK_SEQPACKET, one message a send. The warden treats the judge's as hostile. */
 enum judge_tag {

@@ -9,6 +9,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -23,6 +24,7 @@
 
 #include "gate.skel.h"
 #include "user/kern_pins.h"
+#include "user/migrate.h"
 #include "user/refuse.h"
 
 #define MAP_PIN(name) "pst_" #name
@@ -82,7 +84,7 @@ void kern_close(struct kern_maps *m)
 	maps_none(m);
 }
 
-static int meta_read(int fd, struct pst_meta *meta)
+int kern_meta(int fd, struct pst_meta *meta)
 {
 	struct bpf_map_info info = { 0 };
 	__u32 size = sizeof(info), zero = 0;
@@ -112,6 +114,7 @@ static bool map_fits(int fd, const struct bpf_map *want)
 
 int kern_open(const char *dir, bool readonly, struct kern_maps *out, unsigned *have)
 {
+	char older[KERN_PATH_MAX], ignored[8];
 	struct pst_meta meta = { 0 };
 	int e;
 
@@ -119,9 +122,12 @@ int kern_open(const char *dir, bool readonly, struct kern_maps *out, unsigned *h
 	if (have)
 		*have = 0;
 	out->meta = open_pin(dir, MAP_PIN(meta), readonly);
-	if (out->meta < 0)
+	if (out->meta < 0) {
+		if (out->meta == -ENOENT && have)
+			migrate_find(dir, older, have, ignored, sizeof(ignored));
 		return out->meta;
-	e = meta_read(out->meta, &meta);
+	}
+	e = kern_meta(out->meta, &meta);
 	if (have && meta.magic == PST_MAGIC)
 		*have = meta.schema;
 	if (!e && !meta_ours(&meta))
@@ -200,14 +206,24 @@ static void unpin(const char *dir, const char *name)
 		unlink(path);
 }
 
+/* Maps and program of any version, all but pst_meta. */
+static void unpin_most(const char *dir)
+{
+	struct dirent *entry;
+	DIR *d = opendir(dir);
+
+	while (d && (entry = readdir(d)))
+		if ((!strncmp(entry->d_name, "pst_", 4) && strcmp(entry->d_name, MAP_PIN(meta))) || !strcmp(entry->d_name, KERN_PROG) ||
+		    !strcmp(entry->d_name, KERN_PROG "_new"))
+			unpin(dir, entry->d_name);
+	if (d)
+		closedir(d);
+}
+
 static void unpin_all(const char *dir)
 {
 	unpin(dir, MAP_PIN(meta));
-#define KERN_X(name) unpin(dir, MAP_PIN(name));
-	KERN_MAPS(KERN_X)
-#undef KERN_X
-	unpin(dir, KERN_PROG);
-	unpin(dir, KERN_PROG "_new");
+	unpin_most(dir);
 }
 
 /* --- loading ------------------------------------------------------------ */
@@ -306,12 +322,25 @@ static int pin_prog(const char *dir, int fd)
 	return 0;
 }
 
-static int load_fresh(const char *dir, struct gate *g, char *err, size_t errsize)
+static struct kern_maps maps_of(const struct gate *g)
 {
+	return (struct kern_maps){
+#define KERN_X(name) .name = bpf_map__fd(g->maps.pst_##name),
+		KERN_MAPS(KERN_X)
+#undef KERN_X
+	};
+}
+
+/* older: the folder of the gate whose bans are to be copied, NULL = there is none. */
+static int load_fresh(const char *dir, const char *older, struct gate *g, char *err, size_t errsize)
+{
+	struct kern_maps m = maps_of(g);
 	int e;
 
 	unpin_all(dir); /* what a load that died has left */
 	e = write_defaults(g);
+	if (!e && older && (e = migrate_copy(older, &m, false, err, errsize)))
+		return e;
 	if (!e)
 		e = pin_maps(dir, g);
 	if (!e)
@@ -350,25 +379,32 @@ static int load_program(struct gate *g, char *err, size_t errsize)
 	return e;
 }
 
-static int load_over(const char *dir, struct gate *g, char *err, size_t errsize)
+/* A gate of ours and an older one: a take-over died, and the older one may have gone on alone. */
+static int load_over(const char *dir, const char *older, struct gate *g, char *err, size_t errsize)
 {
-	int fd = bpf_program__fd(g->progs.gate);
-	int e = pin_prog(dir, fd);
+	struct kern_maps m = maps_of(g);
+	int e = older ? migrate_copy(older, &m, true, err, errsize) : 0;
 
-	if (e) {
-		say(err, errsize, "pinning under %s: %s", dir, strerror(-e));
+	if (e)
 		return e;
-	}
-	return kern_links_update(dir, fd, err, errsize);
+	e = pin_prog(dir, bpf_program__fd(g->progs.gate));
+	if (e)
+		say(err, errsize, "pinning under %s: %s", dir, strerror(-e));
+	return e;
 }
 
 static int load_locked(const char *dir, char *err, size_t errsize)
 {
+	char path[KERN_PATH_MAX];
 	struct kern_maps have;
-	unsigned schema = 0;
+	unsigned schema = 0, ignored;
 	struct gate *g;
 	bool reuse;
-	int e = kern_open(dir, false, &have, &schema);
+	int e, older = migrate_find(dir, path, &ignored, err, errsize);
+
+	if (older < 0)
+		return older;
+	e = kern_open(dir, false, &have, &schema);
 
 	if (e == -EPROTO)
 		say(err, errsize, "%s holds the pins of another version (schema %u; this one has schema %u with its own layout); "
@@ -389,31 +425,84 @@ static int load_locked(const char *dir, char *err, size_t errsize)
 	if (!e)
 		e = start_refusing(g, err, errsize);
 	if (!e)
-		e = reuse ? load_over(dir, g, err, errsize) : load_fresh(dir, g, err, errsize);
+		e = (reuse ? load_over : load_fresh)(dir, older ? path : NULL, g, err, errsize);
 	gate__destroy(g);
 	kern_close(&have);
 	return e;
 }
 
-int kern_load(const char *dir, char *err, size_t errsize)
+static int locked(const char *dir, int (*work)(const char *dir, char *err, size_t errsize), char *err, size_t errsize)
 {
 	libbpf_print_fn_t before;
-	int lock, e = make_dir(dir, err, errsize);
+	int e, lock = lock_dir(dir);
 
-	if (e)
-		return e;
-	lock = lock_dir(dir);
 	if (lock < 0) {
 		e = -errno;
 		say(err, errsize, "locking %s: %s", dir, strerror(-e));
 		return e;
 	}
 	before = libbpf_set_print(keep_first);
-	e = load_locked(dir, err, errsize);
+	e = work(dir, err, errsize);
 	libbpf_set_print(before);
 	close(lock);
 	return e;
 }
+
+int kern_load(const char *dir, char *err, size_t errsize)
+{
+	int e = make_dir(dir, err, errsize);
+
+	return e ? e : locked(dir, load_locked, err, errsize);
+}
+
+/* --- taking over --------------------------------------------------------- */
+
+/* The last pin of it is pst_meta: until then the next start finds it and goes on here. */
+static int take_older(const char *dir, const char *older, int prog_fd, char *err, size_t errsize)
+{
+	struct kern_maps m;
+	int e = kern_links_take(dir, older, prog_fd, err, errsize);
+
+	if (e)
+		return e;
+	e = kern_open(dir, false, &m, NULL);
+	if (!e)
+		e = migrate_counters(older, &m);
+	kern_close(&m);
+	if (e) {
+		say(err, errsize, "taking over the counters from %s: %s", older, strerror(-e));
+		return e;
+	}
+	unpin_most(older);
+	unpin(older, MAP_PIN(meta));
+	rmdir(older);
+	return 0;
+}
+
+static int take_over_locked(const char *dir, char *err, size_t errsize)
+{
+	char path[KERN_PATH_MAX];
+	unsigned ignored;
+	int e, older, fd = open_pin(dir, KERN_PROG, false);
+
+	if (fd < 0) {
+		say(err, errsize, "%s/" KERN_PROG ": %s", dir, strerror(-fd));
+		return fd;
+	}
+	e = kern_links_take(dir, dir, fd, err, errsize);
+	older = e ? e : migrate_find(dir, path, &ignored, err, errsize);
+	e = older > 0 ? take_older(dir, path, fd, err, errsize) : older;
+	close(fd);
+	return e;
+}
+
+int kern_take_over(const char *dir, char *err, size_t errsize)
+{
+	return locked(dir, take_over_locked, err, errsize);
+}
+
+/* --- taking away ---------------------------------------------------------- */
+
 
 int kern_unload(const char *dir)
 {

@@ -8,7 +8,7 @@
 
 #include "user/config.h"
 
-#define KERN_PIN_DIR PST_PIN_ROOT "/v1"
+#define KERN_PIN_DIR PST_PIN_DIR
 
 /* One row per map of bpf/maps.h that user space touches. */
 #define KERN_MAPS(X) \
@@ -31,15 +31,21 @@ struct kern_link {
 	unsigned prog_id;
 };
 
-/* Opens the pinned maps under dir. -ENOENT: no gate is loaded. -EPROTO: another schema (*have tells which). */
+/* Opens the pinned maps under dir. -ENOENT: no gate is loaded (*have: the schema of an older one beside it, or 0). -EPROTO: another schema (*have tells which). */
 int kern_open(const char *dir, bool readonly, struct kern_maps *out, unsigned *have);
 void kern_close(struct kern_maps *m);
 
 /*
- * Makes sure program and maps are loaded and pinned under dir, reusing the pinned maps (bans survive) and replacing the
- * program of existing links by bpf_link_update (no packet leaks). Mounts nothing; says so when dir is not on a bpffs.
+ * Makes sure program and maps are loaded and pinned under dir, reusing the pinned maps (bans survive). A gate of an older
+ * schema beside dir goes on, and its bans, notes, allow entries, settings and counters are copied; one of a newer or
+ * unknown schema is refused (-EPROTO) and nothing is touched. Mounts nothing; says so when dir is not on a bpffs.
  */
 int kern_load(const char *dir, char *err, size_t errsize);
+/*
+ * Puts the loaded program in the place of the one that existing links run, by bpf_link_update: no packet leaks. Those of an
+ * older gate are taken over and then its pins are removed. Its lists are gone then: fill the tables between kern_load() and this.
+ */
+int kern_take_over(const char *dir, char *err, size_t errsize);
 /* Attaches by a pinned link, or updates the link that is there. Native first unless mode says generic; XDP_NATIVE never falls back. */
 int kern_attach(const char *dir, const char *interface, enum xdp_mode mode, struct kern_link *out, char *err, size_t errsize);
 int kern_detach(const char *dir, const char *interface);

@@ -84,29 +84,46 @@ static int links_each(const char *dir, int (*each)(void *ctx, const char *interf
 	return e;
 }
 
-struct update {
+struct take {
+	const char *dir, *from;
 	int prog_fd;
 	char *err;
 	size_t errsize;
 };
 
-static int update_one(void *ctx, const char *interface, int fd)
+/* By rename: the link is pinned at every moment, and the pin's age stays that of the attachment. */
+static int move_pin(const struct take *t, const char *interface, bool dead)
 {
-	struct update *u = ctx;
-	int e = bpf_link_update(fd, u->prog_fd, NULL) ? -errno : 0;
+	char old[KERN_PATH_MAX], now[KERN_PATH_MAX];
+	int e = kern_link_path(old, t->from, interface);
 
-	if (e == -ENOLINK) /* the interface is gone: kern_attach() will replace the pin when it is back */
-		return 0;
-	if (e)
-		snprintf(u->err, u->errsize, "replacing the program on %s: %s", interface, strerror(-e));
+	if (!e)
+		e = kern_link_path(now, t->dir, interface);
+	if (!e && (dead ? unlink(old) : rename(old, now)))
+		e = -errno;
 	return e;
 }
 
-int kern_links_update(const char *dir, int prog_fd, char *err, size_t errsize)
+static int take_one(void *ctx, const char *interface, int fd)
 {
-	struct update u = { .prog_fd = prog_fd, .err = err, .errsize = errsize };
+	struct take *t = ctx;
+	int e = bpf_link_update(fd, t->prog_fd, NULL) ? -errno : 0;
+	bool dead = e == -ENOLINK; /* the interface is gone: kern_attach() makes a new link when it is back */
 
-	return links_each(dir, update_one, &u);
+	if (dead)
+		e = 0;
+	if (!e && t->dir != t->from)
+		e = move_pin(t, interface, dead);
+	if (e)
+		snprintf(t->err, t->errsize, "replacing the program on %s: %s", interface, strerror(-e));
+	return e;
+}
+
+int kern_links_take(const char *dir, const char *from, int prog_fd, char *err, size_t errsize)
+{
+	struct take t = { .dir = dir, .from = from, .prog_fd = prog_fd, .err = err, .errsize = errsize };
+
+	return links_each(from, take_one, &t);
 }
 
 static bool is_native(unsigned ifindex)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* kern_pins.h: names inside the pin directory, shared by kern.c and kern_link.c and by nobody else. */
+/* kern_pins.h: names inside the pin directory, shared by the kern files and migrate.c and by nobody else. */
 #ifndef KERN_PINS_H
 #define KERN_PINS_H
 
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "bpf/abi.h"
 
 #define KERN_PATH_MAX 256
 #define KERN_PROG "prog"
@@ -19,7 +21,12 @@ int kern_path(char out[KERN_PATH_MAX], const char *dir, const char *name);
 int kern_link_path(char out[KERN_PATH_MAX], const char *dir, const char *interface);
 /* The interface's name from a directory entry; false when it is no link of ours. */
 bool kern_link_name(const char *entry, char interface[16]);
-/* Puts prog_fd in the place of the program of every pinned link. 0 or the first failure. */
-int kern_links_update(const char *dir, int prog_fd, char *err, size_t errsize);
+/* pst_meta of any version. 0, -EPROTO when fd is no such map, or -errno. */
+int kern_meta(int fd, struct pst_meta *meta);
+/*
+ * Puts prog_fd in the place of the program of every link pinned under from, and moves the pins to dir (which may be from).
+ * No packet passes in between. 0 or the first failure.
+ */
+int kern_links_take(const char *dir, const char *from, int prog_fd, char *err, size_t errsize);
 
 #endif

@@ -10,6 +10,9 @@
 
 #include "user/kern.h"
 
+/* The last slot has no process: it holds what an older gate has counted (migrate.h). */
+#define STATS_CARRY_SLOT (PST_SLOTS_MAX - 1)
+
 /* Sums every CPU and every slot. 0, or -errno and *out is left alone. */
 int stats_read(const struct kern_maps *m, struct pst_stats *out);
 /*

@@ -140,11 +140,11 @@ static int fill_tables(struct warden *w)
 	return rc;
 }
 
-/* What a link said at start that was there already needs the program of this version: kern_load() has put it there. */
+/* The tables are filled before links that are there already get this program: what the old one refused is refused at every moment. */
 int gate_start(struct warden *w)
 {
 	const char *dir = w->now.conf->pin_dir;
-	char err[512] = "";
+	char err[1024] = "";
 	unsigned have = 0;
 	int rc = kern_load(dir, err, sizeof(err));
 
@@ -165,6 +165,11 @@ int gate_start(struct warden *w)
 	rc = fill_tables(w);
 	if (rc)
 		return rc;
+	rc = kern_take_over(dir, err, sizeof(err));
+	if (rc) {
+		log_warnx("the program on the interfaces cannot be replaced: %s", *err ? err : strerror(-rc));
+		return rc;
+	}
 	if (!w->now.conf->ninterfaces)
 		log_warnx("no interface is set: nothing is refused at a network card");
 	gate_audit(w);

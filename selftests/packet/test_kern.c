@@ -10,11 +10,12 @@
 #include <linux/if_link.h>
 #include <sys/capability.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "user/ban.h"
 #include "user/stats.h"
 
-#define DIR CAGE_BPF "/postern/v1"
+#define DIR CAGE_BPF "/postern/v" PST_TEXT(PST_SCHEMA)
 
 static char err[512];
 
@@ -29,7 +30,7 @@ static struct kern_link attach(const char *interface, enum xdp_mode mode)
 
 static void load(void)
 {
-	if (kern_load(DIR, err, sizeof(err)))
+	if (kern_load(DIR, err, sizeof(err)) || kern_take_over(DIR, err, sizeof(err)))
 		fail_msg("%s", err);
 }
 
@@ -101,7 +102,7 @@ static unsigned counted(void)
 static void needs_a_bpffs(void **state)
 {
 	(void)state;
-	assert_int_equal(kern_load(CAGE "/x/v1", err, sizeof(err)), -ENOTSUP);
+	assert_int_equal(kern_load(CAGE "/x/v2", err, sizeof(err)), -ENOTSUP);
 	assert_non_null(strstr(err, "mount -t bpf bpf " CAGE));
 	assert_int_equal(access(CAGE "/x", F_OK), -1);
 }
@@ -239,6 +240,8 @@ static void native_on_veth(void **state)
 	assert_true(l.native && !l.why[0] && l.prog_id && l.ifindex == if_nametoindex("g0"));
 	assert_string_equal(l.interface, "g0");
 	assert_int_equal(kern_links(DIR, links, 4), 1);
+	assert_in_range(links[0].since_s, time(NULL) - 60, time(NULL));
+	links[0].since_s = l.since_s;
 	assert_memory_equal(&links[0], &l, sizeof(l));
 	assert_dropped();
 }
@@ -420,6 +423,7 @@ static void few_capabilities(void **state)
 		if (cap_set_proc(caps))
 			_exit(1);
 		if ((e = kern_load(DIR, err, sizeof(err))) || (e = kern_load(DIR, err, sizeof(err))) ||
+		    (e = kern_take_over(DIR, err, sizeof(err))) ||
 		    (e = kern_attach(DIR, "g0", XDP_NATIVE, &l, err, sizeof(err))) ||
 		    (e = kern_attach(DIR, "g0", XDP_AUTO, &l, err, sizeof(err)))) {
 			fprintf(stderr, "%s\n", err);

@@ -12,6 +12,7 @@
 #include "user/ban.h"
 #include "user/core/names.h"
 #include "user/device.h"
+#include "user/migrate.h"
 
 #include <bpf/bpf.h>
 
@@ -246,9 +247,19 @@ static int check_load_words(const struct args *a)
 	return a->n % 2 ? usage_error(a, "IF is missing") : CLI_OK;
 }
 
+/* Its lists are in no table of ours, and must be before it goes. */
+static bool older_gate(void)
+{
+	char dir[KERN_PATH_MAX], ignored[8];
+	unsigned schema;
+
+	return migrate_find(place_pins(), dir, &schema, ignored, sizeof(ignored)) > 0;
+}
+
 static int do_load(struct args *a)
 {
-	char err[512] = "";
+	bool older = older_gate();
+	char err[1024] = "";
 	int rc = check_load_words(a);
 
 	if (rc)
@@ -259,7 +270,12 @@ static int do_load(struct args *a)
 	out_str("pins", NULL, place_pins());
 	out_line("gate loaded, pinned under %s", place_pins());
 	rc = unmanned_settings();
-	return rc ? rc : attach_all(a);
+	if (!rc && older)
+		rc = unmanned_lists();
+	if (rc)
+		return rc;
+	rc = kern_take_over(place_pins(), err, sizeof(err));
+	return rc ? out_error("%s", *err ? err : strerror(-rc)) : attach_all(a);
 }
 
 static int do_unload(struct args *a)

@@ -52,6 +52,9 @@ int place_open(struct kern_maps *m, bool readonly)
 
 	if (!rc)
 		return CLI_OK;
+	if (rc == -ENOENT && have)
+		return out_error("the gate that is loaded beside %s is of an older version (schema %u, this program has %u): start posternd, or `postern gate load`, and it is taken over",
+				 place_pins(), have, PST_SCHEMA);
 	if (rc == -ENOENT)
 		return out_error("no gate is loaded (no pinned maps under %s); start posternd, or load one with `postern gate load`",
 				 place_pins());

@@ -9,6 +9,7 @@
 #include "tools/postern/place.h"
 #include "user/ban.h"
 #include "user/judge.h"
+#include "user/listset.h"
 #include "user/stats.h"
 
 static int written(struct kern_maps *m, int rc, const char *what)
@@ -61,6 +62,36 @@ int unmanned_settings(void)
 	}
 	kern_close(&m);
 	return rc ? out_error("%s: the gate's settings: %s", place_pins(), strerror(-rc)) : CLI_OK;
+}
+
+static int read_lists(const struct conf *c, struct listset *set)
+{
+	char err[512] = "";
+
+	for (size_t i = 0; i < c->nlists; i++)
+		if (listset_read(&set->one[set->n++], &c->list[i], NULL, err, sizeof(err)))
+			return out_error("list %s: %s", c->list[i].name, err);
+	return CLI_OK;
+}
+
+int unmanned_lists(void)
+{
+	static struct listset set; /* large */
+	char err[256] = "";
+	struct kern_maps m;
+	int rc = place_open(&m, false);
+
+	if (rc || !place_conf()) {
+		if (!rc)
+			kern_close(&m);
+		return rc;
+	}
+	rc = read_lists(place_conf(), &set);
+	if (!rc && listset_put(&set, &m, err, sizeof(err)))
+		rc = out_error("the lists: %s", err);
+	listset_drop(&set);
+	kern_close(&m);
+	return rc;
 }
 
 int unmanned_mode(unsigned mode)

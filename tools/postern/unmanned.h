@@ -10,6 +10,8 @@
 
 /* Guarded ports, addresses and mode of the configuration, if there is one; port 25 otherwise, if nothing is guarded yet. */
 int unmanned_settings(void);
+/* Reads the lists of the configuration from their files into the maps; all of them, or none and a word about the first that fails. */
+int unmanned_lists(void);
 int unmanned_mode(unsigned mode);
 int unmanned_ban(const struct pst_prefix *p, unsigned long long seconds, unsigned action, const char *reason);
 int unmanned_unban(const struct pst_prefix *p);
