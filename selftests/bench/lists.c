@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * lists.c: nanoseconds of one list lookup, by size, family and kind of source, beside a trie and a hash with the
+ * same content; seconds to replace a list of a million by another; memory. 75 % of the IPv4
+ * prefixes are /32, 20 % /24, 5 % /20 to /23; IPv6 are /32 to /64. What the loop itself costs is measured and taken off.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lookup.skel.h"
+#include "selftests/bench/lookup.h"
+#include "selftests/unit/rnd.h"
+#include "user/gatelist.h"
+#include "user/lpm.h"
+
+#define RUNS 7
+#define MOST 1000000
+
+static struct lookup *g;
+static struct kern_maps maps;
+static struct lists_entry *set, *copy;
+
+static void die(const char *what)
+{
+	fprintf(stderr, "lists: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static void say(const char *name, double value, const char *unit)
+{
+	printf("{\"name\": \"%s\", \"value\": %.2f, \"unit\": \"%s\"}\n", name, value, unit);
+	fflush(stdout);
+}
+
+static struct lists_entry rnd_entry(bool v6)
+{
+	struct pst_addr a = v6 ? rnd_addr6() : rnd_addr4();
+	unsigned kind = rnd_below(100), len = v6 ? 32 + rnd_below(33) : kind < 75 ? 128 : kind < 95 ? 120 : 116 + rnd_below(4);
+
+	if (v6)
+		a.b[0] = (__u8)(0x20 | (a.b[0] & 0x1f));
+	return (struct lists_entry){ prefix_of(&a, len), 0 };
+}
+
+/* Distinct and sorted, as a trie and a hash want them. */
+static size_t make(size_t n, bool v6)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+		set[i] = rnd_entry(v6);
+	lists_sort(set, copy, n);
+	for (size_t i = 0; i < n; i++)
+		if (!kept || prefix_cmp(&set[kept - 1].prefix, &set[i].prefix))
+			set[kept++] = set[i];
+	return kept;
+}
+
+static double replace(size_t n)
+{
+	static const struct pst_list_info info[PST_LISTS_MAX] = { { .name = "bench", .action = PST_ACT_DROP } };
+	char err[256];
+	__u64 began;
+
+	memcpy(copy, set, n * sizeof(*set));
+	began = kern_now_ns();
+	if (list_replace(&maps, copy, n, info, err, sizeof(err))) {
+		fprintf(stderr, "lists: %s\n", err);
+		exit(1);
+	}
+	return (double)(kern_now_ns() - began) / 1e9;
+}
+
+static void fill_hash(size_t n)
+{
+	int fd = bpf_map__fd(g->maps.hash);
+	__u32 key, one = 1;
+
+	while (!bpf_map_get_next_key(fd, NULL, &key))
+		bpf_map_delete_elem(fd, &key);
+	for (size_t i = 0; i < n; i++)
+		if (bpf_map_update_elem(fd, &set[i].prefix.addr.b[12], &one, BPF_ANY))
+			die("filling the hash");
+}
+
+static void fill_sources(size_t n)
+{
+	for (__u32 i = 0; i < LOOKUP_SOURCES; i++)
+		if (bpf_map_update_elem(bpf_map__fd(g->maps.sources), &i, &set[rnd_below((unsigned)n)].prefix.addr, BPF_ANY))
+			die("filling the sources");
+}
+
+static int ascending(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static double median_ns(enum lookup_what what, bool clustered)
+{
+	char frame[64] = { 0 };
+	double ns[RUNS];
+
+	g->bss->what = what;
+	g->bss->clustered = clustered;
+	for (int i = 0; i < RUNS; i++) {
+		LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = sizeof(frame), .repeat = 1);
+
+		if (bpf_prog_test_run_opts(bpf_program__fd(g->progs.lookup), &opts))
+			die("BPF_PROG_RUN");
+		ns[i] = (double)opts.duration / LOOKUPS;
+	}
+	qsort(ns, RUNS, sizeof(*ns), ascending);
+	return ns[RUNS / 2];
+}
+
+static void measure(const char *kind, enum lookup_what what, const char *size)
+{
+	for (int clustered = 0; clustered < 2; clustered++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "%s_%s%s_ns", kind, size, clustered ? "_clustered" : "");
+		say(name, median_ns(what, clustered) - median_ns(LOOKUP_BASE, clustered), "ns");
+	}
+}
+
+static void family(bool v6)
+{
+	static const struct {
+		size_t n;
+		const char *name;
+	} sizes[] = { { 1000, "1k" }, { 10000, "10k" }, { 100000, "100k" }, { MOST, "1m" } };
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		size_t n = make(sizes[i].n, v6);
+
+		replace(n);
+		errno = -lpm_replace(bpf_map__fd(g->maps.trie), set, n);
+		if (errno)
+			die("filling the trie");
+		if (!v6)
+			fill_hash(n);
+		fill_sources(n);
+		measure(v6 ? "list_v6" : "list_v4", v6 ? LOOKUP_LIST6 : LOOKUP_LIST4, sizes[i].name);
+		measure(v6 ? "lpm_v6" : "lpm_v4", v6 ? LOOKUP_TRIE6 : LOOKUP_TRIE4, sizes[i].name);
+		if (!v6)
+			measure("hash_v4", LOOKUP_HASH4, sizes[i].name);
+	}
+}
+
+static void memory(const char *name, int fd)
+{
+	char path[64], line[128];
+	unsigned long long bytes = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "memlock: %llu", &bytes);
+	if (f)
+		fclose(f);
+	say(name, (double)bytes / 1048576, "MiB");
+}
+
+/* All of a million gives way to another million: the worst reload there is. Then 1 % of it changes: a usual one. */
+static void replacements(bool v6)
+{
+	size_t n;
+
+	replace(0);
+	n = make(MOST, v6);
+	say(v6 ? "list_load_v6_1m_s" : "list_load_1m_s", replace(n), "s");
+	n = make(MOST, v6);
+	say(v6 ? "list_replace_v6_1m_s" : "list_replace_1m_s", replace(n), "s");
+	for (size_t i = 0; i < n; i += 100)
+		set[i] = rnd_entry(v6);
+	say(v6 ? "list_replace_v6_1m_1pct_s" : "list_replace_1m_1pct_s", replace(n), "s");
+}
+
+int main(void)
+{
+	g = lookup__open();
+	set = calloc(MOST, sizeof(*set));
+	copy = calloc(MOST, sizeof(*copy));
+	if (!g || !set || !copy)
+		die("memory");
+	bpf_map__set_max_entries(g->maps.pst_bans, 16);
+	if (lookup__load(g))
+		die("loading");
+#define KERN_X(name) maps.name = bpf_map__fd(g->maps.pst_##name);
+	KERN_MAPS(KERN_X)
+#undef KERN_X
+	family(false);
+	replacements(false);
+	memory("list_v4_1m_leaves_mib", maps.leaf4);
+	memory("list_cells_mib", maps.cell4);
+	family(true);
+	replacements(true);
+	memory("list_v6_1m_nets_mib", maps.net6);
+	memory("lpm_v6_1m_mib", bpf_map__fd(g->maps.trie));
+	lookup__destroy(g);
+	return 0;
+}
