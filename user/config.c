@@ -419,6 +419,10 @@ static void take_whole(struct config_reader *r, cfg_t *cfg, struct config_whole 
 	}
 	if (!w->sess.hostname || !*w->sess.hostname)
 		w->sess.hostname = own_hostname(r);
+	if (!w->conf.refuse.hostname || !*w->conf.refuse.hostname)
+		w->conf.refuse.hostname = w->sess.hostname;
+	if (!w->conf.refuse.url)
+		w->conf.refuse.url = "";
 	w->sess.relay = &c->relay;
 	listener.sess = w->sess;
 	c->path = config_keep(r, r->path);

@@ -44,6 +44,15 @@ struct conf_list {
 	unsigned line;
 };
 
+/* What the kernel half says to a client that it refuses itself. */
+struct conf_refuse {
+	const char *hostname; /* in its greeting */
+	const char *url;      /* where a person learns more, "" = none; CONFIG_URL_MAX characters at most */
+	unsigned source_replies, all_replies; /* a second; of one IPv4 address or IPv6 /64, and together; 0 = no limit */
+};
+
+#define CONFIG_URL_MAX 60
+
 struct conf {
 	const char *path;
 	char **interface; /* NULL-terminated */
@@ -67,6 +76,7 @@ struct conf {
 	size_t nnever;
 	struct policy policy;
 	struct relay_rules relay;
+	struct conf_refuse refuse;
 
 	unsigned workers;
 	unsigned sessions_max;	       /* per worker */

@@ -175,6 +175,22 @@ static bool take_HOST(struct config_reader *r, const struct config_row *row, con
 	return keep_text(r, it, dst);
 }
 
+/* It is said in one line of SMTP, by the kernel. */
+static bool take_URL(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
+{
+	const char *t = it->text;
+
+	(void)row;
+	if (*t && strncmp(t, "https://", 8) && strncmp(t, "http://", 7))
+		return wrong(r, it, "is not a web address", "write one like \"https://example.org/refused\"");
+	for (const char *p = t; *p; p++)
+		if (*p <= ' ' || *p > '~')
+			return wrong(r, it, "holds a blank or more than printable ASCII", "write the address percent-encoded");
+	if (strlen(t) > CONFIG_URL_MAX)
+		return wrong(r, it, "is too long", "write 60 characters at most");
+	return keep_text(r, it, dst);
+}
+
 static bool take_PATH(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
 {
 	(void)row;

@@ -31,6 +31,7 @@
 	X(WORD, 0) \
 	X(BANNER, 0) \
 	X(HOST, 0) \
+	X(URL, 0) \
 	X(PATH, 0) \
 	X(USER, 0) \
 	X(GROUP, 0) \
@@ -75,6 +76,7 @@ struct config_whole {
 	X("relay",    false, "Relay control: who may send to domains that are not ours.")                       \
 	X("list",     true,  "One per blacklist file; kept in the kernel.")                                     \
 	X("ban",      false, "When a source is banned, and for how long.")                                      \
+	X("refuse",   false, "What the kernel half says to a source whose action is refuse or banner. It says it without any process.") \
 	X("points",   false, "What an offence weighs; 0 = noted, never counted.")                               \
 	X("limits",   false, "Bounds of a session, a process and the memory of offenders.")
 
@@ -134,6 +136,10 @@ struct config_whole {
 	S("ban", relapse,   SECONDS, "", CONFIG_WHOLE, conf.policy.relapse_s, "30d", 0, CONFIG_YEAR, "a ban that ended longer ago no longer doubles the next") \
 	S("ban", action,    WORD, CONFIG_ACTIONS, CONFIG_WHOLE, conf.policy.action, "drop", 0, 0, "what the kernel does with a banned source") \
 	S("ban", observe,   BOOL, "", CONFIG_WHOLE, conf.policy.observe, "no", 0, 1, "judge and log, never ban") \
+	S("refuse", hostname,       HOST, "", CONFIG_WHOLE, conf.refuse.hostname, "", 0, 0, "name in the greeting; empty = the global one") \
+	S("refuse", url,            URL, "", CONFIG_WHOLE, conf.refuse.url, "", 0, 0, "where a refused sender's postmaster learns more; empty = none") \
+	S("refuse", source_replies, NUMBER, "", CONFIG_WHOLE, conf.refuse.source_replies, "100", 0, 1000000, "packets a second sent to one IPv4 address or IPv6 /64; 0 = no limit") \
+	S("refuse", all_replies,    NUMBER, "", CONFIG_WHOLE, conf.refuse.all_replies, "200000", 0, 1000000000, "packets a second sent to all of them; 0 = no limit") \
 	S("limits", message_size,    BYTES, "", CONFIG_WHOLE, sess.body.size, "50M", 0, 1ull << 40, "octets of a message; 0 = the backend's limit alone") \
 	S("limits", header_size,     BYTES, "", CONFIG_WHOLE, sess.body.header_bytes, "256K", 1024, 1 << 30, "octets of a message's header section") \
 	S("limits", hops,            NUMBER, "", CONFIG_WHOLE, sess.body.received, "50", 1, 1000, "Received fields: more means a loop") \

@@ -9,6 +9,7 @@
 
 #include "user/core/names.h"
 #include "user/log.h"
+#include "user/refuse.h"
 
 #define S_NS	      1000000000ull
 #define RECORDS_MAX   64		   /* of one worker before the others have their turn */
@@ -351,7 +352,8 @@ int judge_put_conf(const struct kern_maps *maps, const struct conf *c)
 		k.port_bits[c->port[i] >> 6] |= 1ull << (c->port[i] & 63);
 	for (size_t i = 0; i < c->nlisteners; i++)
 		k.port_bits[c->listener[i].port >> 6] |= 1ull << (c->listener[i].port & 63);
-	return gate_conf_put(maps, &k);
+	rc = gate_conf_put(maps, &k);
+	return rc ? rc : refuse_put(maps, &c->refuse, c->list, c->nlists);
 }
 
 static void stop(evutil_socket_t fd, short what, void *ctx)

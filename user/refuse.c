@@ -13,6 +13,9 @@
 
 #define S_NS	   1000000000ull
 #define TEXT_MAX   (PST_TEXT_MAX - 4)
+#define HOST_MAX   100
+#define SOURCE_REPLIES 100 /* as the settings have them by themselves */
+#define ALL_REPLIES    200000
 #define KEEP_SLOTS 52 /* of 69 seconds: an hour */
 #define LEAD_SLOTS 2  /* a new generation is in force from the slot after the next: written long before it is read */
 
@@ -108,24 +111,19 @@ static __attribute__((format(printf, 3, 4))) int text_put(const struct kern_maps
 	return bpf_map_update_elem(m->text, &row, &t, BPF_ANY) ? -errno : 0;
 }
 
-static int refusal_put(const struct kern_maps *m, __u32 row, const char *list, const char *what, const char *url)
+static int refusal_put(const struct kern_maps *m, __u32 row, const char *what, const char *name, const char *url)
 {
-	return text_put(m, row, " is banned: %s%s%s%s\r\n", list, what, *url ? "; see " : "", url);
+	return text_put(m, row, " is banned: %s%s%s%s\r\n", what, name, *url ? "; see " : "", url);
 }
 
-int refuse_put_list(const struct kern_maps *m, unsigned row, const char *name, const char *url)
+static int texts_put(const struct kern_maps *m, const struct conf_refuse *c)
 {
-	return row < PST_LISTS_MAX ? refusal_put(m, PST_TEXT_LIST(row), *name ? "list " : "listed", name, url) : -EINVAL;
-}
-
-static int texts_put(const struct kern_maps *m, const struct refuse_conf *c)
-{
-	int rc = text_put(m, PST_TEXT_GREETING, "220 %.*s ESMTP\r\n", REFUSE_HOST_MAX, c->hostname);
+	int rc = text_put(m, PST_TEXT_GREETING, "220 %.*s ESMTP\r\n", HOST_MAX, c->hostname);
 
 	if (!rc)
-		rc = text_put(m, PST_TEXT_HELLO, "250 %.*s\r\n", REFUSE_HOST_MAX, c->hostname);
+		rc = text_put(m, PST_TEXT_HELLO, "250 %.*s\r\n", HOST_MAX, c->hostname);
 	for (unsigned r = 0; !rc && r < PST_RSN_MAX; r++)
-		rc = refusal_put(m, PST_TEXT_REASON(r), "", reason_name(r), c->url);
+		rc = refusal_put(m, PST_TEXT_REASON(r), reason_name(r), "", c->url);
 	return rc;
 }
 
@@ -139,7 +137,7 @@ static int budget_put(const struct kern_maps *m, __u32 row, unsigned per_s, unsi
 	return bpf_map_update_elem(m->reply_budget, &row, &b, BPF_ANY) ? -errno : 0;
 }
 
-static int budgets_put(const struct kern_maps *m, const struct refuse_conf *c)
+static int budgets_put(const struct kern_maps *m, const struct conf_refuse *c)
 {
 	int rc = budget_put(m, PST_REPLY_SOURCE, c->source_replies, 10);
 
@@ -148,19 +146,18 @@ static int budgets_put(const struct kern_maps *m, const struct refuse_conf *c)
 
 /* --- all of it ----------------------------------------------------------------------- */
 
-int refuse_put(const struct kern_maps *m, const struct refuse_conf *c, const struct pst_list_info *list)
+int refuse_put(const struct kern_maps *m, const struct conf_refuse *c, const struct conf_list *list, size_t n)
 {
 	int rc = texts_put(m, c);
 
 	for (unsigned i = 0; !rc && i < PST_LISTS_MAX; i++)
-		rc = refuse_put_list(m, i, list[i].name, c->url);
+		rc = refusal_put(m, PST_TEXT_LIST(i), i < n ? "list " : "listed", i < n ? list[i].name : "", c->url);
 	return rc ? rc : budgets_put(m, c);
 }
 
 int refuse_start(const struct kern_maps *m)
 {
-	static const struct pst_list_info none[PST_LISTS_MAX];
-	struct refuse_conf c = { .url = "", .source_replies = REFUSE_SOURCE_REPLIES, .all_replies = REFUSE_ALL_REPLIES };
+	struct conf_refuse c = { .url = "", .source_replies = SOURCE_REPLIES, .all_replies = ALL_REPLIES };
 	char hostname[256] = "";
 	struct pst_text greeting;
 	__u32 row = PST_TEXT_GREETING;
@@ -170,8 +167,8 @@ int refuse_start(const struct kern_maps *m)
 		return rc;
 	if (bpf_map_lookup_elem(m->text, &row, &greeting))
 		return -errno;
-	if (greeting.n)
+	if (greeting.n) /* a gate that was there keeps what it says */
 		return 0;
 	c.hostname = gethostname(hostname, sizeof(hostname) - 1) || !*hostname ? "localhost" : hostname;
-	return refuse_put(m, &c, none);
+	return refuse_put(m, &c, NULL, 0);
 }

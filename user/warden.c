@@ -15,6 +15,7 @@
 #include "user/cage.h"
 #include "user/core/names.h"
 #include "user/log.h"
+#include "user/refuse.h"
 #include "user/warden_int.h"
 
 #define AUDIT_S	    10 /* a bpf_link attach or detach by others makes no netlink message */
@@ -137,6 +138,8 @@ static void audit(evutil_socket_t fd, short what, void *ctx)
 	(void)fd, (void)what;
 	gate_audit(w);
 	refresh_never(w);
+	if (refuse_tick(&w->maps, kern_now_ns()) > 0)
+		log_debug("the secret of refused dialogues was changed");
 	event_add(w->audit, &next);
 }
 

@@ -18,7 +18,7 @@
 
 static struct run r;
 static struct pst_addr guard4, guard6;
-static const struct refuse_conf words = { .hostname = "mx.example.org", .url = "https://example.org/why" };
+static const struct conf_refuse words = { .hostname = "mx.example.org", .url = "https://example.org/why" };
 static const __u64 key[2] = { 0x1122334455667788ull, 0x99aabbccddeeff00ull };
 
 #define HELLO	 "250 mx.example.org\r\n"
@@ -141,7 +141,7 @@ static void model_frame(struct frame *out, const struct frame_spec *s, unsigned 
 static int fresh(void **state)
 {
 	struct pst_secret s = { .gen = { { .key = { key[0], key[1] } } } };
-	struct pst_list_info info[PST_LISTS_MAX] = { [3] = { .name = "drop" } };
+	struct conf_list list[4] = { { .name = "" }, { .name = "" }, { .name = "" }, { .name = "drop" } };
 	__u32 only = 0;
 
 	(void)state;
@@ -149,7 +149,7 @@ static int fresh(void **state)
 	guard6 = frame_ip6(0xff, 1);
 	assert_int_equal(run_open_sized(&r, 1024, 1024), 0);
 	assert_int_equal(bpf_map_update_elem(r.maps.secret, &only, &s, BPF_ANY), 0);
-	assert_int_equal(refuse_put(&r.maps, &words, info), 0);
+	assert_int_equal(refuse_put(&r.maps, &words, list, NROWS(list)), 0);
 	return 0;
 }
 

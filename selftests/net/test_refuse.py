@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The refused dialogue with real clients, while no process of Postern is alive: swaks, smtplib, Postfix, Exim."""
+
+import smtplib
+import socket
+import subprocess
+
+import pytest
+
+import clients
+import mta
+from lab import GATE4, GATE6, HOME, run, until
+
+BAD4, BAD6 = "198.51.100.66", "2001:db8:bad:66::7"
+BANNER4 = "198.51.100.67"
+FROM, TO = clients.FROM, clients.TO
+WAYS = pytest.mark.parametrize("source,to", [(BAD4, GATE4), (BAD6, GATE6)], ids=["ip4", "ip6"])
+
+
+def refusal(source):
+    return f"550 5.7.1 {source} is banned: operator"
+
+
+@pytest.fixture(scope="module")
+def orphan(lab):
+    """The gate in the kernel with three bans; its daemon was killed."""
+    import gate as gate_
+    made = gate_.Gate(lab).configure().start()
+    for prefix, action in ((BAD4, "refuse"), ("2001:db8:bad:66::/64", "refuse"), (BANNER4, "banner")):
+        made.postern("ban", "add", prefix, "forever", "action", action)
+    made.kill()
+    program = f"{HOME}/pass.o"
+    with open(f"{HOME}/pass.c", "w", encoding="ascii") as f:
+        f.write('__attribute__((section("xdp"), used)) int pass(void *ctx) { return 2; }\n')
+    run(["clang", "-O2", "-target", "bpf", "-c", f"{HOME}/pass.c", "-o", program])
+    lab.world.run("ip", "link", "set", "dev", "world0", "xdp", "obj", program, "sec", "xdp")
+    yield made
+    lab.world.run("ip", "link", "set", "dev", "world0", "xdp", "off")
+    made.postern("gate", "unload", check=False)
+
+
+def sent(orphan, **labels):
+    return orphan.counter("xdp_packets_total", verdict="refused", **labels)
+
+
+@WAYS
+def test_smtplib(orphan, lab, source, to):
+    with lab.world.here():
+        with smtplib.SMTP(to, 25, "client.example", timeout=20, source_address=(source, 0)) as s:
+            with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
+                s.sendmail(FROM, [TO, "other@example.org"], "Subject: x\n\nx\n")
+            assert s.quit()[0] == 221
+    for code, text in refused.value.recipients.values():
+        assert code == 550 and text.decode().startswith(refusal(source)[4:]), text
+    assert sent(orphan, reason="recipient") >= 2
+
+
+def test_swaks(orphan, lab):
+    done = subprocess.run(lab.world.command("swaks", "--server", GATE4, "--local-interface", BAD4, "--from", FROM,
+                                            "--to", TO, "--helo", "client.example", "--timeout", "20"),
+                          capture_output=True, text=True, check=False)
+    assert refusal(BAD4) in done.stdout and done.returncode == 24, done.stdout
+    assert "<-  220 mx.example.org ESMTP" in done.stdout and "<-  221 Bye" in done.stdout
+
+
+@WAYS
+def test_commands_of_every_kind(orphan, lab, dial, source, to):
+    d = dial(source, to)
+    for command, code in (("HELO x", 250), ("EHLO x", 250), ("NOOP", 250), ("MAIL FROM:<>", 250), ("DATA", 554),
+                          ("RCPT TO:<a@b>", 550), ("VRFY root", 502), ("STARTTLS", 500), ("AUTH LOGIN", 502),
+                          ("RSET", 250), ("HELLOWORLD", 500)):
+        assert d.say(command) == code, command
+    assert d.say("QUIT") == 221
+    assert d.ended() == []
+
+
+def test_line_in_pieces(orphan, dial):
+    """Both kinds of clients: one that waits for the acknowledgment of the first piece, one that does not."""
+    for nodelay in (0, 1):
+        d = dial(BAD4)
+        d.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, nodelay)
+        assert d.say("EHLO x") == 250
+        for piece in (b"MAIL FR", b"OM:<>\r", b"\n"):
+            d.send(piece)
+        assert d.reply() == 250
+        for piece in (b"RCPT TO:<", b"a", b"@b>\r\n"):
+            d.send(piece)
+        assert str(d.reply()).startswith(refusal(BAD4))
+        assert d.say("QUIT") == 221
+
+
+def test_pipelining_uninvited(orphan, dial):
+    d = dial(BAD4)
+    d.send(b"EHLO x\r\n")
+    assert d.reply() == 250
+    d.send(b"MAIL FROM:<>\r\n" + b"RCPT TO:<a@example.org>\r\n" * 5 + b"DATA\r\n")
+    codes = [d.reply().code for _ in range(7)]
+    assert codes == [250, 550, 550, 550, 550, 550, 554]
+    assert d.say("QUIT") == 221
+
+
+def test_early_talker(orphan, lab):
+    with lab.world.connect(BAD4, GATE4) as s:
+        s.sendall(b"EHLO x\r\nQUIT\r\n")
+        got = b""
+        while chunk := s.recv(4096):
+            got += chunk
+    assert [line[:3] for line in got.split(b"\r\n")] == [b"220", b"250", b"221", b""], got
+
+
+def test_banner(orphan, lab):
+    with lab.world.here():
+        with pytest.raises(smtplib.SMTPConnectError) as refused:
+            smtplib.SMTP(GATE4, 25, timeout=20, source_address=(BANNER4, 0))
+    assert refused.value.smtp_code == 554 and BANNER4.encode() in refused.value.smtp_error
+
+
+@WAYS
+def test_postfix_bounces_at_once(orphan, lab, postfix, source, to):
+    client = clients.Postfix(lab, BAD4, BAD6, to)
+    bounces = mta.Mailbox("bounces")
+    bounces.empty()
+    try:
+        client.start().post("refused-by-the-card")
+        bounce = bounces.wait_for(refusal(source).encode()[:30].split(b" is")[0][4:])
+        text = b" ".join(bounce.split()).decode()
+        assert refusal(source)[4:] in text.replace("= ", ""), text
+        assert "Diagnostic-Code: smtp; 550 5.7.1" in text and "Action: failed" in text
+        assert "status=bounced" in client.said()
+    finally:
+        client.close()
+
+
+@WAYS
+def test_exim_bounces_at_once(orphan, lab, postfix, source, to):
+    client = clients.Exim(lab, source, to)
+    bounces = mta.Mailbox("exim")
+    try:
+        client.post("refused-by-the-card")
+        bounce = bounces.wait_for(b"550 5.7.1")
+        assert refusal(source) in b" ".join(bounce.split()).decode(), bounce
+    finally:
+        client.close()
+        bounces.empty()
