@@ -337,19 +337,20 @@ struct pst_secret {
 	} gen[2];
 };
 
-/* pst_text: row -> a whole end of a reply line, CRLF included. n = 0: none is set. */
+/* pst_text: row -> a piece of a reply line. n = 0: none is set. */
 struct pst_text {
 	__u32 n;
 	char text[PST_TEXT_MAX];
 };
 
 /* Rows of pst_text. */
-#define PST_TEXT_REASON(reason) (reason)		  /* " is banned: ...", what follows the address */
-#define PST_TEXT_LIST(list)	(PST_TEXT_LISTS + (list)) /* the same for a listed source */
+#define PST_TEXT_REASON(reason) (reason)		  /* " is banned: REASON", what follows the address */
+#define PST_TEXT_LIST(list)	(PST_TEXT_LISTS + (list)) /* " is banned: list NAME" */
 enum pst_text_row {
 	PST_TEXT_LISTS = 64,
-	PST_TEXT_GREETING = PST_TEXT_LISTS + PST_LISTS_MAX, /* "220 HOST ESMTP" */
-	PST_TEXT_HELLO,					    /* "250 HOST", the answer to EHLO and HELO */
+	PST_TEXT_MORE = PST_TEXT_LISTS + PST_LISTS_MAX, /* "; see URL" CRLF, or CRLF alone */
+	PST_TEXT_GREETING,				/* "220 HOST ESMTP" CRLF */
+	PST_TEXT_HELLO,					/* "250 HOST" CRLF, the answer to EHLO and HELO */
 	PST_TEXT_ROWS
 };
 

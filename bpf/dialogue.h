@@ -211,7 +211,7 @@ PKT_OPAQUE int dialogue_refusal(struct dialogue *d)
 {
 	const __u32 *word;
 	__u8 *to;
-	__u32 n = 10, text;
+	__u32 n = 10, text, more;
 
 	if (!d)
 		return 0;
@@ -227,9 +227,14 @@ PKT_OPAQUE int dialogue_refusal(struct dialogue *d)
 		n += dialogue_addr6(to + n, &d->p.src);
 	PKT_PIN(n);
 	n &= 63; /* changes nothing: 10 and at most 39 */
-	text = dialogue_row(to + n, d->text);
+	text = dialogue_row(to + n, d->text) & 127;
 	if (text) {
-		d->nout += n + text;
+		n += text;
+		PKT_PIN(n);
+		more = dialogue_row(to + n, PST_TEXT_MORE);
+		if (!more)
+			dialogue_store(to + n, '\r' | '\n' << 8);
+		d->nout += n + (more ? more : 2);
 	} else {
 		dialogue_fixed(d, DIALOGUE_AGAIN);
 		to[2] = d->banner ? '4' : '0';

@@ -228,7 +228,7 @@ struct dialogue {
 	__u32 refused; /* recipients */
 	__u8 in[DIALOGUE_IN + 16];
 	__u8 head[DIALOGUE_HEAD];	/* ends where the text begins, so that both are stored at once */
-	__u8 out[DIALOGUE_OUT + 4 + 192]; /* room for one whole text too much */
+	__u8 out[DIALOGUE_OUT + 4 + 320]; /* room for one whole refusal too much */
 };
 
 struct {

@@ -10,6 +10,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "user/refuse.h"
+
 /* --- finding --------------------------------------------------------------------- */
 
 static int class_get(const struct kern_maps *m, __u32 class, struct pst_class *out)
@@ -262,6 +264,8 @@ static int infos_write(struct replace *r, const struct pst_list_info *info, cons
 			continue;
 		if (r->reused >> k & 1)
 			e = hits_clear(r->m->list_hits, k);
+		if (!e)
+			e = refuse_put_list(r->m, k, info[i].name);
 		if (!e && bpf_map_update_elem(r->m->list_info, &k, &info[i], BPF_ANY))
 			e = -errno;
 	}

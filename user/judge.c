@@ -353,7 +353,7 @@ int judge_put_conf(const struct kern_maps *maps, const struct conf *c)
 	for (size_t i = 0; i < c->nlisteners; i++)
 		k.port_bits[c->listener[i].port >> 6] |= 1ull << (c->listener[i].port & 63);
 	rc = gate_conf_put(maps, &k);
-	return rc ? rc : refuse_put(maps, &c->refuse, c->list, c->nlists);
+	return rc ? rc : refuse_put(maps, &c->refuse);
 }
 
 static void stop(evutil_socket_t fd, short what, void *ctx)

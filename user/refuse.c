@@ -111,9 +111,9 @@ static __attribute__((format(printf, 3, 4))) int text_put(const struct kern_maps
 	return bpf_map_update_elem(m->text, &row, &t, BPF_ANY) ? -errno : 0;
 }
 
-static int refusal_put(const struct kern_maps *m, __u32 row, const char *what, const char *name, const char *url)
+int refuse_put_list(const struct kern_maps *m, unsigned row, const char *name)
 {
-	return text_put(m, row, " is banned: %s%s%s%s\r\n", what, name, *url ? "; see " : "", url);
+	return text_put(m, PST_TEXT_LIST(row), " is banned: list %s", name);
 }
 
 static int texts_put(const struct kern_maps *m, const struct conf_refuse *c)
@@ -122,8 +122,10 @@ static int texts_put(const struct kern_maps *m, const struct conf_refuse *c)
 
 	if (!rc)
 		rc = text_put(m, PST_TEXT_HELLO, "250 %.*s\r\n", HOST_MAX, c->hostname);
+	if (!rc)
+		rc = text_put(m, PST_TEXT_MORE, "%s%s\r\n", *c->url ? "; see " : "", c->url);
 	for (unsigned r = 0; !rc && r < PST_RSN_MAX; r++)
-		rc = refusal_put(m, PST_TEXT_REASON(r), reason_name(r), "", c->url);
+		rc = text_put(m, PST_TEXT_REASON(r), " is banned: %s", reason_name(r));
 	return rc;
 }
 
@@ -146,12 +148,10 @@ static int budgets_put(const struct kern_maps *m, const struct conf_refuse *c)
 
 /* --- all of it ----------------------------------------------------------------------- */
 
-int refuse_put(const struct kern_maps *m, const struct conf_refuse *c, const struct conf_list *list, size_t n)
+int refuse_put(const struct kern_maps *m, const struct conf_refuse *c)
 {
 	int rc = texts_put(m, c);
 
-	for (unsigned i = 0; !rc && i < PST_LISTS_MAX; i++)
-		rc = refusal_put(m, PST_TEXT_LIST(i), i < n ? "list " : "listed", i < n ? list[i].name : "", c->url);
 	return rc ? rc : budgets_put(m, c);
 }
 
@@ -170,5 +170,5 @@ int refuse_start(const struct kern_maps *m)
 	if (greeting.n) /* a gate that was there keeps what it says */
 		return 0;
 	c.hostname = gethostname(hostname, sizeof(hostname) - 1) || !*hostname ? "localhost" : hostname;
-	return refuse_put(m, &c, NULL, 0);
+	return refuse_put(m, &c);
 }

@@ -10,8 +10,10 @@
 
 /* Of a freshly loaded gate: a secret, texts in the system's name, default budgets. Leaves alone what is there. 0 or -errno. */
 int refuse_start(const struct kern_maps *m);
-/* Writes budgets and texts, those of n lists too; list n is row n of pst_list_info. A hostname is cut at 100 characters. 0 or -errno. */
-int refuse_put(const struct kern_maps *m, const struct conf_refuse *c, const struct conf_list *list, size_t n);
+/* Writes budgets and texts. A hostname is cut at 100 characters. 0 or -errno. */
+int refuse_put(const struct kern_maps *m, const struct conf_refuse *c);
+/* What sources on a list are told; row: of pst_list_info. 0 or -errno. */
+int refuse_put_list(const struct kern_maps *m, unsigned row, const char *name);
 /*
  * Makes the next generation of the secret, in force from a time slot to come; dialogues that go on keep theirs. -EAGAIN
  * when dialogues of the generation before the last may still go on, and nothing is changed. now_ns: CLOCK_MONOTONIC.

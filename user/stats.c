@@ -95,10 +95,12 @@ static struct sample sample_at(const struct pst_stats *s, int i)
 	struct sample row = { 0 };
 
 	if (i < PST_CNT_MAX) {
-		row.family = counter_rows[i].family;
-		row.help = counter_rows[i].help;
-		row.value = s->counter[i];
-		snprintf(row.labels, sizeof(row.labels), "%s", counter_rows[i].labels);
+		unsigned c = counter_nth((unsigned)i);
+
+		row.family = counter_rows[c].family;
+		row.help = counter_rows[c].help;
+		row.value = s->counter[c];
+		snprintf(row.labels, sizeof(row.labels), "%s", counter_rows[c].labels);
 		return row;
 	}
 	i -= PST_CNT_MAX;

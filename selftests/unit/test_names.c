@@ -7,20 +7,25 @@
 #include "rnd.h"
 #include "user/core/names.h"
 
-/* Rows of a family stand together, its help is in the first row and only there, no sample is there twice. */
+/* In printed order rows of a family stand together, its help is in the first row and only there, no sample is there twice. */
 static void counters_partition_into_families(void **state)
 {
-	(void)state;
-	for (int i = 0; i < PST_CNT_MAX; i++) {
-		const struct counter_row *r = &counter_rows[i];
-		bool first = !i || strcmp(r->family, counter_rows[i - 1].family) != 0;
+	bool seen[PST_CNT_MAX] = { false };
 
+	(void)state;
+	for (unsigned i = 0; i < PST_CNT_MAX; i++) {
+		const struct counter_row *r = &counter_rows[counter_nth(i)];
+		bool first = !i || strcmp(r->family, counter_rows[counter_nth(i - 1)].family) != 0;
+
+		assert_false(seen[counter_nth(i)]);
+		seen[counter_nth(i)] = true;
 		assert_int_equal(first, r->help[0] != '\0');
-		for (int j = 0; j < i; j++) {
-			bool same = !strcmp(r->family, counter_rows[j].family);
+		for (unsigned j = 0; j < i; j++) {
+			const struct counter_row *before = &counter_rows[counter_nth(j)];
+			bool same = !strcmp(r->family, before->family);
 
 			assert_false(first && same);
-			assert_false(same && !strcmp(r->labels, counter_rows[j].labels));
+			assert_false(same && !strcmp(r->labels, before->labels));
 		}
 	}
 }

@@ -109,8 +109,8 @@ static void json_holds_every_counter(void **state)
 	for (int i = 0; i < PST_CNT_MAX; i++) {
 		json_t *row = json_array_get(list, (size_t)i);
 
-		assert_string_equal(json_string_value(json_object_get(row, "name")), counter_rows[i].family);
-		assert_int_equal(json_integer_value(json_object_get(row, "value")), s.counter[i]);
+		assert_string_equal(json_string_value(json_object_get(row, "name")), counter_rows[counter_nth((unsigned)i)].family);
+		assert_int_equal(json_integer_value(json_object_get(row, "value")), s.counter[counter_nth((unsigned)i)]);
 	}
 	for (int i = 0; i < PST_RSN_MAX; i++) {
 		json_t *row = json_array_get(list, (size_t)(PST_CNT_MAX + i));

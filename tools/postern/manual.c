@@ -131,17 +131,16 @@ static int do_counters(struct args *a)
 	if (rc)
 		return rc;
 	for (unsigned i = 0; i < PST_CNT_MAX; i++) {
-		const struct counter_row *r = &counter_rows[i];
-		bool opens = !i || strcmp(r->family, counter_rows[i - 1].family);
+		const struct counter_row *r = &counter_rows[counter_nth(i)];
 
-		if (opens) {
+		if (*r->help) {
 			term("postern_", r->family, NULL);
 			plain(r->help);
 			printf("\n\n");
 		}
 		if (*r->labels)
 			printf("    | ``%s``\n", r->labels);
-		if (i + 1 == PST_CNT_MAX || strcmp(r->family, counter_rows[i + 1].family))
+		if (i + 1 == PST_CNT_MAX || *counter_rows[counter_nth(i + 1)].help)
 			putchar('\n');
 	}
 	return finished();

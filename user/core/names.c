@@ -28,6 +28,18 @@ static const char *const origin_names[PST_ORIGIN_MAX] = { PST_ORIGINS(X) };
 static const char *const mode_names[PST_MODE_MAX] = { PST_MODES(X) };
 #undef X
 
+unsigned counter_nth(unsigned n)
+{
+	for (unsigned first = 0; first < PST_CNT_MAX; first++) {
+		if (!counter_rows[first].help[0])
+			continue;
+		for (unsigned i = first; i < PST_CNT_MAX; i++)
+			if (str_eq(str_of(counter_rows[i].family), str_of(counter_rows[first].family)) && !n--)
+				return i;
+	}
+	return PST_CNT_MAX - 1;
+}
+
 const char *reason_name(unsigned reason)
 {
 	return reason < PST_RSN_MAX ? reason_rows[reason].name : "?";

@@ -29,6 +29,12 @@ struct reason_row {
 extern const struct counter_row counter_rows[PST_CNT_MAX];
 extern const struct reason_row reason_rows[PST_RSN_MAX];
 
+/*
+ * The nth counter as they are printed: rows of a family together, families as they first appear. The rows themselves stand in
+ * the order in which they came to be, which is ABI. n < PST_CNT_MAX.
+ */
+unsigned counter_nth(unsigned n);
+
 /* "?" for a number without a row: pins may come from a newer version. */
 const char *reason_name(unsigned reason);
 const char *action_name(unsigned action);
