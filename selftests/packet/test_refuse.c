@@ -6,9 +6,11 @@
 #include "gate_run.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 
+#include "selftests/unit/rnd.h"
 #include "user/refuse.h"
 
 #define SEQ    0xfffffff0u /* so that sums wrap */
@@ -18,7 +20,7 @@
 
 static struct run r;
 static struct pst_addr guard4, guard6;
-static const struct conf_refuse words = { .hostname = "mx.example.org", .url = "https://example.org/why" };
+static const struct conf_refuse words = { /* no budgets: there are thousands of rows */ .hostname = "mx.example.org", .url = "https://example.org/why" };
 static const __u64 key[2] = { 0x1122334455667788ull, 0x99aabbccddeeff00ull };
 
 #define HELLO	 "250 mx.example.org\r\n"
@@ -381,9 +383,253 @@ static void every_banner(void **state)
 	}
 }
 
+/* --- the handshake ---------------------------------------------------------------------- */
+
+static struct pst_addr bad4, bad6;
+
+static int fresh_with_bans(void **state)
+{
+	bad4 = frame_ip4(192, 0, 2, 1);
+	bad6 = frame_ip6(1, 1);
+	fresh(state);
+	run_ban(&r, run_prefix(bad4, 128), PST_ACT_REFUSE, 3600);
+	run_ban(&r, run_prefix(bad6, 64), PST_ACT_REFUSE, 3600);
+	return 0;
+}
+
+/* A SYN without options, with one, and with data (RFC 7413): the answer is never longer than what came. */
+static void syn_is_answered(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NROWS(shapes) * 3 * 2; i++) {
+		const struct shape *sh = &shapes[i % NROWS(shapes)];
+		bool v6 = sh->net == NET_IP6, option = i / NROWS(shapes) % 3 != 0, ecn = i / NROWS(shapes) >= 3;
+		struct frame_spec s = { .tags = sh->tags, .exts = sh->exts, .net = sh->net, .src = v6 ? bad6 : bad4, .seq = SEQ,
+					.flags = (__u8)(TCP_SYN | (ecn ? 0xc0 : 0)) };
+		struct frame f, want;
+		struct outcome o;
+
+		build(&f, &s, "EHLO x\r\n", i / NROWS(shapes) % 3 == 2 ? 8 : 0);
+		if (!option) { /* without its option */
+			f.n -= 4;
+			f.b[f.l4 + 12] = 5 << 4;
+			frame_be16(f.b + f.l3 + (v6 ? 4 : 2), v6 ? f.n - f.l3 - 40 : f.n - f.l3);
+		}
+		run_frame(&r, &f, &o);
+		assert_int_equal(o.verdict, XDP_TX);
+		assert_int_equal(o.counter, PST_CNT_REFUSE_SYNACK);
+		assert_true(o.nout <= f.n);
+		model_frame(&want, &s, f.n,
+			    &(struct model_reply){ .seq = model_cookie(&s, key, slot_now()), .ack = SEQ + 1, .flags = TCP_SYN | TCP_ACK, .data = "",
+						   /* extension headers and options that go make room */
+						   .mss = option || sh->exts || sh->net == NET_IP4_OPTIONS });
+		assert_frame((int)i, &o, &want);
+	}
+}
+
+/* Whatever an unverified source sends, it gets nothing or fewer octets than it sent: random flags, numbers and lengths. */
+static void nobody_is_amplified_at(void **state)
+{
+	__u64 in = 0, out = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 20000; i++) {
+		bool v6 = rnd_below(2);
+		char text[600] = "MAIL FROM:<>\r\nRCPT TO:<a@b>\r\n";
+		struct frame_spec s = { .tags = rnd_below(3), .net = v6 ? NET_IP6 : NET_IP4, .src = v6 ? bad6 : bad4, .seq = (__u32)rnd(),
+					.ack = (__u32)rnd(), .flags = (__u8)(1 + rnd_below(255)), .sport = (__u16)(1 + rnd_below(65535)) };
+		struct frame f;
+		struct outcome o;
+
+		build(&f, &s, text, rnd_below(sizeof(text)));
+		run_frame(&r, &f, &o);
+		in += f.n;
+		out += o.verdict == XDP_TX ? o.nout : 0;
+		if (o.verdict == XDP_TX && o.counter != PST_CNT_REFUSE_SYNACK) { /* a guess, one in 2^17: it must have been right */
+			assert_true(s.ack - model_cookie(&s, key, slot_now()) <= 16385);
+			continue;
+		}
+		assert_true(o.verdict == XDP_DROP || o.nout <= f.n);
+		assert_int_equal(o.verdict == XDP_TX, (s.flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) == TCP_SYN);
+	}
+	assert_true(out < in);
+}
+
+/* A cookie is good for its own connection, for eight time slots, and for the key it was made with. */
+static void cookies(void **state)
+{
+	static const struct {
+		int age;
+		bool good;
+	} ages[] = { { 0, true }, { 1, true }, { 4, true }, { 7, true }, { 8, false }, { 9, false }, { -1, false }, { 4096, false } };
+	struct frame_spec s = { .src = bad4, .flags = TCP_ACK, .seq = SEQ }, other;
+	struct frame f;
+	struct outcome o;
+
+	(void)state;
+	for (size_t i = 0; i < NROWS(ages); i++) {
+		build(&f, &s, "", 0);
+		s.ack = 1 + model_cookie(&s, key, slot_now() - (__u64)(long long)ages[i].age);
+		build(&f, &s, "", 0);
+		run_frame(&r, &f, &o);
+		assert_int_equal(o.counter, ages[i].good ? PST_CNT_REFUSE_GREETING : PST_CNT_REFUSE_UNVERIFIED);
+	}
+	other = s;
+	other.sport = 40001;
+	s.ack = 1 + model_cookie(&other, key, slot_now());
+	build(&f, &s, "", 0);
+	run_frame(&r, &f, &o);
+	assert_int_equal(o.counter, PST_CNT_REFUSE_UNVERIFIED);
+}
+
+/* refuse_rotate(): the new key from a slot to come, the old one for the slots before; never two in one lifetime. */
+static void rotation(void **state)
+{
+	struct frame_spec s = { .src = bad4, .flags = TCP_ACK, .seq = SEQ };
+	struct pst_secret before, after;
+	__u32 only = 0;
+	__u64 now = kern_now_ns();
+	struct frame f;
+	struct outcome o;
+
+	(void)state;
+	assert_int_equal(refuse_tick(&r.maps, now), 1);
+	assert_int_equal(bpf_map_lookup_elem(r.maps.secret, &only, &after), 0);
+	assert_memory_equal(after.gen[0].key, key, 16);
+	assert_int_equal(after.gen[1].from_slot, (now >> PST_SLOT_SHIFT) + 2);
+	assert_int_equal(refuse_rotate(&r.maps, now), -EAGAIN);
+	assert_int_equal(refuse_rotate(&r.maps, now + (9ull << PST_SLOT_SHIFT)), -EAGAIN);
+	assert_int_equal(refuse_tick(&r.maps, now + (12ull << PST_SLOT_SHIFT)), 0);
+	build(&f, &s, "", 0);
+	s.ack = 1 + model_cookie(&s, key, slot_now());
+	build(&f, &s, "", 0);
+	run_frame(&r, &f, &o);
+	assert_int_equal(o.counter, PST_CNT_REFUSE_GREETING);
+
+	before = after; /* as if it had been made three slots ago: what is older goes on under the old key */
+	after.gen[1].from_slot = slot_now() - 3;
+	assert_int_equal(bpf_map_update_elem(r.maps.secret, &only, &after, BPF_ANY), 0);
+	for (unsigned age = 0; age < 8; age++) {
+		s.ack = 1 + model_cookie(&s, age <= 3 ? after.gen[1].key : before.gen[0].key, slot_now() - age);
+		build(&f, &s, "", 0);
+		run_frame(&r, &f, &o);
+		assert_int_equal(o.counter, PST_CNT_REFUSE_GREETING);
+		s.ack = 1 + model_cookie(&s, age > 3 ? after.gen[1].key : before.gen[0].key, slot_now() - age);
+		build(&f, &s, "", 0);
+		run_frame(&r, &f, &o);
+		assert_int_equal(o.counter, PST_CNT_REFUSE_UNVERIFIED);
+	}
+	assert_int_equal(refuse_rotate(&r.maps, now + (12ull << PST_SLOT_SHIFT)), 0);
+	assert_int_equal(bpf_map_lookup_elem(r.maps.secret, &only, &before), 0);
+	assert_memory_equal(before.gen[1].key, after.gen[1].key, 16); /* the elder one was written over */
+	assert_memory_not_equal(before.gen[0].key, key, 16);
+}
+
+static void no_secret_no_answer(void **state)
+{
+	struct pst_secret none = { 0 };
+	struct frame_spec s = { .src = bad4 };
+	__u32 only = 0;
+	struct frame f;
+	struct outcome o;
+
+	(void)state;
+	assert_int_equal(bpf_map_update_elem(r.maps.secret, &only, &none, BPF_ANY), 0);
+	build(&f, &s, "", 0);
+	run_frame(&r, &f, &o);
+	assert_dropped(0, &o, &f, PST_CNT_REFUSE_SILENT);
+}
+
+/* --- budgets ---------------------------------------------------------------------------- */
+
+static unsigned answered(struct pst_addr src, unsigned n)
+{
+	unsigned sent = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct frame_spec s = { .net = addr_is4(&src) ? NET_IP4 : NET_IP6, .src = src };
+		struct frame f;
+		struct outcome o;
+
+		build(&f, &s, "", 0);
+		run_frame(&r, &f, &o);
+		sent += o.verdict == XDP_TX;
+		if (o.verdict != XDP_TX)
+			assert_dropped((int)i, &o, &f, PST_CNT_REFUSE_BUDGET);
+	}
+	return sent;
+}
+
+/* A burst, then nothing, whatever the clock does in a millionth of a second. One source's excess is not another's loss. */
+static void budgets(void **state)
+{
+	struct pst_reply_budget slow = { .cost_ns = 1000000000000ull, .burst_ns = 10000000000000ull };
+	struct pst_addr near6 = bad6, list6 = frame_ip6(9, 1);
+	__u32 source = PST_REPLY_SOURCE, all = PST_REPLY_ALL;
+
+	(void)state;
+	near6.b[15] = 99;
+	run_list(&r, run_prefix(list6, 32), 1, PST_ACT_REFUSE);
+	assert_int_equal(bpf_map_update_elem(r.maps.reply_budget, &source, &slow, BPF_ANY), 0);
+	assert_int_equal(answered(bad4, 100), 10);
+	assert_int_equal(answered(bad6, 6) + answered(near6, 100), 10); /* one /64 */
+	assert_int_equal(answered(list6, 100), 10);
+	assert_int_equal(bpf_map_update_elem(r.maps.reply_budget, &all, &slow, BPF_ANY), 0);
+	for (unsigned i = 0, sent = 0; i < 30; i++) {
+		sent += answered(frame_ip6(100 + i, 1), 1);
+		assert_int_equal(sent, i < 10 ? i + 1 : 10);
+	}
+}
+
+/* Frames that are no segment of a connection: nothing to answer. */
+static void no_answer(void **state)
+{
+	struct frame_spec s = { .src = bad4 }, frag = { .src = bad4, .frag = FRAG_FIRST };
+	struct frame f;
+	struct outcome o;
+
+	(void)state;
+	build(&f, &frag, "", 0);
+	run_frame(&r, &f, &o);
+	assert_dropped(0, &o, &f, PST_CNT_REFUSE_SILENT);
+	build(&f, &s, "", 0);
+	f.b[0] |= 1; /* to a group of stations */
+	run_frame(&r, &f, &o);
+	assert_dropped(1, &o, &f, PST_CNT_REFUSE_SILENT);
+	build(&f, &s, "", 0);
+	frame_be16(f.b + f.l3 + 2, 1500); /* longer than the frame */
+	run_frame(&r, &f, &o);
+	assert_dropped(2, &o, &f, PST_CNT_REFUSE_SILENT);
+}
+
+/* The address in the text, in the notation of RFC 5952, against inet_ntop(). */
+static void addresses(void **state)
+{
+	static const struct turn rcpt = { "RCPT TO:<a@b>\r\n", PSH, 56, R550, 15, 0, 0, RCPT };
+
+	(void)state;
+	run_list(&r, run_prefix(frame_ip6(0, 0), 16), 1, PST_ACT_REFUSE);
+	run_list(&r, run_prefix(frame_ip4(0, 0, 0, 0), 96), 1, PST_ACT_REFUSE);
+	for (unsigned i = 0; i < 4000; i++) {
+		struct frame_spec s = { .net = i % 2 ? NET_IP6 : NET_IP4, .src = i % 2 ? frame_ip6(0, 0) : rnd_addr4() };
+
+		for (unsigned g = 2; i % 2 && g < 16; g++) /* many zeros, so that runs of all lengths and places come */
+			s.src.b[g] = rnd_below(3) ? 0 : (__u8)rnd();
+		take_turn(&rcpt, s, "list list 1");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(syn_is_answered, fresh_with_bans, gone),
+		cmocka_unit_test_setup_teardown(nobody_is_amplified_at, fresh_with_bans, gone),
+		cmocka_unit_test_setup_teardown(cookies, fresh_with_bans, gone),
+		cmocka_unit_test_setup_teardown(rotation, fresh_with_bans, gone),
+		cmocka_unit_test_setup_teardown(no_secret_no_answer, fresh_with_bans, gone),
+		cmocka_unit_test_setup_teardown(budgets, fresh_with_bans, gone),
+		cmocka_unit_test_setup_teardown(no_answer, fresh_with_bans, gone),
+		cmocka_unit_test_setup_teardown(addresses, fresh, gone),
 		cmocka_unit_test_setup_teardown(every_turn, fresh, gone),
 		cmocka_unit_test_setup_teardown(every_banner, fresh, gone),
 	};
