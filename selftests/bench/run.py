@@ -19,6 +19,7 @@ DEMO = os.path.join(TOP, "tools/demo")
 PARTS = {
     "prog": ([f"{BUILD}/selftests/bench/prog_run"], "ns per packet, by BPF_PROG_RUN"),
     "lists": ([f"{BUILD}/selftests/bench/lists"], "ns per list lookup beside a trie and a hash, seconds to replace a list"),
+    "refuse": ([f"{BUILD}/selftests/bench/refuse"], "ns per segment of a refused dialogue, by BPF_PROG_RUN"),
     "flood": ([f"{BUILD}/selftests/bench/flood"], "real frames against an nftables set"),
     "mail": ([PYTHON, f"{HERE}/mail.py"], "messages through the gate against the backend directly"),
     "demo": ([PYTHON, f"{HERE}/figures.py"], "the demo's own figures"),
