@@ -142,3 +142,65 @@ def test_exim_bounces_at_once(orphan, lab, postfix, source, to):
     finally:
         client.close()
         bounces.empty()
+
+
+class Lossy:
+    """The cable, as the world's end of it sees it: packets of the dialogue get lost on their way out or in."""
+
+    def __init__(self, world, way, match):
+        self.world = world
+        hook, port = ("egress", "dport") if way == "out" else ("ingress", "sport")
+        self.table = (f"table netdev lossy_{way} {{ chain c {{ type filter hook {hook} device world0 priority 0; "
+                      f"tcp {port} 25 {match} counter drop; }}; }}\n")
+        self.name = f"lossy_{way}"
+
+    def __enter__(self):
+        self.world.run("nft", "-f", "-", input=self.table)
+        return self
+
+    def __exit__(self, *_):
+        self.world.run("nft", "delete", "table", "netdev", self.name)
+
+    def lost(self):
+        return int(self.world.run("nft", "list", "table", "netdev", self.name).split("counter packets ")[1].split()[0])
+
+
+def attempt(lab, source, to):
+    """One dialogue by smtplib; the refusal, or None when the client gave up waiting."""
+    try:
+        with lab.world.here(), smtplib.SMTP(to, 25, "client.example", timeout=4, source_address=(source, 0)) as s:
+            s.ehlo_or_helo_if_needed()
+            assert s.mail(FROM)[0] == 250
+            return s.rcpt(TO)
+    except (TimeoutError, smtplib.SMTPServerDisconnected):
+        return None
+
+
+# Which packet of each way is lost. Only the greeting, and the acknowledgment that asks for it, are repeated by nobody.
+FRAGILE = {("out", 1), ("in", 1)}
+
+
+@WAYS
+@pytest.mark.parametrize("way", ["out", "in"])
+@pytest.mark.parametrize("nth", range(7))
+def test_one_packet_is_lost(orphan, lab, source, to, way, nth):
+    with Lossy(lab.world, way, f"numgen inc mod 1000000 {nth}") as cable:
+        answer = attempt(lab, source, to)
+        assert answer or (way, nth) in FRAGILE, "the connection did not recover"
+        answer = answer or attempt(lab, source, to)
+        assert answer[0] == 550 and refusal(source)[4:] in answer[1].decode()
+        assert cable.lost() == 1 or nth >= 5
+
+
+def test_postfix_over_a_bad_cable(orphan, lab, postfix):
+    """Every fifth packet is lost, in both directions: the queue still gets the refusal."""
+    client = clients.Postfix(lab, BAD4, BAD6, GATE4)
+    bounces = mta.Mailbox("bounces")
+    bounces.empty()
+    try:
+        with Lossy(lab.world, "out", "numgen inc mod 5 4") as out, Lossy(lab.world, "in", "numgen inc mod 5 3") as back:
+            client.start().post("over a bad cable")
+            bounces.wait_for(b"5.7.1", seconds=90)
+            assert out.lost() and back.lost()
+    finally:
+        client.close()
