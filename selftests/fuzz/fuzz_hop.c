@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A hostile backend against a session that asks at any moment. Whatever happens, all that is sent are whole
- * lines of our own making, nothing is sent twice for one ask, and END is never sent without a 354.
+ * lines of our own making, one a step, nothing more once it is broken, and END is never sent without a 354.
  *
  * Input: a byte of configuration, then bytes for the gate; 0x80 | n among them is ask n.
  */
