@@ -34,10 +34,16 @@ void kern_close(struct kern_maps *m);
 
 /*
  * Makes sure program and maps are loaded and pinned under dir, reusing the pinned maps (bans survive) and replacing the
- * program of existing links by bpf_link_update (no packet leaks). Mounts nothing; says so when dir is not on a bpffs.
+ * program of existing links by bpf_link_update (no packet leaks). Mounts nothing; says so when dir is not on a bpffs. -EPROTO: the
+ * pins are another version's, nothing was changed. Takes CAP_BPF, CAP_NET_ADMIN and, for this call alone, CAP_PERFMON: without it the
+ * verifier allows no variable offset into a packet, and IP options have one. Two calls at one moment wait for each other.
  */
 int kern_load(const char *dir, char *err, size_t errsize);
-/* Attaches by a pinned link, or updates the link that is there. Native first unless mode says generic; XDP_NATIVE never falls back. */
+/*
+ * Attaches by a pinned link, or updates the link that is there. Native first unless mode says generic; XDP_NATIVE never falls back. A link
+ * that is there in another mode than asked for is taken off first, and put back when the new mode is refused; XDP_AUTO keeps any.
+ * -ENODEV: no such interface; -ENOENT: nothing is loaded; -EBUSY, -EEXIST: somebody else's program, named in err.
+ */
 int kern_attach(const char *dir, const char *interface, enum xdp_mode mode, struct kern_link *out, char *err, size_t errsize);
 int kern_detach(const char *dir, const char *interface);
 /* Removes links, program and maps: everything passes again. */
