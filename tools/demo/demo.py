@@ -250,7 +250,7 @@ class Demo:
                                      ("packets dropped by it", "xdp_packets_total", {"verdict": "dropped"}),
                                      ("messages accepted", "messages_total", {"result": "accepted"}),
                                      ("recipients refused as relay", "recipients_total", {"result": "relay_refused"})):
-            self.story.figure(name, self.gate.counter(family, **labels), "")
+            self.story.figure(name, self.gate.counter(family, **labels), name.split()[0])
 
 
 BAN_SECONDS = 8
