@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Mail end to end: what a client sends is what lies in the mailbox, and nothing else does."""
 
-import os
 import random
 import re
 import subprocess
@@ -9,7 +8,6 @@ import subprocess
 import pytest
 
 import lab as lab_
-import smtp
 
 V4, V6 = "203.0.113.5", "2001:db8:ace::5"
 FROM, TO = "sender@example.net", "user@example.org"

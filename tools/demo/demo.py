@@ -189,7 +189,8 @@ class Demo:
             self.story.claim("of more than 1000 further knocks none got past the card", self.behind("offender") == past)
         milliseconds = row["reaction_ns"] / 1e6
         self.story.claim(f"refused: {reply}", reply == 550)
-        self.story.claim(f"banned for {row['reason']}, {row['score']} points, {row['seconds_left']} s left", row["action"] == "drop")
+        self.story.claim(f"banned for {row['reason']}, {row['score']} points, {row['seconds_left']} s left",
+                         row["action"] == "drop")
         self.story.claim(f"from the offence to the first dropped packet: {milliseconds:.2f} ms", milliseconds < 1000)
         self.story.figure("offence to first dropped packet", milliseconds, "ms")
         last = second.ended()
@@ -276,7 +277,7 @@ def scene(story):
         story.line("Postern: a demonstration")
         story.line()
         story.line("   world                                     gateway")
-        story.line(f"   {GOOD4} and {GOOD6} (good)  ===XDP===  {GATE4}, {GATE6}  posternd :25 --> Postfix 127.0.0.1:10025")
+        story.line(f"   {GOOD4}, {GOOD6} (good)   ===XDP===   {GATE4}, {GATE6}: posternd :25 --> Postfix :10025")
         story.line(f"   {BAD} (bad), {LISTED} (listed)")
         with open(LIST, "w", encoding="utf-8") as f:
             f.write("; networks that send nothing but spam\n198.51.100.192/26\n2001:db8:bad:66::/64\n")
