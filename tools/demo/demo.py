@@ -294,7 +294,8 @@ def scene(story):
         Demo(story, lab, postfix, gate).play()
         story.table()
         story.line()
-        story.line(f"All {story.claims} claims were checked and are true. It took {time.monotonic() - begun:.0f} s.")
+        seconds = time.monotonic() - begun
+        story.line(f"All {story.claims} claims were checked and are true. It took {seconds:.0f} s.")
         story.over = True
         signal.alarm(0)
         if os.environ.get("HOLD", "") not in ("", "0"):
@@ -325,6 +326,8 @@ def main():
     try:
         scene(story)
         return 0
+    except BrokenPipeError:  # nobody listens any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except NotTrue as e:
         story.line(f"\nNOT TRUE: {e}")
     except (LabError, OSError, smtp.Hangup) as e:
