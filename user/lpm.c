@@ -82,8 +82,20 @@ static bool sorted(const struct lists_entry *e, size_t n)
 	return true;
 }
 
-/* Is `have` new, changed or gone in `want`? Both sorted: one walk along the two. */
 enum fate { ADD, CHANGE, REMOVE };
+
+/*
+ * What lets pass is put last and taken away first: a new entry that only observes must not stand
+ * alone inside an old one that refuses, not even until its refusing neighbour is written.
+ */
+static const struct step {
+	enum fate fate;
+	bool observes;
+} steps[] = {
+	{ ADD, false }, { CHANGE, false }, { ADD, true }, { CHANGE, true }, { REMOVE, true }, { REMOVE, false },
+};
+
+#define NSTEPS (sizeof(steps) / sizeof(steps[0]))
 
 struct diff {
 	const struct lists_entry *old, *want;
@@ -94,8 +106,13 @@ struct walk {
 	size_t i, j;
 };
 
-/* The next entry whose fate it is; NULL at the end. */
-static const struct lists_entry *next(const struct diff *d, struct walk *w, enum fate fate)
+static bool is_due(const struct lists_entry *e, const struct step *s)
+{
+	return (e->value.action == PST_ACT_OBSERVE) == s->observes;
+}
+
+/* The next entry that is due in this step: both are sorted, so one walk along the two. NULL at the end. */
+static const struct lists_entry *next(const struct diff *d, struct walk *w, const struct step *s)
 {
 	while (w->i < d->nold || w->j < d->nwant) {
 		const struct lists_entry *old = &d->old[w->i], *want = &d->want[w->j];
@@ -103,18 +120,18 @@ static const struct lists_entry *next(const struct diff *d, struct walk *w, enum
 
 		w->i += order <= 0;
 		w->j += order >= 0;
-		if (order < 0 && fate == REMOVE)
+		if (order < 0 && s->fate == REMOVE && is_due(old, s))
 			return old;
-		if (order > 0 && fate == ADD)
+		if (order > 0 && s->fate == ADD && is_due(want, s))
 			return want;
-		if (!order && fate == CHANGE && memcmp(&old->value, &want->value, sizeof(old->value)))
+		if (!order && s->fate == CHANGE && is_due(want, s) && memcmp(&old->value, &want->value, sizeof(old->value)))
 			return want;
 	}
 	return NULL;
 }
 
-/* Applies one fate, at most `limit` entries of it; *done counts what was applied. */
-static int apply(int fd, const struct diff *d, enum fate fate, bool undo, size_t limit, struct rows *rows, size_t *done)
+/* Takes one step, at most `limit` entries of it; *done counts what was applied. */
+static int apply(int fd, const struct diff *d, const struct step *s, bool undo, size_t limit, struct rows *rows, size_t *done)
 {
 	struct walk w = { 0, 0 };
 	int e = 0;
@@ -124,14 +141,14 @@ static int apply(int fd, const struct diff *d, enum fate fate, bool undo, size_t
 		const struct lists_entry *entry;
 		__u32 n = 0, count;
 
-		while (n < BATCH && *done + n < limit && (entry = next(d, &w, fate))) {
+		while (n < BATCH && *done + n < limit && (entry = next(d, &w, s))) {
 			rows->key[n] = key_of(&entry->prefix);
 			rows->value[n++] = entry->value;
 		}
 		if (!n)
 			break;
 		count = n;
-		if (fate == REMOVE || undo)
+		if (s->fate == REMOVE || undo)
 			e = bpf_map_delete_batch(fd, rows->key, &count, NULL) ? -errno : 0;
 		else
 			e = bpf_map_update_batch(fd, rows->key, rows->value, &count, NULL) ? -errno : 0;
@@ -142,32 +159,44 @@ static int apply(int fd, const struct diff *d, enum fate fate, bool undo, size_t
 
 static size_t count_new(const struct diff *d)
 {
-	struct walk w = { 0, 0 };
 	size_t n = 0;
 
-	while (next(d, &w, ADD))
-		n++;
+	for (size_t i = 0; i < NSTEPS; i++) {
+		struct walk w = { 0, 0 };
+
+		while (steps[i].fate == ADD && next(d, &w, &steps[i]))
+			n++;
+	}
 	return n;
+}
+
+/* Takes out again what steps[0..last] added, the last of which got as far as `done`. */
+static void take_back(int fd, const struct diff *d, size_t last, size_t done, struct rows *rows)
+{
+	size_t undone;
+
+	for (size_t i = last + 1; i-- > 0;)
+		if (steps[i].fate == ADD)
+			apply(fd, d, &steps[i], true, i == last ? done : SIZE_MAX, rows, &undone);
 }
 
 static int replace(int fd, const struct diff *d, struct rows *rows)
 {
 	struct bpf_map_info info = { 0 };
 	__u32 size = sizeof(info);
-	size_t done, undone;
-	int e;
+	size_t done;
+	int e = 0;
 
 	if (bpf_obj_get_info_by_fd(fd, &info, &size))
 		return -errno;
 	if (d->nold + count_new(d) > info.max_entries)
 		return -ENOSPC;
-	e = apply(fd, d, ADD, false, SIZE_MAX, rows, &done);
-	if (e) {
-		apply(fd, d, ADD, true, done, rows, &undone);
-		return e;
+	for (size_t i = 0; i < NSTEPS && !e; i++) {
+		e = apply(fd, d, &steps[i], false, SIZE_MAX, rows, &done);
+		if (e && steps[i].fate != REMOVE)
+			take_back(fd, d, i, done, rows);
 	}
-	e = apply(fd, d, CHANGE, false, SIZE_MAX, rows, &done);
-	return e ? e : apply(fd, d, REMOVE, false, SIZE_MAX, rows, &done);
+	return e;
 }
 
 int lpm_replace(int fd, const struct lists_entry *want, size_t n)
