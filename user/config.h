@@ -43,6 +43,8 @@ struct conf_list {
 	unsigned line;
 };
 
+#define CONF_INTERFACES_MAX 64
+
 struct conf {
 	const char *path;
 	char **interface; /* NULL-terminated */

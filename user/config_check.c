@@ -213,6 +213,7 @@ void config_check(struct config_reader *r, const struct config_whole *w)
 	check_relay(r, w);
 	check_users(r, c);
 	check_lists(r, c);
+	too_many(r, "interface", config_line(r, "", "interface"), c->ninterfaces, CONF_INTERFACES_MAX);
 	too_many(r, "allow", config_line(r, "", "allow"), c->nallow, PST_ALLOW_MAX);
 	too_many(r, "guard_addresses", config_line(r, "", "guard_addresses"), c->nguards, PST_GUARD_ADDRS_MAX);
 	if (c->policy.ban_max_s < c->policy.ban_s)

@@ -31,6 +31,8 @@ struct kern_link {
 /* Opens the pinned maps under dir. -ENOENT: no gate is loaded. -EPROTO: another schema (*have tells which). */
 int kern_open(const char *dir, bool readonly, struct kern_maps *out, unsigned *have);
 void kern_close(struct kern_maps *m);
+/* 1: m is what is pinned under dir; 0: another gate's maps are; -ENOENT: no gate is loaded; or -errno. */
+int kern_is_pinned(const char *dir, const struct kern_maps *m);
 
 /*
  * Makes sure program and maps are loaded and pinned under dir, reusing the pinned maps (bans survive) and replacing the
@@ -46,7 +48,7 @@ int kern_load(const char *dir, char *err, size_t errsize);
  */
 int kern_attach(const char *dir, const char *interface, enum xdp_mode mode, struct kern_link *out, char *err, size_t errsize);
 int kern_detach(const char *dir, const char *interface);
-/* Removes links, program and maps: everything passes again. */
+/* Removes links, program and maps: everything passes again; a daemon that holds the maps finds mode = off in them. */
 int kern_unload(const char *dir);
 /* The pinned links. Returns how many were written, or -errno. */
 int kern_links(const char *dir, struct kern_link *out, size_t max);

@@ -69,7 +69,7 @@ struct warden {
 	struct event_base *base;
 	struct event *signals, *audit, *links_readable, *stop_timer, *judge_timer;
 	struct links *links;
-	struct warden_link link[64];
+	struct warden_link link[CONF_INTERFACES_MAX];
 	size_t nlinks;
 	bool stopping, reload_again;
 	sigset_t signal_mask; /* as it was before ours */
@@ -97,6 +97,12 @@ int gate_compile(const struct conf *c, struct compiled *out, void (*say)(void *c
 int gate_apply(struct warden *w, const struct conf *c, const struct compiled *lists);
 /* Attaches where the program is not; detaches where old wanted it and c does not. */
 void gate_audit(struct warden *w);
+/* Has an operator unloaded the gate and loaded it again? Then the tables held here are nobody's. */
+bool gate_is_other(const struct warden *w);
+/* Then mode = off in the tables that are held here is the operator's last word. */
+bool gate_is_unloaded(const struct warden *w);
+/* Takes the tables of the gate that is loaded now and fills them. Judge and workers have to be replaced then. False: nothing changed. */
+bool gate_follow(struct warden *w);
 void gate_detach_gone(struct warden *w, const struct conf *old);
 
 /* warden_child.c */

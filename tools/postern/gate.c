@@ -167,6 +167,23 @@ static int check_load_words(const struct args *a)
 	return a->n % 2 ? usage_error(a, "IF is missing") : CLI_OK;
 }
 
+/* A daemon that runs may hold the tables of a gate that was unloaded: it takes the new ones. */
+static int tell_daemon(void)
+{
+	json_t *reply;
+
+	switch (call(json_pack("{ss}", "command", "config reload"), &reply)) {
+	case CALL_OK:
+		json_decref(reply);
+		break;
+	case CALL_FAILED:
+		return CLI_FAILED;
+	case CALL_DOWN:
+		break;
+	}
+	return CLI_OK;
+}
+
 static int do_load(struct args *a)
 {
 	char err[512] = "";
@@ -180,7 +197,9 @@ static int do_load(struct args *a)
 	out_str("pins", NULL, place_pins());
 	out_line("gate loaded, pinned under %s", place_pins());
 	rc = unmanned_settings();
-	return rc ? rc : attach_all(a);
+	if (!rc)
+		rc = attach_all(a);
+	return rc ? rc : tell_daemon();
 }
 
 static int do_unload(struct args *a)
@@ -192,6 +211,8 @@ static int do_unload(struct args *a)
 	rc = kern_unload(place_pins());
 	if (rc == -ENOENT)
 		return out_error("no gate is loaded (no pinned maps under %s)", place_pins());
+	if (rc == -EACCES || rc == -EPERM)
+		return out_error("%s: no permission; run as root", place_pins());
 	if (rc)
 		return out_error("%s: %s", place_pins(), strerror(-rc));
 	out_line("gate unloaded: everything passes, bans and counters are gone");
