@@ -42,7 +42,8 @@ def reset(dialog):
 def test_swaks(serving, lab, box, more):
     done = subprocess.run(lab.world.command(
         "swaks", "--server", GATE4, "--local-interface", V4, "--from", FROM, "--to", TO, "--ehlo", "client.example.net",
-        "--header", "Subject: from swaks", "--silent", "2", "--timeout", "20s", *more), capture_output=True, text=True, check=False)
+        "--header", "Subject: from swaks", "--silent", "2", "--timeout", "20s", *more),
+        capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     box.wait_for(b"from swaks")
     assert box.count() == 1
@@ -52,15 +53,17 @@ def test_smtplib_with_international_addresses(serving, lab, box):
     with lab.world.here():
         client = smtplib.SMTP(GATE4, 25, "client.example.net", 20, (V4, 0))
     with client as c:
-        c.sendmail("odesílatel@příklad.example", [TO], "Subject: žluťoučký\r\n\r\nkůň\r\n".encode(), ["SMTPUTF8", "BODY=8BITMIME"])
+        c.sendmail("odesílatel@příklad.example", [TO], "Subject: žluťoučký\r\n\r\nkůň\r\n".encode(),
+                   ["SMTPUTF8", "BODY=8BITMIME"])
     assert "žluťoučký".encode() in box.wait_for("kůň".encode())
 
 
-def test_postfix_as_the_client(serving, lab, postfix, box):
-    """Its queue empties into the gate: many sessions at once, and connections used again."""
+def test_postfix_s_own_load_generator(serving, lab, box):
+    """Several sessions at once, each with many messages."""
     messages = 60
     argv, env = mta.tool("postfix", "smtp-source")
-    lab.world.run(*argv, "-d", "-s", "4", "-m", str(messages), "-l", "3000", "-S", "by Postfix", "-f", FROM, "-t", TO, f"inet:{GATE4}:25", env=env)
+    lab.world.run(*argv, "-d", "-s", "4", "-m", str(messages), "-l", "3000", "-f", FROM, "-t", TO,
+                  f"inet:{GATE4}:25", env=env)
     until("every message arrived", lambda: box.count() == messages)
 
 
