@@ -219,7 +219,7 @@ help:
 #: make fuzz       fuzzers, a minute each (FUZZ_SECONDS=...)
 #: make man        the manual pages into build/man
 #: make install    into PREFIX (/usr/local), under DESTDIR
-#: make uninstall  the reverse
+#: make uninstall  the reverse; the configuration stays
 #: make deb        Debian packages into build/
 #: make clean      remove build/
 

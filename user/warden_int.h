@@ -113,7 +113,6 @@ void judge_start(struct warden *w);
 void workers_start(struct warden *w, unsigned n);
 /* Old workers serve their last sessions. */
 void workers_drain(struct warden *w);
-void worker_kill(struct warden *w, const struct judge_msg *m);
 void child_died(struct warden *w, pid_t pid, int status);
 void children_stop(struct warden *w);
 unsigned children_alive(const struct warden *w);

@@ -48,6 +48,19 @@ static int bind_patiently(int fd, const void *sa, socklen_t n)
 	return -errno;
 }
 
+static const char *bind_hint(int err)
+{
+	switch (err) {
+	case EADDRINUSE:
+		return "; is another mail server there?";
+	case EADDRNOTAVAIL:
+		return "; name an address of this machine";
+	case EACCES:
+		return "; ports below 1024 take CAP_NET_BIND_SERVICE";
+	}
+	return "";
+}
+
 static int listen_one(const struct conf_listener *l)
 {
 	static const struct pst_addr any6;
@@ -118,8 +131,8 @@ int listen_all(const struct serving *old, struct serving *s, char *err, size_t e
 		s->listen_fd[i] = fd;
 		if (fd >= 0)
 			continue;
-		snprintf(err, errsize, "%s:%u: listener \"%s\": cannot bind %s port %u: %s; is another mail server there?", c->path, l->line,
-			 l->name, addr_text(&l->addr, addr), l->port, strerror(-fd));
+		snprintf(err, errsize, "%s:%u: listener \"%s\": cannot bind %s port %u: %s%s", c->path, l->line, l->name,
+			 addr_text(&l->addr, addr), l->port, strerror(-fd), bind_hint(-fd));
 		listen_release(s, old);
 		return fd;
 	}
