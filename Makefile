@@ -3,7 +3,9 @@
 
 VERSION := 0.1.0
 O ?= build
-CC ?= gcc
+ifeq ($(origin CC),default)
+  CC := gcc
+endif
 CLANG ?= clang
 BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
 PYTHON ?= /usr/bin/python3
@@ -12,6 +14,9 @@ DESTDIR ?=
 
 ifeq ($(V),1)
   Q :=
+  msg =
+else ifneq ($(findstring s,$(firstword -$(MAKEFLAGS))),)
+  Q := @
   msg =
 else
   Q := @
@@ -161,6 +166,7 @@ man: $(MAN)
 # What is a row in the program is a row in the manual.
 $(O)/man/gen/.made: $(O)/postern
 	@mkdir -p $(@D)
+	$(Q)sh tools/need man
 	$(Q)for p in $(MAN_PARTS); do $< manual $$p >$(@D)/$$p.rst || exit 1; done
 	$(Q)for o in $(MAN_OBJECTS); do $< manual commands $$o >$(@D)/commands-$$o.rst || exit 1; done
 	@touch $@
