@@ -3,7 +3,9 @@
 
 VERSION := 0.1.0
 O ?= build
-CC ?= gcc
+ifeq ($(origin CC),default)
+  CC := gcc
+endif
 CLANG ?= clang
 BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
 PYTHON ?= /usr/bin/python3
@@ -12,6 +14,9 @@ DESTDIR ?=
 
 ifeq ($(V),1)
   Q :=
+  msg =
+else ifneq ($(findstring s,$(firstword -$(MAKEFLAGS))),)
+  Q := @
   msg =
 else
   Q := @
@@ -108,7 +113,7 @@ $(O)/selftests/unit/test_judgement: UNIT_LIBS := -lm
 $(O)/selftests/unit/test_stats: UNIT_LIBS := -lbpf -ljansson
 $(O)/selftests/unit/test_stats: $(O)/user/stats.san.o
 $(O)/selftests/unit/test_config: UNIT_LIBS := -lconfuse -lssl -lcrypto -lz -ljansson
-$(O)/selftests/unit/test_config: $(patsubst %,$(O)/user/%.san.o,config config_kinds config_check listfile listjson tls)
+$(O)/selftests/unit/test_config: $(patsubst %,$(O)/user/%.san.o,config config_file config_kinds config_check listfile listjson tls)
 $(O)/selftests/unit/test_never: $(patsubst %,$(O)/user/%.san.o,never log)
 $(O)/selftests/unit/test_listfile: UNIT_LIBS := -lz -ljansson
 $(O)/selftests/unit/test_listfile: $(patsubst %,$(O)/user/%.san.o,listfile listjson)
@@ -169,6 +174,7 @@ man: $(MAN)
 # What is a row in the program is a row in the manual.
 $(O)/man/gen/.made: $(O)/postern
 	@mkdir -p $(@D)
+	$(Q)sh tools/need man
 	$(Q)for p in $(MAN_PARTS); do $< manual $$p >$(@D)/$$p.rst || exit 1; done
 	$(Q)for o in $(MAN_OBJECTS); do $< manual commands $$o >$(@D)/commands-$$o.rst || exit 1; done
 	@touch $@
@@ -227,7 +233,7 @@ help:
 #: make fuzz       fuzzers, a minute each (FUZZ_SECONDS=...)
 #: make man        the manual pages into build/man
 #: make install    into PREFIX (/usr/local), under DESTDIR
-#: make uninstall  the reverse
+#: make uninstall  the reverse; the configuration stays
 #: make deb        Debian packages into build/
 #: make clean      remove build/
 

@@ -288,7 +288,7 @@ static void on_read(struct bufferevent *bev, void *ctx)
 		}
 		n = hop_bytes(&b->hop, (struct str){ (const char *)p, n }, &step);
 		evbuffer_drain(in, n);
-		if (!do_step(b, &step, have > n) || !n)
+		if (!do_step(b, &step, n && have > n) || !n)
 			return;
 	}
 }

@@ -13,6 +13,8 @@
 
 #include "user/config_int.h"
 
+#define ERRORS_SAID 100 /* a wrong file named as a list would fill the log */
+
 #define S_ROW(sec, nm, knd, wrds, strct, mem, dflt, mn, mx, hlp)                                                 \
 	{ .section = sec, .name = #nm, .kind = CONFIG_KIND_##knd, .words = "" wrds, .def = dflt, .min = mn, .max = mx, \
 	  .offset = offsetof(strct, mem), .size = sizeof(((strct *)0)->mem), .help = hlp },
@@ -74,7 +76,10 @@ void config_free_chunks(struct config_chunk *c)
 void config_say(struct config_reader *r, const char *message)
 {
 	r->errors++;
-	r->err(r->ctx, message);
+	if (r->errors <= ERRORS_SAID)
+		r->err(r->ctx, message);
+	else if (r->errors == ERRORS_SAID + 1)
+		r->err(r->ctx, "more errors are not shown; mend these first");
 }
 
 static void config_verr(struct config_reader *r, const char *file, unsigned line, const char *fmt, va_list ap)
@@ -135,7 +140,7 @@ static void unknown_setting(cfg_t *cfg, const char *name)
 
 	for (cfg_opt_t *o = cfg->opts; o->name; o++) {
 		d = distance(name, o->name);
-		if (d < best) {
+		if (d < best && d < strlen(o->name)) {
 			best = d;
 			nearest = o->name;
 		}
@@ -234,19 +239,17 @@ static cfg_t *grammar(void)
 /* NULL after having said why. */
 static cfg_t *config_parse(struct config_reader *r)
 {
-	FILE *f = fopen(r->path, "re");
+	char *text = config_text(r);
 	cfg_t *cfg;
 	int rc;
 
-	if (!f) {
-		config_err(r, r->path, 1, "cannot read: %s; name a readable file with -c", strerror(errno));
+	if (!text)
 		return NULL;
-	}
 	reading = r;
 	cfg = grammar();
 	if (cfg) {
 		cfg_set_error_function(cfg, grammar_error);
-		rc = cfg_parse_fp(cfg, f);
+		rc = cfg_parse_buf(cfg, text);
 		r->last_line = cfg->line;
 		if (rc != CFG_SUCCESS) {
 			if (!r->errors)
@@ -258,7 +261,7 @@ static cfg_t *config_parse(struct config_reader *r)
 		r->no_memory = true;
 	}
 	reading = NULL;
-	fclose(f);
+	free(text);
 	free(r->stamp);
 	r->stamp = NULL;
 	r->stamp_size = 0;

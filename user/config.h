@@ -52,6 +52,7 @@ struct conf_refuse {
 };
 
 #define CONFIG_URL_MAX 60
+#define CONF_INTERFACES_MAX 64
 
 struct conf {
 	const char *path;

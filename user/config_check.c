@@ -38,6 +38,19 @@ static void check_overlap(struct config_reader *r, const struct conf_listener *a
 		   b->name, a->name, a->line, addr_text(&a->addr, text), a->port);
 }
 
+/* Else loading it might wait for a writer. */
+static bool is_file(const char *path, char *why, size_t size)
+{
+	const char *flaw;
+	FILE *f = config_open(path, &flaw);
+
+	if (f)
+		fclose(f);
+	else
+		snprintf(why, size, "%s: %s", path, flaw);
+	return f;
+}
+
 static void check_tls(struct config_reader *r, const struct conf_listener *l)
 {
 	char why[256];
@@ -53,7 +66,8 @@ static void check_tls(struct config_reader *r, const struct conf_listener *l)
 			   l->tls_key ? "tls_certificate" : "tls_key");
 		return;
 	}
-	if (tls_load(l->tls_certificate, l->tls_key, &ctx, why, sizeof(why)))
+	if (!is_file(l->tls_certificate, why, sizeof(why)) || !is_file(l->tls_key, why, sizeof(why)) ||
+	    tls_load(l->tls_certificate, l->tls_key, &ctx, why, sizeof(why)))
 		config_err(r, r->path, l->line, "listener \"%s\": %s; name a readable PEM certificate chain and its key", l->name, why);
 	else
 		tls_free(ctx);
@@ -195,6 +209,7 @@ void config_check(struct config_reader *r, const struct config_whole *w)
 	check_relay(r, w);
 	check_users(r, c);
 	check_lists(r, c);
+	too_many(r, "interface", config_line(r, "", "interface"), c->ninterfaces, CONF_INTERFACES_MAX);
 	too_many(r, "allow", config_line(r, "", "allow"), c->nallow, PST_ALLOW_MAX);
 	too_many(r, "guard_addresses", config_line(r, "", "guard_addresses"), c->nguards, PST_GUARD_ADDRS_MAX);
 	if (c->policy.ban_max_s < c->policy.ban_s)

@@ -6,6 +6,8 @@
 #ifndef CONFIG_INT_H
 #define CONFIG_INT_H
 
+#include <stdio.h>
+
 #include "user/config_rows.h"
 
 struct config_chunk;
@@ -46,6 +48,11 @@ unsigned config_line(const struct config_reader *r, const char *section, const c
 
 /* A whole message that names its own place. */
 void config_say(struct config_reader *r, const char *message);
+
+/* A regular file to read, NULL with the reason in *why. Never waits: not for the writer of a pipe, either. */
+FILE *config_open(const char *path, const char **why);
+/* The whole of r->path, NUL-terminated, for free(); NULL after having said why. */
+char *config_text(struct config_reader *r);
 
 /* Turns items into the row's member of the section's struct at base. Says what is wrong itself. */
 void config_store(struct config_reader *r, const struct config_row *row, const struct config_item *items, size_t n, void *base);

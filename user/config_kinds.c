@@ -403,10 +403,11 @@ static void add_file(struct config_reader *r, const struct config_row *row, cons
 	const char *path = it->text + strlen("file:");
 	struct config_item line = { .file = config_keep(r, path), .where = it->where };
 	char text[FILE_LINE_MAX];
-	FILE *f = fopen(path, "re");
+	const char *why;
+	FILE *f = config_open(path, &why);
 
 	if (!f) {
-		config_err(r, it->file, it->line, "%s: cannot read %s: %s; name a readable file", it->where, path, strerror(errno));
+		config_err(r, it->file, it->line, "%s: cannot read %s: %s; name a readable file", it->where, path, why);
 		return;
 	}
 	while (fgets(text, sizeof(text), f) && !r->no_memory) {
@@ -424,6 +425,8 @@ static void add_file(struct config_reader *r, const struct config_row *row, cons
 		line.text = s.p;
 		add_item(r, row, &line, g);
 	}
+	if (ferror(f)) /* half a list would be another list */
+		config_err(r, line.file, line.line + 1, "%s: cannot read: %s", it->where, strerror(errno));
 	fclose(f);
 }
 

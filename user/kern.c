@@ -145,6 +145,31 @@ int kern_open(const char *dir, bool readonly, struct kern_maps *out, unsigned *h
 	return e;
 }
 
+static int map_id(int fd, __u32 *id)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &size))
+		return -errno;
+	*id = info.id;
+	return 0;
+}
+
+int kern_is_pinned(const char *dir, const struct kern_maps *m)
+{
+	int e, fd = open_pin(dir, MAP_PIN(meta), true);
+	__u32 pinned = 0, held = 0;
+
+	if (fd < 0)
+		return fd;
+	e = map_id(fd, &pinned);
+	close(fd);
+	if (!e)
+		e = map_id(m->meta, &held);
+	return e ? e : pinned == held;
+}
+
 /* --- the directory ----------------------------------------------------- */
 
 /* Makes every missing part of dir, provided that what exists is a bpffs. */
@@ -164,10 +189,13 @@ static int make_dir(const char *dir, char *err, size_t errsize)
 		if (cut)
 			*cut = '\0';
 	} while (cut && path[0] && statfs(path, &fs) < 0 && errno == ENOENT);
+	if (path[0] && cut && statfs(path, &fs) < 0 && errno == EACCES) {
+		say(err, errsize, "%s: no permission; run as root", path);
+		return -EACCES;
+	}
 	if (!path[0] || !cut || statfs(path, &fs) < 0 || fs.f_type != BPF_FS_MAGIC) {
-		const char *root = !strncmp(dir, "/sys/fs/bpf", 11) ? "/sys/fs/bpf" : path;
-
-		say(err, errsize, "%s is not on a bpffs; mount one: mount -t bpf bpf %s", dir, root[0] ? root : "DIR");
+		say(err, errsize, strncmp(dir, "/sys/fs/bpf/", 12) ? "%s is not on a bpffs; name a folder under /sys/fs/bpf" :
+		    "%s is not on a bpffs; mount one: mount -t bpf bpf /sys/fs/bpf", dir);
 		return -ENOTSUP;
 	}
 	for (const char *p = dir + strlen(path); *p; p++) { /* and down again */
@@ -504,6 +532,23 @@ int kern_take_over(const char *dir, char *err, size_t errsize)
 /* --- taking away ---------------------------------------------------------- */
 
 
+/* A daemon that runs keeps the maps: what it reads there must not make it refuse in sessions what passes at the card. */
+static void switch_off(const char *dir)
+{
+	struct kern_maps m;
+	struct pst_conf *c = malloc(sizeof(*c));
+	__u32 zero = 0;
+
+	if (c && !kern_open(dir, false, &m, NULL)) {
+		if (!bpf_map_lookup_elem(m.conf, &zero, c)) {
+			c->mode = PST_MODE_OFF;
+			bpf_map_update_elem(m.conf, &zero, c, BPF_ANY);
+		}
+		kern_close(&m);
+	}
+	free(c);
+}
+
 int kern_unload(const char *dir)
 {
 	struct kern_link links[64];
@@ -517,8 +562,10 @@ int kern_unload(const char *dir)
 			e = kern_detach(dir, links[i].interface);
 	if (n < 0)
 		e = n;
-	if (!e)
+	if (!e) {
+		switch_off(dir);
 		unpin_all(dir);
+	}
 	close(lock);
 	if (!e && !rmdir(dir) && !kern_path(path, dir, "")) {
 		/* The parent holds the schemas; it goes with the last of them. */

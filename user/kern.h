@@ -34,11 +34,15 @@ struct kern_link {
 /* Opens the pinned maps under dir. -ENOENT: no gate is loaded (*have: the schema of an older one beside it, or 0). -EPROTO: another schema (*have tells which). */
 int kern_open(const char *dir, bool readonly, struct kern_maps *out, unsigned *have);
 void kern_close(struct kern_maps *m);
+/* 1: m is what is pinned under dir; 0: another gate's maps are; -ENOENT: no gate is loaded; or -errno. */
+int kern_is_pinned(const char *dir, const struct kern_maps *m);
 
 /*
  * Makes sure program and maps are loaded and pinned under dir, reusing the pinned maps (bans survive). A gate of an older
  * schema beside dir goes on, and its bans, notes, allow entries, settings and counters are copied; one of a newer or
- * unknown schema is refused (-EPROTO) and nothing is touched. Mounts nothing; says so when dir is not on a bpffs.
+ * unknown schema is refused (-EPROTO) and nothing is touched. Mounts nothing; says so when dir is not on a bpffs. Takes CAP_BPF,
+ * CAP_NET_ADMIN and, for this call alone, CAP_PERFMON: without it the verifier allows no variable offset into a packet, and IP
+ * options have one. Two calls at one moment wait for each other.
  */
 int kern_load(const char *dir, char *err, size_t errsize);
 /*
@@ -46,10 +50,14 @@ int kern_load(const char *dir, char *err, size_t errsize);
  * older gate are taken over and then its pins are removed. Its lists are gone then: fill the tables between kern_load() and this.
  */
 int kern_take_over(const char *dir, char *err, size_t errsize);
-/* Attaches by a pinned link, or updates the link that is there. Native first unless mode says generic; XDP_NATIVE never falls back. */
+/*
+ * Attaches by a pinned link, or updates the link that is there. Native first unless mode says generic; XDP_NATIVE never falls back. A link
+ * that is there in another mode than asked for is taken off first, and put back when the new mode is refused; XDP_AUTO keeps any.
+ * -ENODEV: no such interface; -ENOENT: nothing is loaded; -EBUSY, -EEXIST: somebody else's program, named in err.
+ */
 int kern_attach(const char *dir, const char *interface, enum xdp_mode mode, struct kern_link *out, char *err, size_t errsize);
 int kern_detach(const char *dir, const char *interface);
-/* Removes links, program and maps: everything passes again. */
+/* Removes links, program and maps: everything passes again; a daemon that holds the maps finds mode = off in them. */
 int kern_unload(const char *dir);
 /* The pinned links. Returns how many were written, or -errno. */
 int kern_links(const char *dir, struct kern_link *out, size_t max);

@@ -36,7 +36,8 @@ int links_open(struct links **out)
 	nl_socket_modify_cb(l->sock, NL_CB_VALID, NL_CB_CUSTOM, take_message, l);
 	if (nl_connect(l->sock, NETLINK_ROUTE) || nl_socket_set_nonblocking(l->sock) ||
 	    nl_socket_add_memberships(l->sock, RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, 0)) {
-		links_close(l);
+		nl_socket_free(l->sock);
+		free(l);
 		return -EIO;
 	}
 	*out = l;
@@ -56,12 +57,4 @@ bool links_changed(struct links *l)
 	while (!(rc = nl_recvmsgs_default(l->sock)))
 		;
 	return l->changed || rc != -NLE_AGAIN; /* an overrun means that much happened */
-}
-
-void links_close(struct links *l)
-{
-	if (!l)
-		return;
-	nl_socket_free(l->sock);
-	free(l);
 }

@@ -15,6 +15,5 @@ int links_open(struct links **out);
 int links_fd(const struct links *l);
 /* Takes all that is queued. True when a link or an address came, went or changed. */
 bool links_changed(struct links *l);
-void links_close(struct links *l);
 
 #endif

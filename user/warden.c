@@ -136,7 +136,10 @@ static void audit(evutil_socket_t fd, short what, void *ctx)
 	struct warden *w = ctx;
 
 	(void)fd, (void)what;
-	gate_audit(w);
+	if (gate_is_other(w))
+		warden_reload(w);
+	else
+		gate_audit(w);
 	refresh_never(w);
 	if (refuse_tick(&w->maps, kern_now_ns()) > 0)
 		log_debug("the secret of refused dialogues was changed");

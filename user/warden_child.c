@@ -200,6 +200,14 @@ static void tell_worker(struct warden *w, const struct child *c)
 	judge_tell(w, &m);
 }
 
+static void worker_kill(struct warden *w, const struct judge_msg *m)
+{
+	struct child *c = &w->worker[m->slot];
+
+	if (c->pid && c->pid == m->pid)
+		kill(c->pid, SIGKILL);
+}
+
 static void hear_judge(evutil_socket_t fd, short what, void *ctx)
 {
 	struct warden *w = ctx;
@@ -330,14 +338,6 @@ void workers_drain(struct warden *w)
 }
 
 /* --- end --------------------------------------------------------------------------------- */
-
-void worker_kill(struct warden *w, const struct judge_msg *m)
-{
-	struct child *c = &w->worker[m->slot];
-
-	if (c->pid && c->pid == m->pid)
-		kill(c->pid, SIGKILL);
-}
 
 static struct child *child_of(struct warden *w, pid_t pid)
 {

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <sys/mman.h>
 
 #include "user/ban.h"
 #include "user/device.h"
@@ -20,6 +21,7 @@ static struct warden_link *link_of(struct warden *w, const char *name)
 			return &w->link[i];
 	if (w->nlinks == sizeof(w->link) / sizeof(*w->link))
 		return NULL;
+	w->link[w->nlinks] = (struct warden_link){ .state = LINK_NEW };
 	snprintf(w->link[w->nlinks].name, sizeof(w->link->name), "%s", name);
 	return &w->link[w->nlinks++];
 }
@@ -82,7 +84,7 @@ static void audit_one(struct warden *w, const char *name, const struct kern_link
 void gate_audit(struct warden *w)
 {
 	const struct conf *c = w->now.conf;
-	struct kern_link have[64];
+	struct kern_link have[CONF_INTERFACES_MAX];
 	int n = kern_links(c->pin_dir, have, sizeof(have) / sizeof(*have));
 
 	for (size_t i = 0; i < c->ninterfaces; i++)
@@ -101,7 +103,6 @@ void gate_detach_gone(struct warden *w, const struct conf *old)
 {
 	for (size_t i = 0; i < old->ninterfaces; i++) {
 		const char *name = old->interface[i];
-		struct warden_link *l = link_of(w, name);
 		int rc;
 
 		if (wants(w->now.conf, name))
@@ -111,8 +112,6 @@ void gate_detach_gone(struct warden *w, const struct conf *old)
 			log_warnx("gate not detached: interface=%s: %s", name, strerror(-rc));
 		else
 			log_info("gate detached interface=%s", name);
-		if (l)
-			l->state = LINK_NEW;
 	}
 }
 
@@ -138,6 +137,41 @@ static int fill_tables(struct warden *w)
 	if (rc)
 		log_warnx("the kernel's tables could not be filled: %s", strerror(-rc));
 	return rc;
+}
+
+bool gate_is_other(const struct warden *w)
+{
+	return kern_is_pinned(w->pin_dir, &w->maps) == 0;
+}
+
+bool gate_is_unloaded(const struct warden *w)
+{
+	return kern_is_pinned(w->pin_dir, &w->maps) == -ENOENT;
+}
+
+bool gate_follow(struct warden *w)
+{
+	struct kern_maps maps;
+	struct pst_stats *stats;
+	int rc = kern_open(w->pin_dir, false, &maps, NULL);
+
+	if (rc) {
+		log_warnx("the pinned maps under %s cannot be opened: %s", w->pin_dir, strerror(-rc));
+		return false;
+	}
+	stats = stats_map_slot(&maps, WARDEN_SLOT);
+	if (!stats) {
+		log_warn("the counters cannot be mapped");
+		kern_close(&maps);
+		return false;
+	}
+	munmap(w->stats, PST_SLOT_BYTES);
+	kern_close(&w->maps);
+	w->maps = maps;
+	w->stats = stats;
+	log_info("the gate was loaded anew: its tables are filled again");
+	fill_tables(w);
+	return true;
 }
 
 /* The tables are filled before links that are there already get this program: what the old one refused is refused at every moment. */

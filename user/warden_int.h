@@ -64,7 +64,7 @@ struct warden {
 	struct event_base *base;
 	struct event *signals, *audit, *links_readable, *stop_timer, *judge_timer;
 	struct links *links;
-	struct warden_link link[64];
+	struct warden_link link[CONF_INTERFACES_MAX];
 	size_t nlinks;
 	struct listset lists; /* as the kernel has them */
 	struct follow *follow;
@@ -90,6 +90,12 @@ void serving_free(struct serving *s, const struct serving *keep);
 int gate_start(struct warden *w);
 /* Attaches where the program is not; detaches where old wanted it and c does not. */
 void gate_audit(struct warden *w);
+/* Has an operator unloaded the gate and loaded it again? Then the tables held here are nobody's. */
+bool gate_is_other(const struct warden *w);
+/* Then mode = off in the tables that are held here is the operator's last word. */
+bool gate_is_unloaded(const struct warden *w);
+/* Takes the tables of the gate that is loaded now and fills them. Judge and workers have to be replaced then. False: nothing changed. */
+bool gate_follow(struct warden *w);
 void gate_detach_gone(struct warden *w, const struct conf *old);
 
 /* warden_lists.c */
@@ -108,7 +114,6 @@ void judge_start(struct warden *w);
 void workers_start(struct warden *w, unsigned n);
 /* Old workers serve their last sessions. */
 void workers_drain(struct warden *w);
-void worker_kill(struct warden *w, const struct judge_msg *m);
 void child_died(struct warden *w, pid_t pid, int status);
 void children_stop(struct warden *w);
 unsigned children_alive(const struct warden *w);

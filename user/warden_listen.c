@@ -48,6 +48,19 @@ static int bind_patiently(int fd, const void *sa, socklen_t n)
 	return -errno;
 }
 
+static const char *bind_hint(int err)
+{
+	switch (err) {
+	case EADDRINUSE:
+		return "; is another mail server there?";
+	case EADDRNOTAVAIL:
+		return "; name an address of this machine";
+	case EACCES:
+		return "; ports below 1024 take CAP_NET_BIND_SERVICE";
+	}
+	return "";
+}
+
 static int listen_one(const struct conf_listener *l)
 {
 	static const struct pst_addr any6;
@@ -118,8 +131,8 @@ int listen_all(const struct serving *old, struct serving *s, char *err, size_t e
 		s->listen_fd[i] = fd;
 		if (fd >= 0)
 			continue;
-		snprintf(err, errsize, "%s:%u: listener \"%s\": cannot bind %s port %u: %s; is another mail server there?", c->path, l->line,
-			 l->name, addr_text(&l->addr, addr), l->port, strerror(-fd));
+		snprintf(err, errsize, "%s:%u: listener \"%s\": cannot bind %s port %u: %s%s", c->path, l->line, l->name,
+			 addr_text(&l->addr, addr), l->port, strerror(-fd), bind_hint(-fd));
 		listen_release(s, old);
 		return fd;
 	}
@@ -188,6 +201,15 @@ static void make_parent(const char *path)
 	}
 }
 
+/* What a predecessor left. Anything else under that name is somebody's: bind() then says that it is in use. */
+static void unlink_socket(const char *path)
+{
+	struct stat st;
+
+	if (!lstat(path, &st) && S_ISSOCK(st.st_mode))
+		unlink(path);
+}
+
 int listen_control(struct warden *w, char *err, size_t errsize)
 {
 	const struct conf *c = w->now.conf;
@@ -209,14 +231,19 @@ int listen_control(struct warden *w, char *err, size_t errsize)
 	if (c->control_group)
 		config_group(c->control_group, &gid);
 	make_parent(sa.sun_path);
-	unlink(sa.sun_path);
+	unlink_socket(sa.sun_path);
 	w->control_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	old = umask(0117);
 	if (w->control_fd < 0 || bind(w->control_fd, (struct sockaddr *)&sa, sizeof(sa)) || listen(w->control_fd, 16) ||
 	    chown(sa.sun_path, 0, gid))
 		rc = -errno;
 	umask(old);
-	if (rc)
-		snprintf(err, errsize, "control_socket %s: %s; name a path in a folder that exists", sa.sun_path, strerror(-rc));
+	if (!rc)
+		return 0;
+	snprintf(err, errsize, "control_socket %s: %s; name a new path in a folder that exists", sa.sun_path, strerror(-rc));
+	if (w->control_fd >= 0)
+		close(w->control_fd);
+	w->control_fd = -1;
+	unlink_socket(sa.sun_path); /* nothing else of that name is ours */
 	return rc;
 }

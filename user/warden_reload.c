@@ -67,7 +67,7 @@ static void end_old_judge(struct warden *w)
 	struct timeval limit = { .tv_sec = JUDGE_STOP_S };
 
 	judge_tell(w, &stop);
-	w->apply_conf = true;
+	w->apply_conf = !gate_is_unloaded(w);
 	w->replacing_judge = true; /* it is told nothing more; its successor is forked with all there is to know */
 	event_add(w->judge_timer, &limit);
 	if (!w->judge.pid) /* it had died by itself and waits for its restart */
@@ -88,6 +88,13 @@ void judge_replace(struct warden *w)
 		w->reload_again = false;
 		warden_reload(w);
 	}
+}
+
+static void replace_children(struct warden *w)
+{
+	end_old_judge(w);
+	workers_drain(w);
+	workers_start(w, w->now.conf->workers);
 }
 
 static void finish(struct warden *w, bool ok)
@@ -111,12 +118,9 @@ static void take_over(struct warden *w, struct serving *next)
 	w->now = *next;
 	never_collect(w->now.conf, &w->never);
 	finish(w, true);
-	end_old_judge(w);
-	workers_drain(w);
-	workers_start(w, w->now.conf->workers);
+	replace_children(w);
 	gate_detach_gone(w, old.conf);
-	for (size_t i = 0; i < w->nlinks; i++)
-		w->link[i].state = LINK_NEW; /* xdp_mode may be another */
+	w->nlinks = 0; /* xdp_mode may be another */
 	gate_audit(w);
 	lists_follow(w);
 	serving_free(&old, &w->now);
@@ -127,6 +131,7 @@ void warden_reload(struct warden *w)
 	struct serving next = { 0 };
 	struct timespec now;
 	char state[64];
+	bool other;
 	int rc;
 
 	if (w->stopping)
@@ -138,10 +143,13 @@ void warden_reload(struct warden *w)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu", now.tv_sec * 1000000ull + now.tv_nsec / 1000);
 	warden_notify(state);
+	other = gate_is_other(w) && gate_follow(w);
 	rc = prepare(w, &next);
 	if (rc) {
 		serving_free(&next, &w->now);
 		finish(w, false);
+		if (other)
+			replace_children(w);
 	} else {
 		take_over(w, &next);
 	}

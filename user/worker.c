@@ -188,11 +188,13 @@ static void on_term(evutil_socket_t fd, short what, void *ctx)
 
 /* --- the judge and the warden ----------------------------------------------- */
 
+/* Without a judge nobody would be banned: the warden starts a worker that has one. */
 static void lose_judge(struct worker *w, const char *why)
 {
-	log_warnx("judge: %s; going on without", why);
+	log_warnx("judge: %s; stopping", why);
 	event_del(w->judge);
 	w->conns.judge_fd = -1;
+	stop(w);
 }
 
 static bool obey_judge(struct worker *w, const struct ipc_record *r)
@@ -223,6 +225,8 @@ static void on_judge(evutil_socket_t fd, short what, void *ctx)
 	}
 	if (got == 0)
 		lose_judge(w, "gone");
+	else if (got == -EBADMSG)
+		lose_judge(w, "said what it never says");
 	else if (got < 0 && got != -EAGAIN)
 		lose_judge(w, strerror(-got));
 }

@@ -24,7 +24,7 @@ def main():
             for name, value, unit in told.figures:
                 seen.setdefault((name, unit), []).append(value)
     for (name, unit), values in seen.items():
-        print(json.dumps({"name": f"demo: {name}", "value": statistics.median(values), "unit": unit}), flush=True)
+        print(json.dumps({"name": "demo." + name.replace(" ", "_"), "value": statistics.median(values), "unit": unit}), flush=True)
 
 
 if __name__ == "__main__":

@@ -25,14 +25,14 @@ GATE, DIRECT = 25, 2525
 ROUNDS = 5
 SOURCE = "203.0.113.5"
 IDLE_SESSIONS = 2000
-#         name                                 messages, parallel, bytes, extra options
-LOADS = (("4 KiB, a session each",             1500, 16, 4096, []),
-         ("4 KiB, 16 long sessions",           4000, 16, 4096, ["-d"]),
-         ("1 MiB, 4 long sessions",            80, 4, 1 << 20, ["-d"]))
+#         name                 messages, parallel, bytes, extra options
+LOADS = (("session_each_4k",   1500, 16, 4096, []),
+         ("long_sessions_4k",  4000, 16, 4096, ["-d"]),
+         ("long_sessions_1m",  80, 4, 1 << 20, ["-d"]))
 
 
 def figure(name, value, unit):
-    print(json.dumps({"name": f"mail: {name}", "value": value, "unit": unit}), flush=True)
+    print(json.dumps({"name": f"mail.{name}", "value": value, "unit": unit}), flush=True)
 
 
 def sink(lab, address, port):
@@ -58,9 +58,9 @@ def throughput(lab):
             for port in (DIRECT, GATE):
                 seen[port].append(rate(lab, port, *load))
         through, direct = (statistics.median(seen[port]) for port in (GATE, DIRECT))
-        figure(f"{name}, through the gate", round(through, 1), "messages/s")
-        figure(f"{name}, directly", round(direct, 1), "messages/s")
-        figure(f"{name}, ratio", round(through / direct, 3), "")
+        figure(f"{name}.gate", round(through, 1), "messages/s")
+        figure(f"{name}.direct", round(direct, 1), "messages/s")
+        figure(f"{name}.gate_to_direct", round(through / direct, 3), "ratio")
 
 
 def transaction(dialog):
@@ -86,8 +86,8 @@ def latency(lab):
     dialogs = {port: smtp.Dialog(lab.world.connect(SOURCE, GATE4, port)) for port in (DIRECT, GATE)}
     for d in dialogs.values():
         d.say("EHLO client.example.net")
-    ways = (("transaction in an open session", 1000, lambda port: transaction(dialogs[port])),
-            ("whole session", 300, lambda port: session(lab, port)))
+    ways = (("transaction", 1000, lambda port: transaction(dialogs[port])),
+            ("session", 300, lambda port: session(lab, port)))
     for name, times, measure in ways:
         seen = {GATE: [], DIRECT: []}
         for _ in range(times):
@@ -95,8 +95,8 @@ def latency(lab):
                 seen[port].append(measure(port) * 1e6)
         cut = {port: statistics.quantiles(values, n=100) for port, values in seen.items()}
         for p in (50, 99):
-            figure(f"{name}, added latency, p{p}", round(cut[GATE][p - 1] - cut[DIRECT][p - 1]), "us")
-            figure(f"{name}, directly, p{p}", round(cut[DIRECT][p - 1]), "us")
+            figure(f"{name}.added_p{p}", round(cut[GATE][p - 1] - cut[DIRECT][p - 1]), "us")
+            figure(f"{name}.direct_p{p}", round(cut[DIRECT][p - 1]), "us")
 
 
 def resident(pids):
@@ -117,8 +117,8 @@ def idle(lab, gate):
     greeted = resident(gate.workers())
     for d in held:
         d.say("EHLO client.example.net")
-    figure("memory of a greeted, idle session", round((greeted - before) / IDLE_SESSIONS), "bytes")
-    figure("memory of an idle session after EHLO",
+    figure("idle_session_greeted", round((greeted - before) / IDLE_SESSIONS), "bytes")
+    figure("idle_session_after_ehlo",
            round((resident(gate.workers()) - before) / IDLE_SESSIONS), "bytes")
     for d in held:
         d.close()

@@ -154,6 +154,7 @@ def test_broken_answer(tmp_path, words, answer):
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(path)
         listening.listen()
+        listening.settimeout(20)
 
         def serve():
             peer, _ = listening.accept()

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A hostile backend against a session that asks at any moment. Whatever happens, all that is sent are whole
- * lines of our own making, nothing is sent twice for one ask, and END is never sent without a 354.
+ * lines of our own making, one a step, nothing more once it is broken, and END is never sent without a 354.
  *
  * Input: a byte of configuration, then bytes for the gate; 0x80 | n among them is ask n.
  */
-#include <stdint.h>
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "user/core/addr.h"
 #include "user/core/hop.h"
 
@@ -28,12 +26,6 @@ static const struct {
 
 #define NASKS (sizeof(asks) / sizeof(asks[0]))
 
-static void check(bool ok)
-{
-	if (!ok)
-		abort();
-}
-
 /* One step sends at most one line, ended by the only CRLF in it. */
 static void check_step(const struct hop *h, const struct hop_step *step, bool content_before)
 {
@@ -41,21 +33,21 @@ static void check_step(const struct hop *h, const struct hop_step *step, bool co
 	size_t n = 0;
 
 	for (size_t i = 0; i < 2; i++) {
-		check(step->send[i].n <= sizeof(sent) - n);
+		MUST(step->send[i].n <= sizeof(sent) - n);
 		if (step->send[i].n)
 			memcpy(sent + n, step->send[i].p, step->send[i].n);
 		n += step->send[i].n;
 	}
-	check(n != 1);
+	MUST(n != 1);
 	if (n) {
-		check(!memcmp(sent + n - 2, "\r\n", 2) && !memchr(sent, '\r', n - 2) && !memchr(sent, '\n', n - 2) && !memchr(sent, '\0', n));
-		check((n == 3 && sent[0] == '.') <= content_before);
-		check(hop_alive(h) || !memcmp(sent, "QUIT", 4));
+		MUST(!memcmp(sent + n - 2, "\r\n", 2) && !memchr(sent, '\r', n - 2) && !memchr(sent, '\n', n - 2) && !memchr(sent, '\0', n));
+		MUST((n == 3 && sent[0] == '.') <= content_before);
+		MUST(hop_alive(h) || !memcmp(sent, "QUIT", 4));
 	}
 	if (step->event == HOP_BROKEN || step->event == HOP_UNFIT)
-		check(!hop_alive(h) && h->why && !n);
+		MUST(!hop_alive(h) && h->why && !n);
 	if (step->event == HOP_READY)
-		check(hop_ready(h));
+		MUST(hop_ready(h));
 }
 
 static size_t feed(struct hop *h, struct str in)
@@ -64,7 +56,7 @@ static size_t feed(struct hop *h, struct str in)
 	struct hop_step step;
 	size_t n = hop_bytes(h, in, &step);
 
-	check(n <= in.n);
+	MUST(n <= in.n);
 	check_step(h, &step, content);
 	return n;
 }
@@ -81,7 +73,6 @@ static void ask(struct hop *h, unsigned i)
 	check_step(h, &step, content);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct hop_conf conf = { .hostname = "gate.example.org", .helo = STR("m\xc3\xbc+l=l"), .client_port = 65535, .local_port = 25 };

@@ -1,26 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Any bytes of a backend: what comes out is a reply that a client may be sent, or nothing. */
-#include <stdint.h>
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "user/core/caps.h"
 #include "user/core/line.h"
 #include "user/core/reply.h"
 
 #define LIMIT 4096
 
-static void check(bool ok)
-{
-	if (!ok)
-		abort();
-}
-
 static void check_line(const struct reply *r, struct str line, bool last)
 {
-	check(line.n >= 4 && line.n <= 510 && line.p[3] == (last ? ' ' : '-'));
-	check((unsigned)(line.p[0] - '0') * 100 + (unsigned)(line.p[1] - '0') * 10 + (unsigned)(line.p[2] - '0') == r->code);
+	MUST(line.n >= 4 && line.n <= 510 && line.p[3] == (last ? ' ' : '-'));
+	MUST((unsigned)(line.p[0] - '0') * 100 + (unsigned)(line.p[1] - '0') * 10 + (unsigned)(line.p[2] - '0') == r->code);
 	for (size_t i = 0; i < line.n; i++)
-		check((line.p[i] >= ' ' && line.p[i] <= '~') || (r->utf8 && (unsigned char)line.p[i] >= 0x80));
+		MUST((line.p[i] >= ' ' && line.p[i] <= '~') || (r->utf8 && (unsigned char)line.p[i] >= 0x80));
 }
 
 static void check_reply(const struct reply *r)
@@ -29,20 +21,19 @@ static void check_reply(const struct reply *r)
 	struct sess_caps caps;
 	unsigned attributes;
 
-	check(r->code >= 200 && r->code <= 599 && r->n >= 6 && r->n <= REPLY_MAX && r->lines >= 1 && r->lines <= REPLY_LINES_MAX);
+	MUST(r->code >= 200 && r->code <= 599 && r->n >= 6 && r->n <= REPLY_MAX && r->lines >= 1 && r->lines <= REPLY_LINES_MAX);
 	while (rest.n) {
 		const char *end = memchr(rest.p, '\r', rest.n);
 
-		check(end && (size_t)(end - rest.p) + 2 <= rest.n && end[1] == '\n');
+		MUST(end && (size_t)(end - rest.p) + 2 <= rest.n && end[1] == '\n');
 		size_t n = (size_t)(end - rest.p);
 		check_line(r, str_sub(rest, 0, n), n + 2 == rest.n);
 		rest = str_sub(rest, n + 2, rest.n);
 	}
 	caps_read(r, &caps, &attributes);
-	check(memchr(caps.mechs, '\0', sizeof(caps.mechs)) != NULL);
+	MUST(memchr(caps.mechs, '\0', sizeof(caps.mechs)) != NULL);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct str in = { (const char *)data, size };

@@ -41,7 +41,9 @@ class Conversation(threading.Thread):
         self.said.append("(end)")
 
     def say(self, text):
-        self.sock.sendall(text.encode() + b"\r\n")
+        data = text.encode() + b"\r\n"
+        for piece in (bytes([byte]) for byte in data) if self.script.crumbs else (data,):
+            self.sock.sendall(piece)
 
     def command(self):
         line = self.reader.readline().decode().rstrip("\r\n")
@@ -77,7 +79,9 @@ class Conversation(threading.Thread):
             self.close()
             return False
         self.say(reply)
-        return True
+        if self.script.last_words:
+            self.close()
+        return not self.script.last_words
 
     def close(self):
         self.sock.shutdown(socket.SHUT_RDWR)
@@ -88,6 +92,7 @@ class Scripted:
 
     def __init__(self, net, port):
         self.greeting, self.offers, self.proxy, self.replies = "220 scripted.example.org", EHLO, False, {}
+        self.crumbs, self.last_words = False, False  # byte by byte; closes after its word on a message
         self.pace, self.verdict, self.conversations = threading.Event(), threading.Event(), []
         self.pace.set()
         self.verdict.set()
@@ -101,6 +106,7 @@ class Scripted:
                 sock, _ = self.listener.accept()
             except OSError:
                 return
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.conversations.append(Conversation(sock, self))
             self.conversations[-1].start()
 
@@ -336,3 +342,40 @@ def test_a_terminated_worker_says_so_and_is_replaced(gate, scripted, dial):
     until("another worker serves", lambda: gate.workers() and worker not in gate.workers())
     with dial(V4) as d:
         assert d.mail(FROM, [TO], CONTENT) == 250
+
+
+ODD_OFFERS = [
+    ["PIPELINING", "PIPECONNECT", "CHUNKING", "BINARYMIME", "X-EXPS GSSAPI", "XFORWARD NAME", "ETRN", "HELP"],
+    ["8bitmime", "size 1000", "Pipelining", "dsn", "smtputf8", "auth=LOGIN", "AUTH login plain"],
+    ["SIZE", "SIZE 0", "SIZE 99999999999999999999999", "SIZE -1", "SIZE x", "SIZE  1000", "AUTH", "AUTH ", "8BITMIME 7"],
+    ["", " ", "-", "=" * 500, "8BITMIME" * 50, "STARTTLS", "STARTTLS x", "AUTH " + "X" * 400],
+]
+
+
+@pytest.mark.parametrize("offers", ODD_OFFERS)
+def test_odd_offers(gate, scripted, dial, offers):
+    """Whatever a backend offers: mail goes through, and clients are offered nothing that the gate does not parse."""
+    server = scripted(offers=offers)
+    in_front(gate)
+    with dial(V4) as d:
+        offered = {line[4:].split(" ")[0] for line in d.say("EHLO client.example.net").lines[1:]}
+        assert offered <= {"PIPELINING", "SIZE", "ENHANCEDSTATUSCODES", "8BITMIME", "DSN", "SMTPUTF8"}
+        assert d.mail(FROM, [TO], CONTENT) == 250
+    assert server.messages() == [CONTENT]
+
+
+def test_closing_right_after_its_word(gate, scripted, dial):
+    server = scripted(last_words=True)
+    in_front(gate)
+    with dial(V4) as d:
+        for _ in range(3):
+            assert d.mail(FROM, [TO], CONTENT) == 250
+    assert server.messages() == [CONTENT] * 3
+
+
+def test_replies_in_pieces(gate, scripted, dial):
+    server = scripted(crumbs=True, replies={"RCPT": "250-2.1.5 One\r\n250-2.1.5 two\r\n250 2.1.5 three"})
+    in_front(gate)
+    with dial(V4) as d:
+        assert d.mail(FROM, [TO], CONTENT) == 250
+    assert server.messages() == [CONTENT]

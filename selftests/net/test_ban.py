@@ -65,7 +65,7 @@ def test_ban_ends_the_other_live_sessions(gate, dial):
 
 
 def test_ban_expires_and_doubles(gate, dial, lab):
-    gate.configure(ban={"first": "2s", "half_life": "1s"}).start()
+    gate.configure(ban={"first": "3s"}).start()
     seen = []
     for _ in range(2):
         offend(dial("198.51.100.10"))
@@ -75,7 +75,7 @@ def test_ban_expires_and_doubles(gate, dial, lab):
 
 
 def test_ban_survives_the_daemon_and_ends_without_it(gate, dial, lab):
-    gate.configure(ban={"first": "6s"}).start()
+    gate.configure(ban={"first": "10s"}).start()
     offend(dial("198.51.100.11"))
     gate.banned("198.51.100.11")
     gate.kill()

@@ -169,3 +169,38 @@ def test_stop_is_orderly(serving, dial):
     serving.stop()
     assert d.ended()[-1].startswith("421 4.3.2")
     assert not any(alive(pid) for pid in pids) and not serving.lab.gateway.listening(25)
+
+
+def test_a_gate_that_is_unloaded_and_loaded_anew_is_served_by_the_same_daemon(serving, dial, lab):
+    """The emergency lever, and back: the daemon writes its bans where the kernel looks."""
+    warden = serving.warden()
+    serving.postern("ban", "add", "198.51.100.41")
+    serving.postern("gate", "unload")
+    assert served(lab, "198.51.100.41")
+    serving.postern("gate", "load", "interface", "gw0")
+    until("the daemon follows", lambda: serving.postern("ban", "add", "198.51.100.42", check=False).returncode == 0)
+    assert smtp.unreachable(lab.world, "198.51.100.42", GATE4) and served(lab, "198.51.100.41")
+    until("its judge has changed", serving.answers)
+    offend(dial("198.51.100.43"))
+    assert serving.banned("198.51.100.43")["reason"] == "relay-attempt"
+    assert serving.warden() == warden and serving.counter("sessions_total") > 0
+
+
+def test_an_unloaded_gate_stays_so_when_the_configuration_is_read_again(serving, lab):
+    serving.postern("ban", "add", "198.51.100.41")
+    serving.postern("gate", "unload")
+    serving.postern("config", "reload")
+    assert served(lab, "198.51.100.41")
+    assert "no gate is loaded" in serving.postern("ban", "show", check=False).stderr
+
+
+def test_a_control_socket_never_takes_the_place_of_a_file(gate):
+    kept = f"{HOME}/kept"
+    with open(kept, "w", encoding="utf-8") as f:
+        f.write("mine")
+    gate.configure(control_socket=kept)
+    said = subprocess.run(gate.lab.gateway.command(gate_.POSTERND, "-c", gate_.CONFIG), capture_output=True, text=True, check=False,
+                          timeout=20)
+    assert said.returncode == 1 and f"control_socket {kept}" in said.stderr
+    with open(kept, encoding="utf-8") as f:
+        assert f.read() == "mine"

@@ -77,8 +77,8 @@ def test_held_it_stays_up_until_interrupted(demo):
     playing = demo(HOLD="1")
     until("the scene stays up", lambda: "ctrl-C" in playing.said() or playing.poll() is not None, 120)
     pid = re.search(r"nsenter -t (\d+)", playing.said()).group(1)
-    inside = subprocess.run(["nsenter", "-t", pid, "-m", "-p", "nsenter", "--net=/run/netns/gateway", f"{BUILD}/postern", "gate", "show"],
-                            capture_output=True, text=True, check=False)
+    inside = subprocess.run(["nsenter", "-t", pid, "-m", "-p", "nsenter", "--net=/run/netns/gateway",
+                             f"{BUILD}/postern", "gate", "show"], capture_output=True, text=True, check=False)
     assert inside.returncode == 0 and "gw0" in inside.stdout, inside.stderr
     playing.send_signal(signal.SIGINT)
     assert playing.wait(60) == 0

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Mail end to end: what a client sends is what lies in the mailbox, and nothing else does."""
 
-import os
 import random
 import re
 import subprocess
+import time
 
 import pytest
 
 import lab as lab_
-import smtp
 
 V4, V6 = "203.0.113.5", "2001:db8:ace::5"
 FROM, TO = "sender@example.net", "user@example.org"
@@ -211,3 +210,32 @@ def test_smuggling(gate, dial, box, end):
     messages = [m for m in box.messages() if b"Subject: after it" not in m]
     assert len(messages) <= 1
     assert not any(b"spoofed@example.org" in m.split(b"\n\n")[0] for m in messages)
+
+
+SPLIT = ["\n.\r\n", "\r\n.\n", "\r.\r\n", "\r\n.\r\r\n", "\r\n\0.\r\n", "\r\n.\r\n"]
+
+
+@pytest.mark.parametrize("end", SPLIT, ids=lambda end: repr(end).strip("'"))
+def test_smuggling_in_two_segments(gate, dial, box, end):
+    """Cut at each byte around the false end, and the only true one is the last: what is taken is one message."""
+    gate.configure(ban={"observe": True}).start()
+    hidden = f"MAIL FROM:<spoofed@example.org>\r\nRCPT TO:<{TO}>\r\nDATA\r\nSubject: hidden\r\n\r\nhidden\r\n.\r\n"
+    begin = b"Subject: outer\r\n\r\nouter"
+    data = begin + end.encode() + (hidden.encode() if end != "\r\n.\r\n" else b"")
+    for cut in range(len(begin) - 1, len(begin) + len(end) + 2):
+        if cut >= len(data):
+            break
+        with dial(V4) as d:
+            d.sock.setsockopt(6, 1, 1)  # TCP_NODELAY
+            for command in ("EHLO client.example.net", f"MAIL FROM:<{FROM}>", f"RCPT TO:<{TO}>"):
+                assert d.say(command) == 250
+            assert d.say("DATA") == 354
+            d.send(data[:cut])
+            time.sleep(0.01)  # so that it is two reads
+            d.send(data[cut:])
+            replies = [d.reply().code]
+            d.send(b"QUIT\r\n")
+            replies += [int(line[:3]) for line in d.ended()]
+            assert replies in ([250, 221], [550, 221], [550], [250]), (cut, replies)
+            assert (replies[0] == 250) == (end == "\r\n.\r\n"), (cut, replies)
+    assert not any(b"hidden" in m for m in box.messages())

@@ -44,6 +44,17 @@ def test_a_hostile_record_ends_the_worker_and_nobody_else(serving, lab):
     assert all(served(lab, GOOD) for _ in range(6))
 
 
+def test_who_hears_nonsense_from_the_judge_starts_anew(serving, lab):
+    """Neither the warden nor a worker goes on with a judge that it does not understand."""
+    judge, workers = serving.judge(), serving.workers()
+    for sock in channels(judge):
+        sock.send(b"garbage")
+    until("all are replaced", lambda: serving.judge() not in (None, judge) and len(serving.workers()) == 2
+          and not set(workers) & set(serving.workers()))
+    until("it answers", serving.answers)
+    assert all(served(lab, GOOD) for _ in range(6))
+
+
 @pytest.mark.parametrize("role", ["judge", "worker"])
 def test_who_is_killed_is_replaced(serving, lab, role):
     before = [serving.judge(), *serving.workers()]

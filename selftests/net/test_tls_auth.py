@@ -7,7 +7,7 @@ import pytest
 
 import backend
 import smtp
-from lab import GATE4, HOME, run
+from lab import GATE4, HOME, run, until
 
 GOOD = "203.0.113.5"
 FROM, TO = "sender@example.net", "user@example.org"
@@ -55,6 +55,85 @@ def test_mail_over_tls(gate, dial, box):
     assert box.wait_for(b"Subject: inside").endswith(sent.replace(b"\r\n", b"\n"))
     assert inside.quit() == 221
     assert gate.counter("tls_handshakes_total", result="ok") == 1
+
+
+def context_for(version, cipher=None):
+    context = ssl.create_default_context(cafile=CERTIFICATE)
+    context.minimum_version = context.maximum_version = version
+    if cipher:
+        context.set_ciphers(cipher)
+    return context
+
+
+SUITES = [(ssl.TLSVersion.TLSv1_3, None), *((ssl.TLSVersion.TLSv1_2, cipher) for cipher in (
+    "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305"))]
+UNFIT = [(ssl.TLSVersion.TLSv1_2, cipher) for cipher in ("ECDHE-ECDSA-AES128-SHA", "ECDHE-RSA-AES128-GCM-SHA256")]
+
+
+def shake_hands(dialog, context, session=None):
+    """STARTTLS and the handshake; the dialog inside. A failing handshake raises."""
+    dialog.say("EHLO client.example.net")
+    assert dialog.say("STARTTLS") == 220
+    return smtp.Dialog(context.wrap_socket(dialog.sock, server_hostname="mx.example.org", session=session), greet=False)
+
+
+def test_every_suite_and_resumption(gate, dial, box):
+    gate.configure(listener__mx=TLS).start()
+    workers = gate.workers()
+    for suite in SUITES:
+        context, session = context_for(*suite), None
+        for resumed in (False, True):
+            inside = shake_hands(dial(GOOD), context, session)
+            assert inside.mail(FROM, [TO], b"Subject: inside\r\n\r\n") == 250
+            assert inside.sock.session_reused == resumed, suite
+            session = inside.sock.session
+            inside.quit()
+    for suite in UNFIT:
+        with pytest.raises(ssl.SSLError):
+            shake_hands(dial(GOOD), context_for(*suite))
+    assert gate.workers() == workers
+    assert gate.counter("tls_handshakes_total", result="ok") == 2 * len(SUITES)
+    assert gate.counter("tls_handshakes_total", result="failed") == len(UNFIT)
+
+
+def hello():
+    """The first flight of a client, as bytes."""
+    outgoing = ssl.MemoryBIO()
+    try:
+        ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="mx.example.org").do_handshake()
+    except ssl.SSLWantReadError:
+        return outgoing.read()
+    raise AssertionError("no handshake is that short")
+
+
+def test_handshakes_broken_off(gate, dial):
+    """After any number of bytes, in the middle of the server's answer, with a byte changed: that session ends, no other."""
+    gate.configure(listener__mx=TLS, ban={"observe": True}).start()
+    workers, first = gate.workers(), hello()
+    lengths = [*range(0, 64, 7), *range(64, len(first), 50), len(first)]
+    flipped = [first[:n] + bytes([first[n] ^ 0x80]) + first[n + 1:] for n in range(0, len(first), 25)]
+    sent = [first[:n] for n in lengths] + flipped
+    for data in sent:
+        with dial(GOOD) as d:
+            d.say("EHLO client.example.net")
+            assert d.say("STARTTLS") == 220
+            d.send(data)
+    until("every handshake has failed", lambda: gate.counter("tls_handshakes_total", result="failed") == len(sent))
+    assert gate.workers() == workers
+
+
+def test_a_connection_cut_inside_tls_ends_no_message(gate, dial, box):
+    """The end of the TCP connection is not the end of the TLS session, nor of the message."""
+    gate.configure(listener__mx=TLS).start()
+    inside = shake_hands(dial(GOOD), context_for(ssl.TLSVersion.TLSv1_3))
+    for command in ("EHLO client.example.net", f"MAIL FROM:<{FROM}>", f"RCPT TO:<{TO}>", "DATA"):
+        assert inside.say(command).code in (250, 354)
+    inside.send(b"Subject: cut\r\n\r\n.")
+    inside.close()
+    with dial(GOOD) as d:
+        assert d.mail(FROM, [TO], b"Subject: afterwards\r\n\r\n") == 250
+    box.wait_for(b"afterwards")
+    assert box.count() == 1
 
 
 def test_without_a_certificate_it_is_not_offered(serving, dial):

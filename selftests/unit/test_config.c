@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -59,6 +60,9 @@ static int make_files(void **state)
 		return -1;
 	put("good.txt", "192.0.2.0/24 ; a comment\n\n# another\n2001:db8::/32\n");
 	put("bad.txt", "192.0.2.0/24\n192.0.2.1/24\n");
+	snprintf(command, sizeof(command), "%s/pipe", dir);
+	if (mkfifo(command, 0600))
+		return -1;
 	put("relay.txt", "# ours\n203.0.113.7\n\n203.0.113.8 # the other\n");
 	for (int i = 0; i < 4; i += 2) {
 		snprintf(command, sizeof(command),
@@ -191,7 +195,7 @@ static void test_listener_inherits(void **state)
 
 static void test_values(void **state)
 {
-	struct conf *c = read_text(LEAST "interface = { eth0, eth1 } xdp_mode = generic mode = observe\n"
+	struct conf *c = read_text("\xef\xbb\xbf" LEAST "interface = { eth0, eth1 } xdp_mode = generic mode = observe\n"
 					 "allow = { 192.0.2.0/24 } allow += { 2001:db8::1 }\n"
 					 "relay { entries = { 198.51.100.0/24 } }\n"
 					 "traps = { Trap@Example.org }\n"
@@ -308,14 +312,62 @@ static void test_lists_are_not_read(void **state)
 	config_free(c);
 }
 
+/* A name that is no file, and a file that is no text. None of them may stop the reader, or keep it waiting. */
 static void test_unreadable(void **state)
 {
-	struct messages got = { .n = 0 };
-	struct conf *conf = NULL;
+	static const struct { const char *path, *message; } rows[] = {
+		{ "/no/such/file.conf", "1: cannot read: No such file or directory; name a readable file with -c" },
+		{ "/", "1: cannot read: it is a folder; name a readable file with -c" },
+		{ "/dev/zero", "1: cannot read: it is not a regular file; name a readable file with -c" },
+		{ "pipe", "1: cannot read: it is not a regular file; name a readable file with -c" },
+		{ "huge.conf", "1: cannot read: it is larger than 16 MiB; name a readable file with -c" },
+		{ "nul.conf", "3: a NUL byte; save the file as plain UTF-8 text" },
+	};
+	char path[256], expected[512];
 
 	(void)state;
-	assert_int_equal(config_read("/no/such/file.conf", &conf, take_message, &got), -EINVAL);
-	assert_string_equal(got.text, "/no/such/file.conf:1: cannot read: No such file or directory; name a readable file with -c\n");
+	put("huge.conf", LEAST);
+	snprintf(path, sizeof(path), "%s/huge.conf", dir);
+	assert_int_equal(truncate(path, (16 << 20) + 1), 0);
+	put("nul.conf", LEAST "\n");
+	snprintf(path, sizeof(path), "%s/nul.conf", dir);
+	assert_int_equal(truncate(path, sizeof(LEAST) + 1), 0);
+	for (size_t i = 0; i < NROWS(rows); i++) {
+		struct messages got = { .n = 0 };
+		struct conf *conf = NULL;
+
+		snprintf(path, sizeof(path), "%s%s%s", *rows[i].path == '/' ? "" : dir, *rows[i].path == '/' ? "" : "/", rows[i].path);
+		snprintf(expected, sizeof(expected), "%s:%s\n", path, rows[i].message);
+		assert_int_equal(config_read(path, &conf, take_message, &got), -EINVAL);
+		assert_string_equal(got.text, expected);
+	}
+}
+
+static void count_message(void *ctx, const char *message)
+{
+	(void)message;
+	++*(unsigned *)ctx;
+}
+
+/* A wrong file named as a list of networks does not fill the log. */
+static void test_many_errors(void **state)
+{
+	unsigned said = 0;
+	struct conf *conf = NULL;
+	char path[256];
+	FILE *f;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/many.conf", dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(LEAST "allow = {\n", f);
+	for (int i = 0; i < 5000; i++)
+		fprintf(f, "no-address-%d,\n", i);
+	fputs("}\n", f);
+	fclose(f);
+	assert_int_equal(config_read(path, &conf, count_message, &said), -EINVAL);
+	assert_int_equal(said, 101);
 }
 
 int main(void)
@@ -323,7 +375,7 @@ int main(void)
 	const struct CMUnitTest fixed[] = {
 		cmocka_unit_test(test_policy_defaults), cmocka_unit_test(test_listener_inherits), cmocka_unit_test(test_values),
 		cmocka_unit_test(test_defaults_written_out), cmocka_unit_test(test_after_failure), cmocka_unit_test(test_show),
-		cmocka_unit_test(test_lists_are_not_read), cmocka_unit_test(test_unreadable),
+		cmocka_unit_test(test_lists_are_not_read), cmocka_unit_test(test_unreadable), cmocka_unit_test(test_many_errors),
 	};
 	struct CMUnitTest *rows;
 	glob_t files;

@@ -59,6 +59,29 @@ static void defaults_are_the_documented_ones(void **state)
 		assert_int_equal(p.points[i], reason_rows[i].points);
 }
 
+/* A score is told and compared in whole points, to the nearest: what decays in half a minute is not let off. */
+static void two_halves_make_a_whole(void **state)
+{
+	static const struct {
+		__u64 apart_s;
+		unsigned score;
+		bool ban;
+	} rows[] = { { 0, 100, true }, { 1, 100, true }, { 30, 100, true }, { 60, 99, false } };
+	struct policy p;
+
+	(void)state;
+	policy_defaults(&p);
+	for (size_t i = 0; i < NROWS(rows); i++) {
+		struct record r = { 0 };
+		struct verdict v;
+
+		r = judge(&p, &r, PST_RSN_RELAY, S_NS).next;
+		v = judge(&p, &r, PST_RSN_RELAY, (1 + rows[i].apart_s) * S_NS);
+		assert_int_equal(v.score, rows[i].score);
+		assert_int_equal(v.ban, rows[i].ban);
+	}
+}
+
 /* One source through a year, by the defaults. */
 static void a_career(void **state)
 {
@@ -72,7 +95,7 @@ static void a_career(void **state)
 		{ 0, PST_RSN_RELAY, 50, false, 0, 0 },
 		{ 3600, PST_RSN_RELAY, 75, false, 0, 0 },
 		{ 0, PST_RSN_RELAY, 125, true, 600, 0 },
-		{ 60, PST_RSN_SLOW, 125, true, 600, 0 },    /* still banned: prolonged, no relapse */
+		{ 60, PST_RSN_SLOW, 126, true, 600, 0 },    /* still banned: prolonged, no relapse */
 		{ 7200, PST_RSN_EARLY, 91, false, 0, 0 },   /* 125.5 / 4 + 60 */
 		{ 0, PST_RSN_UNKNOWN, 101, true, 1200, 1 }, /* back within 30 days: twice as long */
 		{ 86400, PST_RSN_TRAP, 100, true, 2400, 2 },
@@ -314,6 +337,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_are_the_documented_ones),
+		cmocka_unit_test(two_halves_make_a_whole),
 		cmocka_unit_test(a_career),
 		cmocka_unit_test(doubles_to_the_cap),
 		cmocka_unit_test(a_relapse_is_forgotten_in_time),

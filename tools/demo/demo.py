@@ -10,7 +10,6 @@ import os
 import signal
 import socket
 import struct
-import subprocess
 import sys
 import time
 
@@ -18,7 +17,7 @@ import cell
 import mta
 import smtp
 from gate import POSTERN, Gate
-from lab import GATE4, GATE6, HOME, Lab, LabError, stop, until
+from lab import GATE4, GATE6, HOME, Lab, LabError, until
 from story import NotTrue, Story
 
 GOOD4, GOOD6 = "203.0.113.5", "2001:db8:ace::5"
@@ -26,6 +25,7 @@ BAD, LISTED = "198.51.100.66", "198.51.100.200"
 LIST = f"{HOME}/drop.txt"
 FROM, TO = "alice@example.net", "user@example.org"
 LIMIT_SECONDS = 120
+BAN_SECONDS = 10
 
 MESSAGE = ("From: Alice <alice@example.net>\r\nTo: user@example.org\r\nSubject: {subject}\r\n"
            "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
@@ -49,10 +49,10 @@ table inet behind {{
 class Spoken(smtp.Dialog):
     """A dialogue that the audience hears."""
 
-    def __init__(self, story, lab, source, to):
+    def __init__(self, story, lab, source, to, teaser=False):
         super().__init__(lab.world.connect(source, to))
         self.story, self.source = story, source
-        story.spoke(source, [], self.greeting.lines)
+        story.spoke(source, [], self.greeting.lines if teaser else self.greeting.lines[-1:])
 
     def say(self, text, show=True):
         reply = super().say(text)
@@ -151,7 +151,7 @@ class Demo:
         for source, to in ((GOOD4, GATE4), (GOOD6, GATE6)):
             subject = f"greetings from {source}"
             sent = MESSAGE.format(subject=subject, long="long " * 180).encode()
-            with Spoken(self.story, self.lab, source, to) as d:
+            with Spoken(self.story, self.lab, source, to, teaser=True) as d:
                 d.say("EHLO mail.example.net", show=False)
                 d.say(f"MAIL FROM:<{FROM}> BODY=8BITMIME")
                 d.say(f"RCPT TO:<{TO}>")
@@ -189,7 +189,8 @@ class Demo:
             self.story.claim("of more than 1000 further knocks none got past the card", self.behind("offender") == past)
         milliseconds = row["reaction_ns"] / 1e6
         self.story.claim(f"refused: {reply}", reply == 550)
-        self.story.claim(f"banned for {row['reason']}, {row['score']} points, {row['seconds_left']} s left", row["action"] == "drop")
+        self.story.claim(f"banned for {row['reason']}, {row['score']} points, {row['seconds_left']} s left",
+                         row["action"] == "drop")
         self.story.claim(f"from the offence to the first dropped packet: {milliseconds:.2f} ms", milliseconds < 1000)
         self.story.figure("offence to first dropped packet", milliseconds, "ms")
         last = second.ended()
@@ -250,10 +251,7 @@ class Demo:
                                      ("packets dropped by it", "xdp_packets_total", {"verdict": "dropped"}),
                                      ("messages accepted", "messages_total", {"result": "accepted"}),
                                      ("recipients refused as relay", "recipients_total", {"result": "relay_refused"})):
-            self.story.figure(name, self.gate.counter(family, **labels), "")
-
-
-BAN_SECONDS = 8
+            self.story.figure(name, self.gate.counter(family, **labels), name.split()[0])
 
 
 def hold(story):
@@ -279,7 +277,7 @@ def scene(story):
         story.line("Postern: a demonstration")
         story.line()
         story.line("   world                                     gateway")
-        story.line(f"   {GOOD4} and {GOOD6} (good)  ===XDP===  {GATE4}, {GATE6}  posternd :25 --> Postfix 127.0.0.1:10025")
+        story.line(f"   {GOOD4}, {GOOD6} (good)   ===XDP===   {GATE4}, {GATE6}: posternd :25 --> Postfix :10025")
         story.line(f"   {BAD} (bad), {LISTED} (listed)")
         with open(LIST, "w", encoding="utf-8") as f:
             f.write("; networks that send nothing but spam\n198.51.100.192/26\n2001:db8:bad:66::/64\n")
@@ -296,9 +294,11 @@ def scene(story):
         Demo(story, lab, postfix, gate).play()
         story.table()
         story.line()
-        story.line(f"All {story.claims} claims were checked and are true. It took {time.monotonic() - begun:.0f} s.")
+        seconds = time.monotonic() - begun
+        story.line(f"All {story.claims} claims were checked and are true. It took {seconds:.0f} s.")
+        story.over = True
+        signal.alarm(0)
         if os.environ.get("HOLD", "") not in ("", "0"):
-            signal.alarm(0)
             hold(story)
 
 
@@ -326,13 +326,15 @@ def main():
     try:
         scene(story)
         return 0
+    except BrokenPipeError:  # nobody listens any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except NotTrue as e:
         story.line(f"\nNOT TRUE: {e}")
     except (LabError, OSError, smtp.Hangup) as e:
         story.line(f"\nThe demo failed: {type(e).__name__}: {e}")
     except SystemExit as e:
-        story.line("\ninterrupted; everything is taken down")
-        return 0 if os.environ.get("HOLD", "") not in ("", "0") and story.figures else e.code
+        story.line("\nEverything is taken down." if story.over else "\nInterrupted; everything is taken down.")
+        return 0 if story.over else e.code
     return 1
 
 

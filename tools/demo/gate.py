@@ -49,7 +49,7 @@ def standard():
         ("listener", "mx"): {"address": "::", "port": 25},
         ("backend", "main"): {"address": "127.0.0.1", "port": 10025, "identity": "xclient"},
         "relay": {"mode": "only", "entries": [], "authenticated": True},
-        "ban": {"threshold": 90, "first": "5s", "max": "1h"},
+        "ban": {"first": "5s", "max": "1h"},
         "limits": {"sessions": 4000, "sessions_per_source": 4000, "workers": 2},
     }
 

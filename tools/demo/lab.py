@@ -12,6 +12,7 @@ Everything that is made is undone by close(), the last thing first.
 import contextlib
 import os
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -147,7 +148,8 @@ class Lab:
     def _make(self):
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-        os.makedirs(HOME, exist_ok=True)
+        os.makedirs(HOME)
+        self.later(shutil.rmtree, HOME)
         for net in (self.world, self.gateway):
             run(["ip", "netns", "add", net.name])
             self.later(run, ["ip", "netns", "del", net.name])

@@ -41,8 +41,10 @@ def unpack(package):
     making = f"{where}.{os.getpid()}"
     os.makedirs(making)
     try:
-        for library in _lacking(_fetch(package, making)):
-            _fetch(library, making)
+        wanted, fetched = [package], set()
+        while wanted:
+            fetched.add(wanted[0])
+            wanted += set(_lacking(_fetch(wanted.pop(0), making))) - fetched - set(wanted)
         # Debian 12 has one /usr: what a package ships in /lib is found in /usr/lib.
         for name in ("lib", "bin", "sbin"):
             if os.path.isdir(f"{making}/{name}"):
@@ -145,50 +147,60 @@ postlog unix-dgram n - n - 1 postlogd
 """
 
 
-class Postfix:
-    """The mail server behind the gate, on loopback ports of one network namespace:
-    10025 takes XCLIENT, 10026 wants the PROXY protocol, 10027 takes the connection as it is."""
+class Server:
+    """A server program of a package that is not installed, in a root of its own, in the gateway's namespace.
 
-    log = f"{HOME}/postfix.log"
+    What subclasses say: package, argv, ports that it listens on, users {name: uid}, groups {name: gid}, files {path: text}
+    and folders {path: uid}, inside its root.
+    """
+
+    groups, files, folders = {}, {}, {}
 
     def __init__(self, lab):
-        self.lab, self.home, self.process, self.pids = lab, f"{HOME}/postfix", None, []
-        self._make_root(unpack("postfix"))
-        os.makedirs(MAIL)
+        self.lab, self.process, self.name = lab, None, type(self).__name__.lower()
+        self.home, self.out = f"{HOME}/{self.name}", f"{HOME}/{self.name}.out"
+        os.makedirs(MAIL, exist_ok=True)
         os.chown(MAIL, BOX_UID, BOX_UID)
-
-    def _make_root(self, package):
-        for name in ("upper/etc/postfix", "upper/var/lib/postfix", "upper/var/spool/postfix", "work", "root"):
+        for name in ("upper/etc", "work", "root"):
             os.makedirs(f"{self.home}/{name}")
         # On the tmpfs: overlayfs takes no layer that lies inside another one.
-        shutil.copytree(package, f"{self.home}/package", symlinks=True)
-        etc = f"{self.home}/upper/etc"
-        os.chown(f"{self.home}/upper/var/lib/postfix", POSTFIX_UID, POSTFIX_UID)
-        with open("/etc/passwd", encoding="utf-8") as old, open(f"{etc}/passwd", "w", encoding="utf-8") as new:
-            new.write(old.read() + f"postfix:x:{POSTFIX_UID}:{POSTFIX_UID}::/var/spool/postfix:/usr/sbin/nologin\n")
-        with open("/etc/group", encoding="utf-8") as old, open(f"{etc}/group", "w", encoding="utf-8") as new:
-            new.write(old.read() + f"postfix:x:{POSTFIX_UID}:\npostdrop:x:{POSTDROP_GID}:\n")
-        for name, text in (("main.cf", MAIN_CF), ("master.cf", MASTER_CF)):
-            with open(f"{etc}/postfix/{name}", "w", encoding="utf-8") as f:
-                f.write(text)
-        shutil.copy(f"{package}/usr/share/postfix/dynamicmaps.cf", f"{etc}/postfix/dynamicmaps.cf")
+        shutil.copytree(unpack(self.package), f"{self.home}/package", symlinks=True)
+        groups = {**self.users, **self.groups}
+        self._write("etc/passwd", _read("/etc/passwd") + "".join(
+            f"{name}:x:{uid}:{uid}::/:/usr/sbin/nologin\n" for name, uid in self.users.items()))
+        self._write("etc/group", _read("/etc/group") + "".join(f"{name}:x:{gid}:\n" for name, gid in groups.items()))
+        for path, uid in self.folders.items():
+            os.makedirs(f"{self.home}/upper/{path}", exist_ok=True)
+            os.chown(f"{self.home}/upper/{path}", uid, uid)
+            os.chmod(f"{self.home}/upper/{path}", 0o711)
+        for path, text in self.files.items():
+            self._write(path, text)
+
+    def _write(self, path, text):
+        path = f"{self.home}/upper/{path}"
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
 
     def start(self):
-        with open(f"{HOME}/postfix.out", "ab") as out:
+        with open(self.out, "ab") as out:
             self.process = self.lab.gateway.start(
                 "unshare", "--mount", "--propagation", "private", "sh", "-c", _ENTER_ROOT, "enter", self.home,
-                "/usr/sbin/postfix", "start-fg", stdout=out, stderr=out, stdin=subprocess.DEVNULL)
-        until("Postfix listens", self._ready)
+                *self.argv, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+        until(f"{self.name} listens", self._ready)
         return self
 
     def _ready(self):
         if self.process.poll() is not None:
-            with open(f"{HOME}/postfix.out", encoding="utf-8") as f:
-                raise LabError(f"Postfix did not start: {f.read().strip()}")
-        return all(self.lab.gateway.listening(port) for port in (10025, 10026, 10027))
+            raise LabError(f"{self.name} did not start: {self.told().strip()}")
+        return all(self.lab.gateway.listening(port) for port in self.ports)
+
+    def told(self):
+        """What it wrote to where its errors go."""
+        return _read(self.out)
 
     def stop(self):
-        """Ends Postfix and waits until none of its processes is left."""
+        """Ends the server and waits until none of its processes is left."""
         if not self.process:
             return
         family = [self.process.pid, *children(self.process.pid)]
@@ -196,14 +208,33 @@ class Postfix:
         for pid in family:
             if alive(pid):
                 os.kill(pid, signal.SIGTERM)
-        until("Postfix is gone", lambda: not any(alive(pid) for pid in family))
+        until(f"{self.name} is gone", lambda: not any(alive(pid) for pid in family))
         self.process = None
+
+
+def _read(path):
+    with open(path, encoding="utf-8", errors="replace") as f:
+        return f.read()
+
+
+class Postfix(Server):
+    """The mail server behind the gate, on loopback ports of one network namespace:
+    10025 takes XCLIENT, 10026 wants the PROXY protocol, 10027 takes the connection as it is."""
+
+    package, argv, ports = "postfix", ["/usr/sbin/postfix", "start-fg"], (10025, 10026, 10027)
+    users, groups = {"postfix": POSTFIX_UID}, {"postdrop": POSTDROP_GID}
+    folders = {"var/lib/postfix": POSTFIX_UID, "var/spool/postfix": 0}
+    files = {"etc/postfix/main.cf": MAIN_CF, "etc/postfix/master.cf": MASTER_CF}
+    log = f"{HOME}/postfix.log"
+
+    def __init__(self, lab):
+        super().__init__(lab)
+        shutil.copy(f"{self.home}/package/usr/share/postfix/dynamicmaps.cf", f"{self.home}/upper/etc/postfix/dynamicmaps.cf")
 
     def said(self):
         """The mail log so far."""
         try:
-            with open(self.log, encoding="utf-8", errors="replace") as f:
-                return f.read()
+            return _read(self.log)
         except FileNotFoundError:
             return ""
 

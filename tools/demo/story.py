@@ -12,6 +12,7 @@ class NotTrue(Exception):
 class Story:
     def __init__(self, out=sys.stdout):
         self.out, self.acts, self.claims, self.figures = out, 0, 0, []
+        self.over = False
         self.colour = out.isatty() and not os.environ.get("NO_COLOR")
 
     def _paint(self, code, text):

@@ -256,6 +256,23 @@ static bool older_gate(void)
 	return migrate_find(place_pins(), dir, &schema, ignored, sizeof(ignored)) > 0;
 }
 
+/* A daemon that runs may hold the tables of a gate that was unloaded: it takes the new ones. */
+static int tell_daemon(void)
+{
+	json_t *reply;
+
+	switch (call(json_pack("{ss}", "command", "config reload"), &reply)) {
+	case CALL_OK:
+		json_decref(reply);
+		break;
+	case CALL_FAILED:
+		return CLI_FAILED;
+	case CALL_DOWN:
+		break;
+	}
+	return CLI_OK;
+}
+
 static int do_load(struct args *a)
 {
 	bool older = older_gate();
@@ -275,7 +292,10 @@ static int do_load(struct args *a)
 	if (rc)
 		return rc;
 	rc = kern_take_over(place_pins(), err, sizeof(err));
-	return rc ? out_error("%s", *err ? err : strerror(-rc)) : attach_all(a);
+	if (rc)
+		return out_error("%s", *err ? err : strerror(-rc));
+	rc = attach_all(a);
+	return rc ? rc : tell_daemon();
 }
 
 static int do_unload(struct args *a)
@@ -287,6 +307,8 @@ static int do_unload(struct args *a)
 	rc = kern_unload(place_pins());
 	if (rc == -ENOENT)
 		return out_error("no gate is loaded (no pinned maps under %s)", place_pins());
+	if (rc == -EACCES || rc == -EPERM)
+		return out_error("%s: no permission; run as root", place_pins());
 	if (rc)
 		return out_error("%s: %s", place_pins(), strerror(-rc));
 	out_line("gate unloaded: everything passes, bans and counters are gone");

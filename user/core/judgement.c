@@ -68,6 +68,15 @@ static unsigned relapse_before(const struct policy *p, const struct record *r, _
 	return now_ns - r->banned_until_ns > p->relapse_s * S_NS ? 0 : relapse;
 }
 
+/*
+ * To the nearest point: two offences of half the threshold each make a ban also when half a
+ * minute lies between them, not only in the same instant.
+ */
+static unsigned whole_points(__u64 milli)
+{
+	return (unsigned)((milli + 500) / 1000);
+}
+
 struct verdict judgement(const struct policy *p, const struct record *r, const struct finding *f,
 			 bool exempt, __u64 now_ns)
 {
@@ -79,7 +88,7 @@ struct verdict judgement(const struct policy *p, const struct record *r, const s
 	v.next.score_milli = score < SCORE_MAX_MILLI ? score : SCORE_MAX_MILLI;
 	v.next.updated_ns = now_ns > r->updated_ns ? now_ns : r->updated_ns;
 	v.next.findings += r->findings != ~0u;
-	v.score = (unsigned)(v.next.score_milli / 1000);
+	v.score = whole_points(v.next.score_milli);
 	v.would_ban = points && v.score >= p->threshold;
 	if (!v.would_ban)
 		return v;
@@ -97,7 +106,7 @@ struct verdict judgement(const struct policy *p, const struct record *r, const s
 
 unsigned judgement_score(const struct policy *p, const struct record *r, __u64 now_ns)
 {
-	return (unsigned)(score_at(p, r, now_ns) / 1000);
+	return whole_points(score_at(p, r, now_ns));
 }
 
 void policy_defaults(struct policy *p)
