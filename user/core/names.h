@@ -35,7 +35,6 @@ const char *action_name(unsigned action);
 const char *origin_name(unsigned origin);
 const char *mode_name(unsigned mode);
 /* -1 when there is no such name. */
-int reason_by_name(struct str name);
 int action_by_name(struct str name);
 int mode_by_name(struct str name);
 
