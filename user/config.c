@@ -320,6 +320,8 @@ static size_t items_of(struct config_reader *r, const struct config_row *row, cf
 
 	for (size_t i = 0; i < n; i++)
 		items[i] = item_of(r, o, i, where);
+	if (n && !config_is_list(row->kind) && !*row->def && !*items[0].text)
+		return 0; /* the default, written out */
 	if (!(o->flags & CFGF_MODIFIED) && *row->def) {
 		items[0] = (struct config_item){ row->def, r->path, r->last_line, where };
 		n = 1;

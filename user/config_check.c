@@ -44,11 +44,12 @@ static bool is_file(const char *path, char *why, size_t size)
 	const char *flaw;
 	FILE *f = config_open(path, &flaw);
 
-	if (f)
-		fclose(f);
-	else
+	if (!f) {
 		snprintf(why, size, "%s: %s", path, flaw);
-	return f;
+		return false;
+	}
+	fclose(f);
+	return true;
 }
 
 static void check_tls(struct config_reader *r, const struct conf_listener *l)

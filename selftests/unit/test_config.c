@@ -182,11 +182,13 @@ static void test_policy_defaults(void **state)
 static void test_listener_inherits(void **state)
 {
 	struct conf *c = read_text(LEAST "greet_pause = 700ms limits { rcpts = 200 }\n"
-					 "listener other { port = 26 greet_pause = 0s }\n");
+					 "listener other { port = 26 greet_pause = 0s }\n"
+					 "listener third { port = 27 greet_pause = \"\" }\n");
 
 	(void)state;
 	assert_int_equal(c->listener[0].sess.greet_pause_ms, 700);
 	assert_int_equal(c->listener[1].sess.greet_pause_ms, 0);
+	assert_int_equal(c->listener[2].sess.greet_pause_ms, 700);
 	assert_int_equal(c->listener[1].sess.rcpt_max, 200);
 	assert_ptr_equal(c->listener[1].sess.relay, &c->relay);
 	assert_string_equal(c->listener[1].name, "other");

@@ -77,14 +77,6 @@ static int find(const char *const *names, int n, struct str name)
 	return -1;
 }
 
-int reason_by_name(struct str name)
-{
-	for (int i = 0; i < PST_RSN_MAX; i++)
-		if (str_eq(str_of(reason_rows[i].name), name))
-			return i;
-	return -1;
-}
-
 int action_by_name(struct str name)
 {
 	return find(action_names, PST_ACT_MAX, name);

@@ -43,7 +43,6 @@ const char *mode_name(unsigned mode);
 /* How strict an action is: observe < refuse < banner < reset < drop. An unknown one ranks as drop, which the gate does then. */
 unsigned action_rank(unsigned action);
 /* -1 when there is no such name. */
-int reason_by_name(struct str name);
 int action_by_name(struct str name);
 int mode_by_name(struct str name);
 
