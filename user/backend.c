@@ -236,9 +236,8 @@ static bool on_ready(struct backend *b)
 /* Does what the hop said. left: bytes came behind its reply. False when b must not be touched again. */
 static bool do_step(struct backend *b, const struct hop_step *step, bool left)
 {
-	for (size_t i = 0; i < 2; i++)
-		if (step->send[i].n)
-			bufferevent_write(b->bev, step->send[i].p, step->send[i].n);
+	if (step->send[0].n || step->send[1].n)
+		sock_send(b->bev, step->send[0], step->send[1]);
 	await(b);
 	if (left && b->hop.whole && (step->event == HOP_WAIT || step->event == HOP_READY)) {
 		dropped(b, "sent more than one reply");
@@ -490,8 +489,7 @@ void backend_leave(struct backend *b)
 		destroy(b);
 		return;
 	}
-	bufferevent_write(b->bev, step.send[0].p, step.send[0].n);
-	bufferevent_write(b->bev, step.send[1].p, step.send[1].n);
+	sock_send(b->bev, step.send[0], step.send[1]);
 	arm(b, QUIT_S);
 }
 

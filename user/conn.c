@@ -18,6 +18,15 @@ _Static_assert(IN_MAX_BYTES >= SESS_AUTH_LINE_MAX, "a whole line fits");
 
 /* --- what a step says ------------------------------------------------------- */
 
+/* At once, unless more commands have come already: then their replies leave together. */
+static void put_reply(struct conn *c, struct str reply)
+{
+	if (c->ssl || c->more)
+		bufferevent_write(c->bev, reply.p, reply.n);
+	else
+		sock_send(c->bev, reply, STR(""));
+}
+
 static void put_received(struct conn *c)
 {
 	char date[64], field[1024];
@@ -94,7 +103,7 @@ void conn_obey(struct conn *c, const struct sess_step *step)
 	for (unsigned i = 0; i < step->nfound; i++)
 		conn_judge_finding(c, &step->found[i]);
 	if (step->reply.n)
-		bufferevent_write(c->bev, step->reply.p, step->reply.n);
+		put_reply(c, step->reply);
 	put_content(c, step);
 	if (step->ask != ASK_NONE)
 		put_ask(c, step);
@@ -158,12 +167,14 @@ static bool step_once(struct conn *c, struct evbuffer *in)
 		return false;
 	conn_log_before(&c->sess, &c->totals);
 	n = sess_bytes(&c->sess, bytes, kern_now_ns(), &step);
+	c->more = n < evbuffer_get_length(in);
 	conn_obey(c, &step);
 	if (!n && c->want == SESS_READ && bytes.n < evbuffer_get_length(in)) {
 		bytes = offer(c, in, true);
 		n = bytes.p ? sess_bytes(&c->sess, bytes, kern_now_ns(), &step) : 0;
 		conn_obey(c, &step);
 	}
+	c->more = false;
 	if (c->phase == OPEN) /* otherwise the input was discarded already */
 		evbuffer_drain(in, n);
 	return n > 0;

@@ -4,6 +4,10 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/uio.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
 
 #include "user/core/addr.h"
 
@@ -65,4 +69,22 @@ void sock_tune(int fd)
 
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+}
+
+void sock_send(struct bufferevent *bev, struct str a, struct str b)
+{
+	struct iovec part[2] = { { (void *)a.p, a.n }, { (void *)b.p, b.n } };
+	struct msghdr msg = { .msg_iov = part, .msg_iovlen = 2 };
+	size_t sent = 0, of_a;
+	ssize_t n = 0;
+
+	if (!evbuffer_get_length(bufferevent_get_output(bev)))
+		n = sendmsg(bufferevent_getfd(bev), &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n > 0)
+		sent = (size_t)n;
+	of_a = sent < a.n ? sent : a.n;
+	if (of_a < a.n)
+		bufferevent_write(bev, a.p + of_a, a.n - of_a);
+	if (sent - of_a < b.n)
+		bufferevent_write(bev, b.p + (sent - of_a), b.n - (sent - of_a));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sock.h: struct pst_addr to and from what the socket calls want. */
+/* sock.h: struct pst_addr to and from what the socket calls want, and what all sockets of a session need. */
 #ifndef SOCK_H
 #define SOCK_H
 
@@ -7,6 +7,9 @@
 #include <sys/socket.h>
 
 #include "bpf/abi.h"
+#include "user/core/str.h"
+
+struct bufferevent;
 
 /* A v4-mapped address becomes AF_INET. Returns the length. port in host order. */
 socklen_t sock_fill(const struct pst_addr *a, unsigned short port, struct sockaddr_storage *out);
@@ -16,5 +19,10 @@ bool sock_local(int fd, struct pst_addr *a, unsigned short *port); /* getsocknam
 bool sock_peer(int fd, struct pst_addr *a, unsigned short *port);  /* getpeername() */
 /* For a session's sockets: no delay of small writes, and a vanished peer is noticed. */
 void sock_tune(int fd);
+/*
+ * a and b as they are, in clear: at once, as far as the socket takes them; the rest is queued behind what waits already. A queue
+ * alone would cost a turn of the loop and three system calls for every line. A dead socket is told of by bev's events only.
+ */
+void sock_send(struct bufferevent *bev, struct str a, struct str b);
 
 #endif

@@ -61,12 +61,23 @@ static const char *bind_hint(int err)
 	return "";
 }
 
-static int listen_one(const struct conf_listener *l)
+/*
+ * A reload may widen an address or narrow it: the new socket is bound while the old one, on the same port, still listens.
+ * Only for that moment: else another program could share the port unnoticed.
+ */
+static void share_port(const struct serving *s, unsigned port, int yes)
+{
+	for (size_t i = 0; s && s->listen_fd && i < s->conf->nlisteners; i++)
+		if (s->conf->listener[i].port == port)
+			setsockopt(s->listen_fd[i], SOL_SOCKET, SO_REUSEPORT, &yes, sizeof(yes));
+}
+
+static int listen_one(const struct conf_listener *l, const struct serving *old)
 {
 	static const struct pst_addr any6;
 	struct sockaddr_storage sa;
 	socklen_t n = sockaddr_of(l, &sa);
-	int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), yes = 1, rc;
+	int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), yes = 1, no = 0, rc;
 	int only6 = memcmp(&l->addr, &any6, sizeof(any6)) != 0;
 
 	if (fd < 0)
@@ -74,9 +85,13 @@ static int listen_one(const struct conf_listener *l)
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
 	if (sa.ss_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only6, sizeof(only6));
+	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof(yes));
+	share_port(old, l->port, yes);
 	rc = bind_patiently(fd, &sa, n);
 	if (!rc && listen(fd, BACKLOG))
 		rc = -errno;
+	share_port(old, l->port, no);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &no, sizeof(no));
 	if (!rc)
 		return fd;
 	close(fd);
@@ -127,7 +142,7 @@ int listen_all(const struct serving *old, struct serving *s, char *err, size_t e
 		int fd = listen_find(old, l);
 
 		if (fd < 0)
-			fd = listen_one(l);
+			fd = listen_one(l, old);
 		s->listen_fd[i] = fd;
 		if (fd >= 0)
 			continue;

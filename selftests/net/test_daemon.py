@@ -48,6 +48,16 @@ def test_reload_keeps_a_session_and_serves_new_ones_anew(serving, dial, box):
     assert b"second half" in box.wait_for(b"across a reload")
 
 
+def test_reload_may_change_a_listener_address(serving, lab, dial):
+    """Wider, narrower, other family: the port stays ours all the while."""
+    with dial(GOOD) as old:
+        for address in (GATE4, "0.0.0.0", "::", GATE6, "::"):
+            reload_with(serving, listener__mx={"address": address})
+            to = GATE6 if ":" in address else GATE4
+            until(f"{address} is served", lambda to=to: dial("2001:db8:ace::5" if ":" in to else GOOD, to).greeting == 220)
+        assert old.say("NOOP") == 250
+
+
 def test_reload_loses_no_pending_connection(serving, lab):
     """Connections made while workers change over are all served."""
     for n in range(10):
