@@ -30,7 +30,7 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-mis
 HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 $(CFLAGS) $(WARN) -I. -I$(O) -D_GNU_SOURCE -DPOSTERN_VERSION='"$(VERSION)"' $(HARDEN)
-LIBS := -lbpf -lelf -lz -levent -levent_openssl -lssl -lcrypto -lconfuse -ljansson -lseccomp -lnl-3 -lnl-route-3 -lcap
+LIBS := -lxdp -lbpf -lelf -lz -levent -levent_openssl -lssl -lcrypto -lconfuse -ljansson -lseccomp -lnl-3 -lnl-route-3 -lcap
 SAN := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -U_FORTIFY_SOURCE
 # libnl's headers live in their own folder
 ALL_CFLAGS += -I/usr/include/libnl3
@@ -89,7 +89,7 @@ $(O)/%.san.o: %.c | $(O)/.tools
 	$(call msg,CC-SAN,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) -MMD -MP -c $< -o $@
 
-$(O)/user/kern.o $(PACKET_SRC:%.c=$(O)/%.o) $(BENCH_SRC:%.c=$(O)/%.o): $(O)/gate.skel.h
+$(O)/user/kern.o $(O)/user/kern_shared.o $(PACKET_SRC:%.c=$(O)/%.o) $(BENCH_SRC:%.c=$(O)/%.o): $(O)/gate.skel.h
 $(O)/selftests/packet/test_migrate.o: $(O)/old_gate.skel.h
 $(O)/selftests/bench/lists.o: $(O)/lookup.skel.h
 

@@ -210,18 +210,19 @@ int cage_judge(uid_t uid, gid_t gid)
 	return err ? err : socket_refused(AF_INET);
 }
 
-int cage_warden(void)
+int cage_warden(bool admin)
 {
-	int err = bounding_keep(WARDEN_CAPS);
+	const uint64_t caps = WARDEN_CAPS | (admin ? CAP_BIT(CAP_SYS_ADMIN) : 0);
+	int err = bounding_keep(caps);
 
 	if (!err)
-		err = caps_set(WARDEN_CAPS);
+		err = caps_set(caps);
 	if (!err)
 		err = no_new_privs();
 	if (err)
 		return err;
 	for (int cap = 0; cap <= CAP_HIGHEST; cap++)
-		if (!(WARDEN_CAPS & CAP_BIT(cap)) && prctl(PR_CAPBSET_READ, cap, 0, 0, 0) > 0)
+		if (!(caps & CAP_BIT(cap)) && prctl(PR_CAPBSET_READ, cap, 0, 0, 0) > 0)
 			return -EPERM;
-	return caps_are(WARDEN_CAPS) ? 0 : -EPERM;
+	return caps_are(caps) ? 0 : -EPERM;
 }

@@ -6,6 +6,7 @@
 #ifndef CAGE_H
 #define CAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -27,8 +28,8 @@ int cage_judge(uid_t uid, gid_t gid);
 
 /*
  * Warden: stays root but keeps only CAP_BPF, CAP_NET_ADMIN, CAP_NET_BIND_SERVICE, CAP_SETUID, CAP_SETGID and
- * CAP_KILL, in the bounding set too; no_new_privs.
+ * CAP_KILL, in the bounding set too; no_new_privs. With admin CAP_SYS_ADMIN as well: libxdp finds programs by their ids.
  */
-int cage_warden(void);
+int cage_warden(bool admin);
 
 #endif

@@ -59,6 +59,7 @@ struct conf {
 	char **interface; /* NULL-terminated */
 	size_t ninterfaces;
 	enum xdp_mode xdp_mode;
+	bool shared; /* through libxdp's dispatcher */
 	enum pst_mode mode;
 	unsigned short *port; /* guarded, in addition to the listeners' */
 	size_t nports;

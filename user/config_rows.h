@@ -91,6 +91,7 @@ struct config_whole {
 #define CONFIG_ROWS(S, L) \
 	L("", interface,       NAMES, CONFIG_WHOLE, conf.interface, conf.ninterfaces, "", "network interfaces that the kernel half is attached to") \
 	S("", xdp_mode,        WORD, CONFIG_XDP_MODES, CONFIG_WHOLE, conf.xdp_mode, "auto", 0, 0, "native never falls back; auto does, and says so") \
+	S("", shared,          BOOL, "", CONFIG_WHOLE, conf.shared, "no", 0, 1, "attach beside other XDP programs, through libxdp's dispatcher; the warden then keeps CAP_SYS_ADMIN") \
 	S("", mode,            WORD, CONFIG_MODES, CONFIG_WHOLE, conf.mode, "enforce", 0, 0, "observe: judge and count, refuse nobody at the card; off: the kernel half passes everything") \
 	L("", guard_ports,     PORTS, CONFIG_WHOLE, conf.port, conf.nports, "25", "guarded TCP destination ports, besides the listeners'") \
 	L("", guard_addresses, ADDRESSES, CONFIG_WHOLE, conf.guard, conf.nguards, "", "guarded destination addresses; none = all") \

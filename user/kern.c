@@ -421,6 +421,24 @@ static int load_over(const char *dir, const char *older, struct gate *g, char *e
 	return e;
 }
 
+int kern_open_gate(const char *dir, struct gate **out, char *err, size_t errsize)
+{
+	struct kern_maps have;
+	int e = kern_open(dir, false, &have, NULL);
+
+	*out = NULL;
+	if (e) {
+		say(err, errsize, "no gate is loaded under %s; load it first", dir);
+		return e;
+	}
+	*out = gate__open();
+	e = *out ? reuse_maps(*out, &have, err, errsize) : -errno;
+	if (e && !*out)
+		say(err, errsize, "opening the XDP program: %s", strerror(-e));
+	kern_close(&have);
+	return e;
+}
+
 static int load_locked(const char *dir, char *err, size_t errsize)
 {
 	char path[KERN_PATH_MAX];

@@ -27,6 +27,8 @@ struct kern_link {
 	unsigned ifindex;
 	bool native;
 	char why[160]; /* why not native, empty when native */
+	bool shared; /* beside other programs, through libxdp's dispatcher */
+	char alone[256]; /* of kern_attach_shared(): why not shared, empty when it is */
 	__u64 since_s; /* when the link was made, seconds since 1970; filled by kern_links() */
 	unsigned prog_id;
 };
@@ -56,6 +58,12 @@ int kern_take_over(const char *dir, char *err, size_t errsize);
  * -ENODEV: no such interface; -ENOENT: nothing is loaded; -EBUSY, -EEXIST: somebody else's program, named in err.
  */
 int kern_attach(const char *dir, const char *interface, enum xdp_mode mode, struct kern_link *out, char *err, size_t errsize);
+/*
+ * Attaches beside other programs, through libxdp's dispatcher, as the first of them; alone, by kern_attach(), where there can be
+ * no dispatcher: out->alone tells why. A link of before is removed first, and only for that moment packets pass.
+ * Takes CAP_SYS_ADMIN besides what kern_attach() takes.
+ */
+int kern_attach_shared(const char *dir, const char *interface, enum xdp_mode mode, struct kern_link *out, char *err, size_t errsize);
 int kern_detach(const char *dir, const char *interface);
 /* Removes links, program and maps: everything passes again; a daemon that holds the maps finds mode = off in them. */
 int kern_unload(const char *dir);

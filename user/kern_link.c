@@ -21,24 +21,25 @@
 #include <unistd.h>
 
 #include "user/kern_pins.h"
+#include "user/kern_shared.h"
 
-int kern_link_path(char out[KERN_PATH_MAX], const char *dir, const char *interface)
+int kern_pin_path(char out[KERN_PATH_MAX], const char *dir, const char *prefix, const char *interface)
 {
-	char name[sizeof(KERN_LINK) + IFNAMSIZ];
+	char name[sizeof(KERN_SHARED) + IFNAMSIZ];
 
 	if (!interface[0] || strlen(interface) >= IFNAMSIZ || strpbrk(interface, "/%"))
 		return -EINVAL;
-	snprintf(name, sizeof(name), KERN_LINK "%s", interface);
+	snprintf(name, sizeof(name), "%s%s", prefix, interface);
 	for (char *dot = name; (dot = strchr(dot, '.'));)
 		*dot = '%';
 	return kern_path(out, dir, name);
 }
 
-bool kern_link_name(const char *entry, char interface[16])
+bool kern_pin_name(const char *entry, const char *prefix, char interface[16])
 {
-	const char *name = entry + strlen(KERN_LINK);
+	const char *name = entry + strlen(prefix);
 
-	if (strncmp(entry, KERN_LINK, strlen(KERN_LINK)) || !name[0] || strlen(name) >= IFNAMSIZ)
+	if (strncmp(entry, prefix, strlen(prefix)) || !name[0] || strlen(name) >= IFNAMSIZ)
 		return false;
 	strcpy(interface, name);
 	for (char *dot = interface; (dot = strchr(dot, '%'));)
@@ -67,7 +68,7 @@ static int links_each(const char *dir, int (*each)(void *ctx, const char *interf
 	while (!e && (entry = readdir(d))) {
 		int fd;
 
-		if (!kern_link_name(entry->d_name, interface))
+		if (!kern_pin_name(entry->d_name, KERN_LINK, interface))
 			continue;
 		e = kern_path(path, dir, entry->d_name);
 		if (e)
@@ -95,10 +96,10 @@ struct take {
 static int move_pin(const struct take *t, const char *interface, bool dead)
 {
 	char old[KERN_PATH_MAX], now[KERN_PATH_MAX];
-	int e = kern_link_path(old, t->from, interface);
+	int e = kern_pin_path(old, t->from, KERN_LINK, interface);
 
 	if (!e)
-		e = kern_link_path(now, t->dir, interface);
+		e = kern_pin_path(now, t->dir, KERN_LINK, interface);
 	if (!e && (dead ? unlink(old) : rename(old, now)))
 		e = -errno;
 	return e;
@@ -122,8 +123,10 @@ static int take_one(void *ctx, const char *interface, int fd)
 int kern_links_take(const char *dir, const char *from, int prog_fd, char *err, size_t errsize)
 {
 	struct take t = { .dir = dir, .from = from, .prog_fd = prog_fd, .err = err, .errsize = errsize };
+	int e;
 
-	return links_each(from, take_one, &t);
+	e = links_each(from, take_one, &t);
+	return e ? e : kern_shared_take(dir, from, err, errsize);
 }
 
 static bool is_native(unsigned ifindex)
@@ -154,7 +157,7 @@ static __u64 pinned_since(const char *dir, const char *interface)
 	char path[KERN_PATH_MAX];
 	struct stat st;
 
-	return !kern_link_path(path, dir, interface) && !stat(path, &st) ? (__u64)st.st_mtime : 0;
+	return !kern_pin_path(path, dir, KERN_LINK, interface) && !stat(path, &st) ? (__u64)st.st_mtime : 0;
 }
 
 struct collect {
@@ -179,21 +182,22 @@ static int collect_one(void *ctx, const char *interface, int fd)
 int kern_links(const char *dir, struct kern_link *out, size_t max)
 {
 	struct collect c = { .dir = dir, .out = out, .max = max };
-	int e = links_each(dir, collect_one, &c);
+	int n, e = links_each(dir, collect_one, &c);
 
-	return e ? e : (int)c.n;
+	n = e ? e : kern_shared_list(dir, out + c.n, max - c.n);
+	return n < 0 ? n : (int)c.n + n;
 }
 
 int kern_detach(const char *dir, const char *interface)
 {
 	char path[KERN_PATH_MAX];
-	int fd, e = kern_link_path(path, dir, interface);
+	int fd, e = kern_pin_path(path, dir, KERN_LINK, interface);
 
 	if (e)
 		return e;
 	fd = bpf_obj_get(path);
 	if (fd < 0)
-		return -errno;
+		return errno == ENOENT ? kern_shared_detach(dir, interface) : -errno;
 	/* Another process may hold the link as well: unpinning alone would leave it working. */
 	if (bpf_link_detach(fd) && errno != ENOLINK)
 		e = -errno;
@@ -340,7 +344,7 @@ int kern_attach(const char *dir, const char *interface, enum xdp_mode mode, stru
 		snprintf(err, errsize, "%s: there is no such interface here", interface);
 		return -ENODEV;
 	}
-	if ((e = kern_link_path(path, dir, interface)) || (e = kern_path(prog_path, dir, KERN_PROG))) {
+	if ((e = kern_pin_path(path, dir, KERN_LINK, interface)) || (e = kern_path(prog_path, dir, KERN_PROG))) {
 		snprintf(err, errsize, "%s: %s", interface, strerror(-e));
 		return e;
 	}
@@ -352,6 +356,7 @@ int kern_attach(const char *dir, const char *interface, enum xdp_mode mode, stru
 	}
 	fd = bpf_obj_get(path);
 	if (fd < 0) {
+		kern_shared_detach(dir, interface); /* alone now: the kernel lets nobody in beside a link */
 		e = attach_new(path, prog_fd, interface, ifindex, mode, out, err, errsize);
 	} else if ((e = link_info(fd, &info)) == 0 && keeps(&info, ifindex, mode)) {
 		e = bpf_link_update(fd, prog_fd, NULL) ? -errno : link_info(fd, &info);
@@ -365,5 +370,32 @@ int kern_attach(const char *dir, const char *interface, enum xdp_mode mode, stru
 	if (fd >= 0)
 		close(fd);
 	close(prog_fd);
+	return e;
+}
+
+int kern_attach_shared(const char *dir, const char *interface, enum xdp_mode mode, struct kern_link *out, char *err, size_t errsize)
+{
+	char alone[sizeof(out->alone)] = "", path[KERN_PATH_MAX];
+	bool linked = !kern_pin_path(path, dir, KERN_LINK, interface) && !access(path, F_OK);
+	int e;
+
+	memset(out, 0, sizeof(*out));
+	if (!if_nametoindex(interface)) {
+		snprintf(err, errsize, "%s: there is no such interface here", interface);
+		return -ENODEV;
+	}
+	if (linked && (e = kern_detach(dir, interface))) {
+		snprintf(err, errsize, "%s: %s", interface, strerror(-e));
+		return e;
+	}
+	e = kern_shared_attach(dir, dir, interface, mode, out, alone, sizeof(alone));
+	if (!e)
+		return 0;
+	/* Alone is better than not at all. */
+	if (!kern_attach(dir, interface, mode, out, err, errsize)) {
+		memcpy(out->alone, alone, sizeof(alone));
+		return 0;
+	}
+	snprintf(err, errsize, "%s", alone);
 	return e;
 }

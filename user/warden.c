@@ -279,7 +279,7 @@ int warden_run(const char *path, struct conf *conf, bool debug)
 	}
 	judge_start(&w);
 	workers_start(&w, conf->workers);
-	rc = cage_warden();
+	rc = cage_warden(conf->shared);
 	if (rc) {
 		log_warnx("rights could not be given up: %s", strerror(-rc));
 		children_kill(&w);

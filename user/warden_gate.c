@@ -46,8 +46,9 @@ static void say_better_place(const char *interface)
 static void attach(struct warden *w, struct warden_link *l)
 {
 	struct kern_link got;
-	char err[256] = "";
-	int rc = kern_attach(w->now.conf->pin_dir, l->name, w->now.conf->xdp_mode, &got, err, sizeof(err));
+	char err[512] = "";
+	const struct conf *c = w->now.conf;
+	int rc = (c->shared ? kern_attach_shared : kern_attach)(c->pin_dir, l->name, c->xdp_mode, &got, err, sizeof(err));
 
 	if (rc) {
 		if (l->state != LINK_FAILED)
@@ -57,7 +58,10 @@ static void attach(struct warden *w, struct warden_link *l)
 	}
 	if (l->state != LINK_NEW)
 		warden_count(w, PST_CNT_GATE_REATTACHED);
-	log_info("gate attached interface=%s mode=%s%s%s", l->name, got.native ? "native" : "generic", *got.why ? " why=" : "", got.why);
+	log_info("gate attached interface=%s mode=%s%s%s%s", l->name, got.native ? "native" : "generic", got.shared ? " shared" : "",
+		 *got.why ? " why=" : "", got.why);
+	if (*got.alone)
+		log_warnx("gate attached alone, no other program can be beside it: %s", got.alone);
 	say_better_place(l->name);
 	l->state = LINK_ATTACHED;
 }

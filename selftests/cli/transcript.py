@@ -33,7 +33,7 @@ BUILD = os.path.abspath(os.environ.get("O", os.path.join(HERE, "../../build")))
 VARYING = [
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z"), "YYYY-MM-DDTHH:MM:SSZ"),
     (re.compile(r'(seconds_left(?:": ?|=))\d+'), r"\1SECONDS"),
-    (re.compile(r"((?:generic|native) )( *\d+)"), lambda m: m[1] + "N".rjust(len(m[2]))),
+    (re.compile(r"((?:generic|native)(?: +(?:yes|no))? )( *\d+)"), lambda m: m[1] + "N".rjust(len(m[2]))),
     (re.compile(r'("(?:program|pid|[a-z]+_pid|uptime_seconds|read_ms|[a-z_]*seconds_ago)": ?)\d+'), r"\1N"),
     (re.compile(r"((?:pid|uptime)\w* +)\d\w*$", re.M), r"\1N"),
     (re.compile(r"\b\d+s ago"), "Ns ago"),

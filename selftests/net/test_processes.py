@@ -79,10 +79,12 @@ def test_the_ledger_outlives_the_judge(serving, dial):
     assert [f["reason"] for f in serving.json("client", "show", GOOD)["findings"]] == ["relay-attempt"]
 
 
-def test_a_link_that_comes_back_is_guarded_again(serving, lab):
+@pytest.mark.parametrize("how", [{"xdp_mode": "native"}, {"xdp_mode": "generic"}, {"shared": True}], ids=["native", "generic", "shared"])
+def test_a_link_that_comes_back_is_guarded_again(gate, lab, how):
+    serving = gate.configure(**how).start()
     lab.gateway.run("ip", "link", "add", "pstest0", "type", "veth", "peer", "name", "pstest1")
     try:
-        serving.configure(interface=["gw0", "pstest0"])
+        serving.configure(interface=["gw0", "pstest0"], **how)
         before = serving.counter("config_reloads_total", result="ok")
         serving.hup()
         until("the reload", lambda: serving.counter("config_reloads_total", result="ok") > before)
@@ -96,6 +98,7 @@ def test_a_link_that_comes_back_is_guarded_again(serving, lab):
         lab.gateway.run("ip", "link", "add", "pstest0", "type", "veth", "peer", "name", "pstest1")
         until("it is attached again", lambda: guarded().get("pstest0", 0) not in (0, old))
         assert serving.counter("gate_reattach_total") > 0
+        assert {link["mode"] for link in serving.json("gate", "show")["links"]} == {how.get("xdp_mode", "native")}
     finally:
         lab.gateway.run("ip", "link", "del", "pstest0")
 

@@ -12,6 +12,7 @@
 #include "user/ban.h"
 #include "user/core/names.h"
 #include "user/device.h"
+#include "user/kern_shared.h"
 #include "user/migrate.h"
 
 #include <bpf/bpf.h>
@@ -56,13 +57,16 @@ struct remarks {
 	char others[128], advice[192];
 };
 
-static struct remarks remarks_on(const char *interface, unsigned ours)
+static struct remarks remarks_on(const char *interface, unsigned ours, bool shared)
 {
 	struct remarks r = { "", "" };
 	struct device d;
 
 	if (!device_read(interface, &d)) {
-		device_others(&d, ours, r.others, sizeof(r.others));
+		if (!shared)
+			device_others(&d, ours, r.others, sizeof(r.others));
+		else
+			kern_shared_others(d.ifindex, ours, r.others, sizeof(r.others));
 		device_elsewhere(&d, r.advice, sizeof(r.advice));
 	}
 	return r;
@@ -89,6 +93,7 @@ static void show_link(const struct kern_link *l, const struct remarks *remarks)
 	out_str("interface", "interface", l->interface);
 	out_num("ifindex", "ifindex", l->ifindex);
 	out_str("mode", "mode", l->native ? "native" : "generic");
+	out_bool("shared", "shared", l->shared);
 	out_num("program", "program", l->prog_id);
 	out_wall("since", "since", l->since_s);
 	out_str("why_not_native", "why not native", *l->why ? l->why : NULL);
@@ -110,7 +115,7 @@ static void show_attached_links(const struct kern_link *link, int n)
 	out_line(n ? "\nAttached to:" : "\nAttached to no interface; `postern gate attach IF`.");
 	out_table("links");
 	for (int i = 0; i < n; i++) {
-		r[i] = remarks_on(link[i].interface, link[i].prog_id);
+		r[i] = remarks_on(link[i].interface, link[i].prog_id, link[i].shared);
 		show_link(&link[i], &r[i]);
 	}
 	out_table_end();
@@ -126,7 +131,7 @@ static void show_not_attached(const struct kern_link *link, int n)
 	out_table("not_attached");
 	for (size_t i = 0; c && i < c->ninterfaces; i++) {
 		const char *name = c->interface[i];
-		struct remarks r = remarks_on(name, 0);
+		struct remarks r = remarks_on(name, 0, false);
 		bool exists = if_nametoindex(name);
 
 		if (is_attached(link, n, name))
@@ -204,14 +209,19 @@ static void show_attached(const struct kern_link *l)
 {
 	out_str("interface", NULL, l->interface);
 	out_str("mode", NULL, l->native ? "native" : "generic");
+	out_bool("shared", NULL, l->shared);
 	out_str("why_not_native", NULL, *l->why ? l->why : NULL);
-	out_line("%s: attached in %s mode%s%s", l->interface, l->native ? "native" : "generic", *l->why ? ": " : "", l->why);
+	out_str("why_not_shared", NULL, *l->alone ? l->alone : NULL);
+	out_line("%s: attached in %s mode%s%s%s", l->interface, l->native ? "native" : "generic", l->shared ? ", shared" : "", *l->why ? ": " : "",
+		 l->why);
+	if (*l->alone)
+		out_line("%s: attached alone, no other program can be beside it: %s", l->interface, l->alone);
 }
 
-static int attach(const char *interface, enum xdp_mode mode, struct kern_link *link)
+static int attach(const char *interface, enum xdp_mode mode, bool shared, struct kern_link *link)
 {
-	char err[256] = "";
-	int rc = kern_attach(place_pins(), interface, mode, link, err, sizeof(err));
+	char err[512] = "";
+	int rc = (shared ? kern_attach_shared : kern_attach)(place_pins(), interface, mode, link, err, sizeof(err));
 
 	if (rc && !*err)
 		return out_error("%s: %s", interface, strerror(-rc));
@@ -228,7 +238,7 @@ static int attach_all(struct args *named)
 
 	out_table("links");
 	for (size_t i = 0; !rc && i < n; i++) {
-		rc = attach(named->n ? named->v[2 * i + 1] : c->interface[i], c ? c->xdp_mode : XDP_AUTO, &link);
+		rc = attach(named->n ? named->v[2 * i + 1] : c->interface[i], c ? c->xdp_mode : XDP_AUTO, c && c->shared, &link);
 		if (rc)
 			break;
 		out_row();
@@ -332,6 +342,7 @@ static int arg_xdp_mode(struct args *a, enum xdp_mode *out)
 
 static int do_attach(struct args *a)
 {
+	bool shared = place_conf() && place_conf()->shared;
 	enum xdp_mode mode = XDP_AUTO;
 	struct kern_maps m;
 	struct kern_link link;
@@ -340,12 +351,14 @@ static int do_attach(struct args *a)
 
 	if (!rc && arg_is(a, "mode"))
 		rc = arg_xdp_mode(a, &mode);
+	if (!rc && arg_is(a, "shared"))
+		shared = true;
 	if (!rc)
 		rc = arg_end(a);
 	if (rc || (rc = place_open(&m, true)))
 		return rc;
 	kern_close(&m);
-	rc = attach(interface, mode, &link);
+	rc = attach(interface, mode, shared, &link);
 	if (!rc)
 		show_attached(&link);
 	return rc;
@@ -405,8 +418,10 @@ static const struct cmd cmds[] = {
 	  "Loads and pins program and maps and attaches to the named interfaces, or to those of the configuration; maps that are pinned already keep their bans.",
 	  do_load },
 	{ "unload", NULL, "Detaches everywhere and removes the pins: everything passes, bans are forgotten.", do_unload },
-	{ "attach", "IF [mode auto|native|generic]",
-	  "Attaches to an interface, or updates what is attached; auto falls back to generic and says why, native never does.", do_attach },
+	{ "attach", "IF [mode auto|native|generic] [shared]",
+	  "Attaches to an interface, or updates what is attached; auto falls back to generic and says why, native never does. With shared, "
+	  "or shared = yes in the configuration, other XDP programs can be beside it; attached alone, with the reason, where that cannot be.",
+	  do_attach },
 	{ "detach", "IF", "Detaches from an interface: everything passes there.", do_detach },
 	{ "mode", "enforce|observe|off", "Sets what the gate does with banned and listed sources: refuse, only count, or nothing at all.", do_mode },
 	{ 0 },
