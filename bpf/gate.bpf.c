@@ -105,10 +105,10 @@ PKT_INLINE __u32 refusal(int action, __u32 mode, enum pkt_kind kind, __u32 dropp
 {
 	if (mode == PST_MODE_OBSERVE)
 		return PST_CNT_PASS_OBSERVED;
+	if (kind != PKT_TCP || action == PST_ACT_DROP)
+		return dropped;
 	why->banner = action == PST_ACT_BANNER;
-	if (kind == PKT_TCP && (action == PST_ACT_REFUSE || action == PST_ACT_BANNER))
-		return PST_CNT_REFUSE_SILENT;
-	return kind == PKT_TCP && action == PST_ACT_RESET ? reset : dropped;
+	return action == PST_ACT_RESET || pst_no_dialogue ? reset : PST_CNT_REFUSE_SILENT;
 }
 
 PKT_INLINE __u32 decide(struct xdp_md *ctx, struct pkt *p, struct refuse_why *why)

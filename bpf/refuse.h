@@ -230,7 +230,7 @@ PKT_OPAQUE __u32 refuse_segment(struct xdp_md *ctx, struct dialogue *d)
 	const struct pkt *p;
 	__u32 did;
 
-	if (!d || !secret)
+	if (!d || !secret || pst_no_dialogue)
 		return PST_CNT_REFUSE_SILENT;
 	p = &d->p;
 	if (!refuse_read(ctx, p, &s) || (s.flags & REFUSE_RST))

@@ -395,12 +395,39 @@ static int start_refusing(const struct gate *g, char *err, size_t errsize)
 	return e;
 }
 
-static int load_program(struct gate *g, char *err, size_t errsize)
+/*
+ * A gate with its maps, and its program not yet loaded. dialogue: with the answers of bpf/dialogue.h, which
+ * not every kernel's verifier follows.
+ */
+static int open_gate(struct gate **g, const struct kern_maps *reuse, bool dialogue, char *err, size_t errsize)
 {
-	int e;
+	*g = gate__open();
+	if (!*g) {
+		int e = -errno;
 
+		say(err, errsize, "opening the XDP program: %s", strerror(-e));
+		return e;
+	}
+	(*g)->rodata->pst_no_dialogue = !dialogue;
+	return reuse ? reuse_maps(*g, reuse, err, errsize) : 0;
+}
+
+/* The whole program, or on a kernel that refuses it, the one that resets where it would have answered. */
+static int load_gate(struct gate **g, const struct kern_maps *reuse, char *err, size_t errsize)
+{
+	int e = open_gate(g, reuse, true, err, errsize);
+
+	if (e)
+		return e;
 	libbpf_said[0] = '\0';
-	e = gate__load(g);
+	if (!gate__load(*g))
+		return start_refusing(*g, err, errsize);
+	gate__destroy(*g);
+	e = open_gate(g, reuse, false, err, errsize);
+	if (e)
+		return e;
+	libbpf_said[0] = '\0';
+	e = gate__load(*g);
 	if (e)
 		say(err, errsize, "loading the XDP program: %s%s%s%s", strerror(-e), libbpf_said[0] ? ": " : "", libbpf_said,
 		    e == -EPERM || e == -EACCES ? " (it takes CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON)" : "");
@@ -431,10 +458,7 @@ int kern_open_gate(const char *dir, struct gate **out, char *err, size_t errsize
 		say(err, errsize, "no gate is loaded under %s; load it first", dir);
 		return e;
 	}
-	*out = gate__open();
-	e = *out ? reuse_maps(*out, &have, err, errsize) : -errno;
-	if (e && !*out)
-		say(err, errsize, "opening the XDP program: %s", strerror(-e));
+	e = open_gate(out, &have, refuse_started(&have), err, errsize);
 	kern_close(&have);
 	return e;
 }
@@ -460,16 +484,7 @@ static int load_locked(const char *dir, char *err, size_t errsize)
 	if (e && e != -ENOENT)
 		return e;
 	reuse = !e;
-	g = gate__open();
-	e = g ? 0 : -errno;
-	if (e)
-		say(err, errsize, "opening the XDP program: %s", strerror(-e));
-	if (!e && reuse)
-		e = reuse_maps(g, &have, err, errsize);
-	if (!e)
-		e = load_program(g, err, errsize);
-	if (!e)
-		e = start_refusing(g, err, errsize);
+	e = load_gate(&g, reuse ? &have : NULL, err, errsize);
 	if (!e)
 		e = (reuse ? load_over : load_fresh)(dir, older ? path : NULL, g, err, errsize);
 	gate__destroy(g);

@@ -85,9 +85,17 @@ int refuse_rotate(const struct kern_maps *m, __u64 now_ns)
 	return rotate(m, now_ns, PST_SLOTS_LIVE);
 }
 
+bool refuse_started(const struct kern_maps *m)
+{
+	static const struct pst_secret none;
+	struct pst_secret s;
+
+	return !secret_get(m, &s) && memcmp(&s, &none, sizeof(s));
+}
+
 int refuse_tick(const struct kern_maps *m, __u64 now_ns)
 {
-	int rc = rotate(m, now_ns, KEEP_SLOTS);
+	int rc = refuse_started(m) ? rotate(m, now_ns, KEEP_SLOTS) : -EAGAIN;
 
 	return rc == -EAGAIN ? 0 : rc ? rc : 1;
 }

@@ -19,6 +19,8 @@ int refuse_put_list(const struct kern_maps *m, unsigned row, const char *name);
  * when dialogues of the generation before the last may still go on, and nothing is changed. now_ns: CLOCK_MONOTONIC.
  */
 int refuse_rotate(const struct kern_maps *m, __u64 now_ns);
+/* False where the kernel's verifier did not follow the dialogue: what should be refused is reset then. */
+bool refuse_started(const struct kern_maps *m);
 /* refuse_rotate() once an hour, however often it is called. 0 = nothing was due, 1 = rotated, or -errno. */
 int refuse_tick(const struct kern_maps *m, __u64 now_ns);
 

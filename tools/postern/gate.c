@@ -14,6 +14,7 @@
 #include "user/device.h"
 #include "user/kern_shared.h"
 #include "user/migrate.h"
+#include "user/refuse.h"
 
 #include <bpf/bpf.h>
 
@@ -184,11 +185,13 @@ static int do_show(struct args *a)
 	struct pst_meta meta = { 0 };
 	struct pst_conf conf;
 	__u32 zero = 0;
+	bool answers;
 	int rc = arg_end(a);
 
 	if (rc || (rc = place_open(&m, true)))
 		return rc;
 	rc = gate_conf_get(&m, &conf);
+	answers = refuse_started(&m);
 	if (!rc && bpf_map_lookup_elem(m.meta, &zero, &meta))
 		rc = -errno;
 	kern_close(&m);
@@ -199,6 +202,8 @@ static int do_show(struct args *a)
 	out_num("map_schema", NULL, meta.schema);
 	out_moment("loaded", "loaded", meta.loaded_ns);
 	out_str("mode", "mode", mode_name(conf.mode));
+	if (!answers)
+		out_str("refuse", "refuse", "reset instead: this kernel does not take the program that answers");
 	show_ports(&conf);
 	show_guarded(&conf);
 	rc = show_links();
