@@ -41,6 +41,10 @@
 #define PST_GUARD_ADDRS_MAX 16
 #define PST_BAN_LENS_MAX   8 /* distinct prefix lengths of bans per family */
 #define PST_SLOTS_MAX	   64
+#define PST_SKETCH_ROWS	   4
+#define PST_SKETCH_COLS	   65536 /* a row is reached by 16 bits of a hash */
+#define PST_BUCKETS_MAX	   65536 /* sources whose SYNs are counted exactly */
+#define PST_GOOD_MAX	   65536 /* sources that have delivered mail */
 #define PST_SLOT_BYTES	   4096 /* one page: a process maps its own slot only */
 
 /*
@@ -114,7 +118,11 @@
 	X(REFUSE_ACK,        "xdp_packets_total", "verdict=\"refused\",reason=\"ack\"",       "") \
 	X(REFUSE_SILENT,     "xdp_packets_total", "verdict=\"dropped\",reason=\"refuse_silent\"",     "") \
 	X(REFUSE_UNVERIFIED, "xdp_packets_total", "verdict=\"dropped\",reason=\"refuse_unverified\"", "") \
-	X(REFUSE_BUDGET,     "xdp_packets_total", "verdict=\"dropped\",reason=\"refuse_budget\"",     "")
+	X(REFUSE_BUDGET,     "xdp_packets_total", "verdict=\"dropped\",reason=\"refuse_budget\"",     "") \
+	X(DROP_BANNED_HOST,  "xdp_packets_total", "verdict=\"dropped\",reason=\"banned_host\"",       "") \
+	X(DROP_SYN_SOURCE,   "xdp_packets_total", "verdict=\"dropped\",reason=\"syn_source\"",        "") \
+	X(DROP_SYN_GLOBAL,   "xdp_packets_total", "verdict=\"dropped\",reason=\"syn_global\"",        "") \
+	X(PASS_SYN_OBSERVED, "xdp_packets_total", "verdict=\"passed\",reason=\"syn_observed\"",       "")
 
 enum pst_counter {
 #define PST_X(sym, family, labels, help) PST_CNT_##sym,
@@ -314,14 +322,58 @@ struct pst_list_info {
 	__u8 zero;
 };
 
+/*
+ * The SYN budget. A bucket is one number: the moment until which its tokens are spent. A SYN costs cost_ns and
+ * passes when that moment is at most slack_ns ahead, so a rate of 1e9 / cost_ns a second and a burst
+ * of 1 + slack_ns / cost_ns hold without a division. cost_ns 0 = no limit.
+ */
+struct pst_rate {
+	__u64 cost_ns;
+	__u64 slack_ns;
+};
+
+struct pst_budget {
+	struct pst_rate source; /* of an IPv4 address or an IPv6 /64 */
+	struct pst_rate global;
+	__u64 seed;	/* of the sketch's hash: strangers choose addresses */
+	__u32 observe;	/* over the budget = counted and passed */
+	__u32 zero;
+};
+
+/* pst_sketch, one entry: a count-min sketch of SYNs by source. A cell: the generation (upper half) and the count in it. */
+struct pst_sketch {
+	__u32 cell[PST_SKETCH_ROWS][PST_SKETCH_COLS];
+	__u64 total;	   /* generation (upper half), SYNs seen in it, by sampling */
+	__u64 pad[7];	   /* the next word is written by every CPU: a cache line of its own */
+	__u64 global_ns;   /* the global bucket */
+	__u64 pad2[7];
+};
+
+/* pst_buckets: source address, the lower half of IPv6 zero -> until when its tokens are spent. */
+struct pst_bucket {
+	__u64 spent_ns;
+};
+
+/* pst_good: the same key -> until when its mail speaks for it. */
+struct pst_good {
+	__u64 until_ns;
+};
+
 /* pst_conf, one entry: what is guarded and how. Written whole by one map update. */
 struct pst_conf {
 	__u32 mode; /* enum pst_mode */
 	__u32 naddrs;
 	struct pst_addr addr[PST_GUARD_ADDRS_MAX]; /* guarded destinations; none = all */
-	__u8 ban_len4[PST_BAN_LENS_MAX]; /* lengths in use, 96..128, zero-terminated, longest first */
-	__u8 ban_len6[PST_BAN_LENS_MAX]; /* lengths in use, 1..128, zero-terminated, longest first */
+	/* Lengths in use, zero-terminated, longest first: 96..128 of IPv4, 1..128 of IPv6. None = no bans, no lookup. */
+	__u8 ban_len4[PST_BAN_LENS_MAX];
+	__u8 ban_len6[PST_BAN_LENS_MAX];
 	__u64 port_bits[1024];		 /* bit (port & 63) of word (port >> 6): guarded TCP destination port */
+	__u8 host_len4[PST_BAN_LENS_MAX]; /* lengths of host-wide bans alone: what an unguarded packet is asked for */
+	__u8 host_len6[PST_BAN_LENS_MAX];
+	__u64 grace_window_ns;
+	struct pst_budget budget;
+	__u32 no_allows; /* not 0 = pst_allow is empty and need not be asked */
+	__u32 zero;
 };
 
 /*
@@ -395,11 +447,14 @@ _Static_assert(sizeof(struct pst_leaf4) == 40, "leaf");
 _Static_assert(sizeof(struct pst_net6) == 8, "IPv6 list value");
 _Static_assert(sizeof(struct pst_lens6) == 3104, "IPv6 list lengths");
 _Static_assert(sizeof(struct pst_list_info) == 184, "list row");
-_Static_assert(sizeof(struct pst_conf) == 8 + 16 * PST_GUARD_ADDRS_MAX + 2 * PST_BAN_LENS_MAX + 8192, "conf");
 _Static_assert(sizeof(struct pst_secret) == 48, "secret");
 _Static_assert(sizeof(struct pst_text) == 128, "text");
 _Static_assert(sizeof(struct pst_reply_budget) == 16, "reply budget");
 _Static_assert((int)PST_RSN_MAX <= (int)PST_TEXT_LISTS, "a row of text for every reason");
+_Static_assert(sizeof(struct pst_conf) == 8 + 16 * PST_GUARD_ADDRS_MAX + 4 * PST_BAN_LENS_MAX + 8 + 48 + 8 + 8192, "conf");
+_Static_assert(sizeof(struct pst_budget) == 48, "SYN budget");
+_Static_assert(sizeof(struct pst_sketch) == 4 * PST_SKETCH_ROWS * PST_SKETCH_COLS + 128, "sketch");
+_Static_assert(sizeof(struct pst_bucket) == 8 && sizeof(struct pst_good) == 8, "SYN bucket");
 _Static_assert(sizeof(struct pst_meta) == 56, "meta");
 _Static_assert(sizeof(struct pst_slot) == PST_SLOT_BYTES, "a slot is a page");
 

@@ -140,8 +140,9 @@ PKT_INLINE void answer_zero(const __u8 *data, const __u8 *end, __u32 off)
 PKT_INLINE int answer_reset(struct xdp_md *ctx, const struct pkt *p)
 {
 	const __u8 *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	const __u8 *ip = pkt_at(data, end, p->l3, 20), *tcp = pkt_at(data, end, p->l4, 20);
-	__u32 reply_bytes = p->l3 + (p->v6 ? 60 : 40), frame_bytes = bpf_xdp_get_buff_len(ctx);
+	__u32 l3 = p->l3 & 31; /* changes nothing (22 at most), and l4 neither; it bounds them for the verifier */
+	const __u8 *eth = pkt_at(data, end, 0, 14), *ip = pkt_at(data, end, l3, 20), *tcp = pkt_at(data, end, p->l4 & 0x7fff, 20);
+	__u32 reply_bytes = l3 + (p->v6 ? 60 : 40), frame_bytes = bpf_xdp_get_buff_len(ctx);
 	union {
 		struct iphdr v4;
 		struct ipv6hdr v6;
@@ -150,7 +151,7 @@ PKT_INLINE int answer_reset(struct xdp_md *ctx, const struct pkt *p)
 	int data_bytes, pad;
 	__u8 *out;
 
-	if (!ip || !tcp || p->fragment || (data[0] & 1) || (tcp[13] & 4))
+	if (!eth || !ip || !tcp || p->fragment || (eth[0] & 1) || (tcp[13] & 4))
 		return 0;
 	data_bytes = answer_data_bytes(ctx, p, ip, tcp);
 	if (data_bytes < 0)
@@ -167,18 +168,22 @@ PKT_INLINE int answer_reset(struct xdp_md *ctx, const struct pkt *p)
 		return 0;
 	data = (void *)(long)ctx->data;
 	end = (void *)(long)ctx->data_end;
-	out = (__u8 *)pkt_at(data, end, p->l3, p->v6 ? 60 : 40);
-	if (!out)
+	eth = pkt_at(data, end, 0, 14);
+	out = (__u8 *)pkt_at(data, end, l3, 40);
+	if (!eth || !out)
 		return 0;
-	answer_swap_mac((__u8 *)data);
+	answer_swap_mac((__u8 *)eth);
 	if (p->v6) {
+		out = (__u8 *)pkt_at(data, end, l3, 60);
+		if (!out)
+			return 0;
 		__builtin_memcpy(out, &net.v6, 40);
 		__builtin_memcpy(out + 40, &seg, 20);
 		return 1;
 	}
 	__builtin_memcpy(out, &net.v4, 20);
 	__builtin_memcpy(out + 20, &seg, 20);
-	answer_zero(data, end, p->l3 + 40);
+	answer_zero(data, end, l3 + 40);
 	return 1;
 }
 

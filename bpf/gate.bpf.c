@@ -2,7 +2,7 @@
 /*
  * gate.bpf.c: the XDP program. It executes sentences and never passes them:
  *
- *   packet -> guarded? -> allowed? -> banned? -> listed? -> leave()
+ *   packet -> guarded? -> allowed? -> banned? -> listed? -> over the SYN budget? -> leave()
  *
  * decide() names the counter that describes what happens to the packet; leave() is the
  * only exit, counts it and turns the counter into a verdict. What cannot be parsed passes and
@@ -16,6 +16,8 @@
 
 #include "bpf/abi.h"
 #include "bpf/answer.h"
+#include "bpf/ban.h"
+#include "bpf/budget.h"
 #include "bpf/list.h"
 #include "bpf/maps.h"
 #include "bpf/pkt.h"
@@ -43,61 +45,11 @@ PKT_INLINE int guarded(const struct pst_conf *conf, enum pkt_kind kind, const st
 	return 0;
 }
 
-PKT_INLINE int allowed(const struct pst_addr *src)
+PKT_INLINE int allowed(const struct pst_conf *conf, const struct pst_addr *src)
 {
 	struct pst_lpm_key key = { .len = 128, .addr = *src };
 
-	return bpf_map_lookup_elem(&pst_allow, &key) != NULL;
-}
-
-/* The first len bits of addr, 0 < len <= 128. */
-PKT_INLINE void cut(struct pst_prefix *out, const struct pst_addr *addr, __u32 len)
-{
-	const __u64 *from = (const void *)addr;
-	__u64 *to = (void *)&out->addr;
-
-	to[0] = len >= 64 ? from[0] : from[0] & pkt_swap64(~0ull << (64 - len));
-	to[1] = len <= 64 ? 0 : from[1] & pkt_swap64(~0ull << ((128 - len) & 63));
-	out->len = len;
-}
-
-PKT_INLINE void ban_hit(struct pst_ban *ban, __u64 now_ns)
-{
-	__sync_fetch_and_add(&ban->hits, 1);
-	ban->last_ns = now_ns;
-	if (!ban->first_ns) /* the fine clock: latency from offence to first refusal is read from it */
-		__sync_val_compare_and_swap(&ban->first_ns, 0, bpf_ktime_get_ns());
-}
-
-/*
- * Action of the longest live ban of src. One that only observes is counted and the search goes on:
- * it must not shelter its source from a stricter one.
- */
-PKT_INLINE int banned(const struct pst_conf *conf, const struct pst_addr *src, struct refuse_why *why)
-{
-	const __u32 *word = (const void *)src;
-	int is4 = !word[0] && !word[1] && word[2] == pkt_swap32(0xffff);
-	const __u8 *lens = is4 ? conf->ban_len4 : conf->ban_len6;
-	__u64 now_ns = bpf_ktime_get_coarse_ns();
-	struct pst_prefix key;
-	int action = NO_ACTION;
-
-	for (int i = 0; i < PST_BAN_LENS_MAX; i++) {
-		struct pst_ban *ban;
-
-		if (!lens[i] || lens[i] > 128)
-			break;
-		cut(&key, src, lens[i]);
-		ban = bpf_map_lookup_elem(&pst_bans, &key);
-		if (!ban || now_ns >= ban->until_ns)
-			continue;
-		ban_hit(ban, now_ns);
-		action = ban->action;
-		why->text = PST_TEXT_REASON(ban->reason);
-		if (action != PST_ACT_OBSERVE)
-			break;
-	}
-	return action;
+	return !conf->no_allows && bpf_map_lookup_elem(&pst_allow, &key) != NULL;
 }
 
 /* What a refusal is counted as. Without a TCP header there is nothing to answer; PST_CNT_REFUSE_SILENT is the dialogue's turn. */
@@ -111,24 +63,61 @@ PKT_INLINE __u32 refusal(int action, __u32 mode, enum pkt_kind kind, __u32 dropp
 	return action == PST_ACT_RESET || pst_no_dialogue ? reset : PST_CNT_REFUSE_SILENT;
 }
 
+/* No SMTP is spoken where no guarded port is: there is nobody to tell a reason to. */
+PKT_INLINE __u32 refusal_unguarded(int action, __u32 mode, enum pkt_kind kind, struct refuse_why *why)
+{
+	if (action == BAN_NONE)
+		return PST_CNT_PASS_UNGUARDED;
+	if (action == PST_ACT_OBSERVE)
+		return PST_CNT_PASS_OBSERVED;
+	return refusal(action == PST_ACT_RESET ? action : PST_ACT_DROP, mode, kind, PST_CNT_DROP_BANNED_HOST, PST_CNT_RESET_BANNED, why);
+}
+
+/* A SYN over the budget; 0 when the budget holds. */
+PKT_INLINE __u32 over_budget(const struct pst_conf *conf, enum pkt_kind kind, const struct pkt *p, __u64 now_ns)
+{
+	int word;
+
+	if (kind != PKT_TCP || !pkt_is_syn(p))
+		return 0;
+	word = budget(p, now_ns);
+	if (word == BUDGET_KEPT)
+		return 0;
+	if (conf->budget.observe || conf->mode == PST_MODE_OBSERVE)
+		return PST_CNT_PASS_SYN_OBSERVED;
+	return word == BUDGET_SOURCE ? PST_CNT_DROP_SYN_SOURCE : PST_CNT_DROP_SYN_GLOBAL;
+}
+
+/* No table is asked that the settings call empty, and the clock is read once, if at all. */
 PKT_INLINE __u32 decide(struct xdp_md *ctx, struct pkt *p, struct refuse_why *why)
 {
 	const __u32 only = 0;
 	const struct pst_conf *conf = bpf_map_lookup_elem(&pst_conf, &only);
+	__u32 which = 0, over = 0;
+	int answer = BAN_NONE, ban, list, is_guarded;
+	const __u8 *lens;
 	enum pkt_kind kind;
-	__u32 which = 0;
-	int ban, list;
+	__u64 now_ns = 0;
 
 	if (!conf || conf->mode == PST_MODE_OFF)
 		return PST_CNT_PASS_OFF;
 	kind = pkt_walk((void *)(long)ctx->data, (void *)(long)ctx->data_end, p);
 	if (kind == PKT_PASS)
 		return p->why;
-	if (!guarded(conf, kind, p))
+	is_guarded = kind != PKT_OTHER && guarded(conf, kind, p);
+	lens = ban_lens(conf, &p->src, is_guarded);
+	if (!is_guarded && !lens[0])
 		return PST_CNT_PASS_UNGUARDED;
-	if (allowed(&p->src))
-		return PST_CNT_PASS_ALLOWED;
-	ban = banned(conf, &p->src, why);
+	if (allowed(conf, &p->src))
+		return is_guarded ? PST_CNT_PASS_ALLOWED : PST_CNT_PASS_UNGUARDED;
+	if (lens[0] || budget_on(&conf->budget))
+		now_ns = bpf_ktime_get_coarse_ns();
+	if (lens[0])
+		answer = banned(p, kind, is_guarded, now_ns);
+	ban = BAN_ACTION(answer);
+	why->text = PST_TEXT_REASON(BAN_REASON(answer));
+	if (!is_guarded)
+		return refusal_unguarded(ban, conf->mode, kind, why);
 	if (ban > PST_ACT_OBSERVE)
 		return refusal(ban, conf->mode, kind, PST_CNT_DROP_BANNED, PST_CNT_RESET_BANNED, why);
 	list = listed(&p->src, &which);
@@ -136,7 +125,11 @@ PKT_INLINE __u32 decide(struct xdp_md *ctx, struct pkt *p, struct refuse_why *wh
 		why->text = PST_TEXT_LIST(which);
 		return refusal(list, conf->mode, kind, PST_CNT_DROP_LISTED, PST_CNT_RESET_LISTED, why);
 	}
-	return ban == NO_ACTION && list == NO_ACTION ? p->why : PST_CNT_PASS_OBSERVED;
+	if (budget_on(&conf->budget))
+		over = over_budget(conf, kind, p, now_ns);
+	if (over)
+		return over;
+	return ban == BAN_NONE && list == NO_ACTION ? p->why : PST_CNT_PASS_OBSERVED;
 }
 
 PKT_INLINE int leave(struct xdp_md *ctx, const struct pkt *p, const struct refuse_why *why, __u32 counter)
@@ -155,6 +148,9 @@ PKT_INLINE int leave(struct xdp_md *ctx, const struct pkt *p, const struct refus
 		/* fall through */
 	case PST_CNT_DROP_BANNED:
 	case PST_CNT_DROP_LISTED:
+	case PST_CNT_DROP_BANNED_HOST:
+	case PST_CNT_DROP_SYN_SOURCE:
+	case PST_CNT_DROP_SYN_GLOBAL:
 		verdict = XDP_DROP;
 		break;
 	case PST_CNT_REFUSE_SILENT:

@@ -188,6 +188,33 @@ struct {
 } pst_reply_budget SEC(".maps");
 
 /*
+ * SYNs by source, roughly, in bounded room. Shared by the CPUs and counted without atomics: a lost
+ * increment costs a rough count nothing, and a sum over CPUs would cost every SYN.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct pst_sketch);
+} pst_sketch SEC(".maps");
+
+/* Exactly, for those of whom the sketch says it is worth it: only heavy sources can push one another out. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, PST_BUCKETS_MAX);
+	__type(key, struct pst_addr);
+	__type(value, struct pst_bucket);
+} pst_buckets SEC(".maps");
+
+/* Written by the judge alone, for mail that was accepted: no packet adds to it, so the LRU forgets the longest idle. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, PST_GOOD_MAX);
+	__type(key, struct pst_addr);
+	__type(value, struct pst_good);
+} pst_good SEC(".maps");
+
+/*
  * --- the program's own memory, of no interest to user space: not pinned, new with every load ---
  */
 

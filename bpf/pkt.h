@@ -19,6 +19,7 @@
 
 enum pkt_kind {
 	PKT_PASS,      /* not ours to judge: `why` is the counter */
+	PKT_OTHER,     /* IP, addresses known, not TCP: only a host-wide ban refuses it; `why` is the counter */
 	PKT_UNLOCATED, /* IP, addresses known, TCP possible, ports unknown: `why` counts it if it passes */
 	PKT_TCP,       /* every field is set, 20 bytes of TCP header are there */
 };
@@ -30,6 +31,8 @@ struct pkt {
 	__u16 sport, dport; /* host order */
 	__u8 v6;	    /* the header on the wire is IPv6, whatever src looks like */
 	__u8 fragment;	    /* a fragment, the first one included */
+	__u8 flags;	    /* of TCP */
+	__u8 zero[5];	    /* every byte is set: functions of their own take it by address */
 };
 
 #ifdef __bpf__
@@ -85,6 +88,12 @@ PKT_INLINE __u32 pkt_be32(const __u8 *from)
 	return pkt_swap32(PKT_LOAD(__u32, from));
 }
 
+/* A first contact; of a SYN-ACK, and of a packet that hides its header, it is not. */
+PKT_INLINE int pkt_is_syn(const struct pkt *p)
+{
+	return (p->flags & 0x12) == 0x02;
+}
+
 /* n bytes at off, or NULL when the frame ends before. */
 PKT_INLINE const __u8 *pkt_at(const __u8 *data, const __u8 *end, __u32 off, __u32 n)
 {
@@ -123,14 +132,16 @@ PKT_INLINE enum pkt_kind pkt_tcp(const __u8 *data, const __u8 *end, __u32 off, s
 	p->l4 = off;
 	p->sport = pkt_be16(tcp);
 	p->dport = pkt_be16(tcp + 2);
+	p->flags = tcp[13];
 	return pkt_is(p, PKT_TCP, PST_CNT_PASS_CLEAN);
 }
 
-#define PKT_IPPROTO_TCP 6
+#define PKT_IPPROTO_TCP	   6
+#define PKT_IPPROTO_ICMP6 58
 
-PKT_INLINE enum pkt_kind pkt_ip4(const __u8 *data, const __u8 *end, struct pkt *p)
+PKT_INLINE enum pkt_kind pkt_ip4(const __u8 *data, const __u8 *end, __u32 l3, struct pkt *p)
 {
-	const __u8 *ip = pkt_at(data, end, p->l3, 20);
+	const __u8 *ip = pkt_at(data, end, l3, 20);
 	__u32 header_bytes, fragment;
 
 	if (!ip)
@@ -138,15 +149,27 @@ PKT_INLINE enum pkt_kind pkt_ip4(const __u8 *data, const __u8 *end, struct pkt *
 	header_bytes = (ip[0] & 0x0f) * 4;
 	if (ip[0] >> 4 != 4 || header_bytes < 20)
 		return pkt_is(p, PKT_PASS, PST_CNT_PASS_BAD_IP4);
-	if (ip[9] != PKT_IPPROTO_TCP) /* true of every fragment of a datagram */
-		return pkt_is(p, PKT_PASS, PST_CNT_PASS_UNGUARDED);
 	pkt_addr4(&p->src, ip + 12);
 	pkt_addr4(&p->dst, ip + 16);
+	if (ip[9] != PKT_IPPROTO_TCP) /* true of every fragment of a datagram */
+		return pkt_is(p, PKT_OTHER, PST_CNT_PASS_UNGUARDED);
 	fragment = pkt_be16(ip + 6);
 	p->fragment = (fragment & 0x3fff) != 0;
 	if (fragment & 0x1fff)
 		return pkt_is(p, PKT_UNLOCATED, PST_CNT_PASS_FRAGMENT);
-	return pkt_tcp(data, end, p->l3 + header_bytes, p);
+	return pkt_tcp(data, end, l3 + header_bytes, p);
+}
+
+/*
+ * IPv6 that is not TCP. Neighbour discovery (RFC 4861: types 133 to 137) is the link's, as ARP is: without it
+ * nobody on the link could talk to a router that shares the source's prefix.
+ */
+PKT_INLINE enum pkt_kind pkt_other6(const __u8 *data, const __u8 *end, __u32 off, __u8 type, struct pkt *p)
+{
+	const __u8 *icmp = pkt_at(data, end, off, 1);
+	int neighbour = type == PKT_IPPROTO_ICMP6 && (!icmp || (icmp[0] >= 133 && icmp[0] <= 137));
+
+	return pkt_is(p, neighbour ? PKT_PASS : PKT_OTHER, PST_CNT_PASS_UNGUARDED);
 }
 
 /* Length of an extension header from its second byte; 0 = not an extension header we can step over. */
@@ -170,10 +193,10 @@ PKT_OPAQUE __u32 pkt_ext_bytes(__u8 type, __u8 len)
 	}
 }
 
-PKT_INLINE enum pkt_kind pkt_ip6(const __u8 *data, const __u8 *end, struct pkt *p)
+PKT_INLINE enum pkt_kind pkt_ip6(const __u8 *data, const __u8 *end, __u32 l3, struct pkt *p)
 {
-	const __u8 *ip = pkt_at(data, end, p->l3, 40);
-	__u32 off = p->l3 + 40;
+	const __u8 *ip = pkt_at(data, end, l3, 40);
+	__u32 off = l3 + 40;
 	__u8 type;
 
 	if (!ip)
@@ -191,7 +214,7 @@ PKT_INLINE enum pkt_kind pkt_ip6(const __u8 *data, const __u8 *end, struct pkt *
 		if (type == PKT_IPPROTO_TCP)
 			return pkt_tcp(data, end, off, p);
 		if (!pkt_ext_bytes(type, 0))
-			return pkt_is(p, PKT_PASS, PST_CNT_PASS_UNGUARDED);
+			return pkt_other6(data, end, off, type, p);
 		ext = pkt_at(data, end, off, 8);
 		if (!ext)
 			return pkt_is(p, PKT_UNLOCATED, PST_CNT_PASS_SHORT_EXT);
@@ -205,7 +228,7 @@ PKT_INLINE enum pkt_kind pkt_ip6(const __u8 *data, const __u8 *end, struct pkt *
 			if (fragment & 0xfff8) /* what follows is payload; only its type is known */
 				return ext[0] == PKT_IPPROTO_TCP || pkt_ext_bytes(ext[0], 0) ?
 					       pkt_is(p, PKT_UNLOCATED, PST_CNT_PASS_FRAGMENT) :
-					       pkt_is(p, PKT_PASS, PST_CNT_PASS_UNGUARDED);
+					       pkt_is(p, PKT_OTHER, PST_CNT_PASS_UNGUARDED);
 		}
 		type = ext[0];
 		off += bytes;
@@ -213,7 +236,7 @@ PKT_INLINE enum pkt_kind pkt_ip6(const __u8 *data, const __u8 *end, struct pkt *
 	if (type == PKT_IPPROTO_TCP)
 		return pkt_tcp(data, end, off, p);
 	if (!pkt_ext_bytes(type, 0))
-		return pkt_is(p, PKT_PASS, PST_CNT_PASS_UNGUARDED);
+		return pkt_other6(data, end, off, type, p);
 	return pkt_is(p, PKT_UNLOCATED, PST_CNT_PASS_EXT_DEPTH);
 }
 
@@ -243,9 +266,9 @@ PKT_INLINE enum pkt_kind pkt_walk(const void *frame, const void *frame_end, stru
 	}
 	p->l3 = off;
 	if (type == 0x0800)
-		return pkt_ip4(data, end, p);
+		return pkt_ip4(data, end, off, p);
 	if (type == 0x86dd)
-		return pkt_ip6(data, end, p);
+		return pkt_ip6(data, end, off, p);
 	return pkt_is(p, PKT_PASS, pkt_is_vlan(type) ? PST_CNT_PASS_VLAN_DEPTH : PST_CNT_PASS_NOT_IP);
 }
 

@@ -17,19 +17,41 @@ static struct pst_lpm_key key_of(const struct pst_prefix *p)
 	return (struct pst_lpm_key){ .len = p->len, .addr = p->addr };
 }
 
+/* The program asks the table only when the settings say that there is something in it. */
+static int allows_say(const struct kern_maps *m, bool some)
+{
+	struct pst_conf c;
+	int e = gate_conf_get(m, &c);
+
+	if (e || !c.no_allows == some)
+		return e;
+	c.no_allows = !some;
+	return gate_conf_put(m, &c);
+}
+
+static int allows_look(const struct kern_maps *m)
+{
+	struct pst_lpm_key first;
+
+	return allows_say(m, !bpf_map_get_next_key(m->allow, NULL, &first));
+}
+
 int allow_put(const struct kern_maps *m, const struct pst_prefix *p)
 {
 	struct pst_lpm_key key = key_of(p);
 	__u32 whose = ALLOW_OPERATOR;
+	int e = allows_say(m, true);
 
-	return bpf_map_update_elem(m->allow, &key, &whose, BPF_ANY) ? -errno : 0;
+	if (!e && bpf_map_update_elem(m->allow, &key, &whose, BPF_ANY))
+		e = -errno;
+	return e;
 }
 
 int allow_del(const struct kern_maps *m, const struct pst_prefix *p)
 {
 	struct pst_lpm_key key = key_of(p);
 
-	return bpf_map_delete_elem(m->allow, &key) ? -errno : 0;
+	return bpf_map_delete_elem(m->allow, &key) ? -errno : allows_look(m);
 }
 
 int allow_each(const struct kern_maps *m, int (*each)(void *ctx, const struct pst_prefix *), void *ctx)
@@ -90,9 +112,11 @@ int allow_replace(const struct kern_maps *m, const struct pst_prefix *p, size_t 
 		else if (e[i].value > e[kept - 1].value)
 			e[kept - 1] = e[i];
 	}
-	r = lpm_replace(m->allow, e, kept);
+	r = kept ? allows_say(m, true) : 0;
+	if (!r)
+		r = lpm_replace(m->allow, e, kept);
 	free(e);
-	return r;
+	return r ? r : allows_look(m);
 }
 
 int gate_conf_get(const struct kern_maps *m, struct pst_conf *out)

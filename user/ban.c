@@ -15,13 +15,16 @@
 
 /* --- prefix lengths in use --------------------------------------------- */
 
-static __u8 *lens_of(struct pst_conf *c, const struct pst_prefix *p)
+/* The lengths of all bans of a family, and of its host-wide ones. */
+static __u8 *lens_of(struct pst_conf *c, const struct pst_prefix *p, bool host)
 {
+	if (host)
+		return prefix_is4(p) ? c->host_len4 : c->host_len6;
 	return prefix_is4(p) ? c->ban_len4 : c->ban_len6;
 }
 
 /* Keeps lens longest first. -ENOSPC when all places are taken, 1 when something changed. */
-static int lens_add(__u8 lens[PST_BAN_LENS_MAX], __u8 len)
+static int len_add(__u8 lens[PST_BAN_LENS_MAX], __u8 len)
 {
 	int at = 0;
 
@@ -36,17 +39,28 @@ static int lens_add(__u8 lens[PST_BAN_LENS_MAX], __u8 len)
 	return 1;
 }
 
-static int len_ensure(const struct kern_maps *m, const struct pst_prefix *p)
+/* As len_add(), for a ban of p. A host-wide length is a length: it has room wherever the other has. */
+static int lens_add(struct pst_conf *c, const struct pst_prefix *p, const struct pst_ban *b)
+{
+	int e = len_add(lens_of(c, p, false), (__u8)p->len);
+
+	if (e >= 0 && b->scope == PST_SCOPE_HOST)
+		e |= len_add(lens_of(c, p, true), (__u8)p->len);
+	return e;
+}
+
+static int lens_ensure(const struct kern_maps *m, const struct ban_row *row, size_t n)
 {
 	struct pst_conf c;
-	int e = gate_conf_get(m, &c);
+	int e = gate_conf_get(m, &c), changed = 0;
 
-	if (e)
-		return e;
-	if (!p->len || p->len > 128)
-		return -EINVAL;
-	e = lens_add(lens_of(&c, p), (__u8)p->len);
-	return e > 0 ? gate_conf_put(m, &c) : e;
+	for (size_t i = 0; i < n && e >= 0; i++) {
+		const struct pst_prefix *p = &row[i].prefix;
+
+		e = p->len && p->len <= 128 ? lens_add(&c, p, &row[i].ban) : -EINVAL;
+		changed |= e > 0;
+	}
+	return e < 0 ? e : changed ? gate_conf_put(m, &c) : 0;
 }
 
 /* --- one ban ------------------------------------------------------------ */
@@ -65,46 +79,76 @@ static int note_put(const struct kern_maps *m, const struct pst_prefix *p, const
 	return bpf_map_update_elem(m->notes, p, &note, BPF_ANY) ? -errno : 0;
 }
 
-/* What stands after b was pronounced over a live ban. The packets already refused stay on its account. */
+/* An operator's ban of one port that the source now offends at another is one of all of them. */
+static void widen(struct pst_ban *standing, const struct pst_ban *b)
+{
+	if (standing->scope == PST_SCOPE_PORT && (b->scope != PST_SCOPE_PORT || b->port != standing->port)) {
+		standing->scope = PST_SCOPE_GUARDED;
+		standing->port = 0;
+	}
+}
+
+/* What stands after b was pronounced over a live ban. What the kernel wrote stays on its account. */
 static struct pst_ban merged(const struct pst_ban *old, const struct pst_ban *b, bool shorten)
 {
 	bool operator_stands = old->origin == PST_ORIGIN_OPERATOR && b->origin != PST_ORIGIN_OPERATOR;
 	struct pst_ban r = operator_stands ? *old : *b;
 
+	if (operator_stands)
+		widen(&r, b);
 	r.until_ns = shorten || b->until_ns > old->until_ns ? b->until_ns : old->until_ns;
 	r.first_ns = old->first_ns;
 	r.last_ns = old->last_ns;
 	r.hits = old->hits;
+	r.contacts = old->contacts;
+	r.window_ns = old->window_ns;
 	return r;
+}
+
+/* The value to write for b, and whether a live ban stands there now. */
+static bool sentence(const struct kern_maps *m, const struct pst_prefix *p, const struct pst_ban *b, bool shorten, struct pst_ban *out)
+{
+	struct pst_ban old;
+	bool standing = !bpf_map_lookup_elem(m->bans, p, &old) && alive(&old, kern_now_ns());
+
+	*out = standing ? merged(&old, b, shorten) : *b;
+	if (!standing) {
+		out->hits = out->first_ns = out->last_ns = out->window_ns = 0;
+		out->contacts = 0;
+	}
+	return standing;
+}
+
+static int write_ban(const struct kern_maps *m, const struct pst_prefix *p, const struct pst_ban *now, bool *evicted)
+{
+	int e = bpf_map_update_elem(m->bans, p, now, BPF_ANY) ? -errno : 0;
+
+	if (e == -E2BIG) {
+		e = ban_evict(m, now);
+		*evicted = e == BAN_ROOM_EVICTED;
+		if (e >= 0)
+			e = bpf_map_update_elem(m->bans, p, now, BPF_ANY) ? -errno : 0;
+	}
+	if (!e)
+		ban_evict_written(now->until_ns);
+	return e;
 }
 
 int ban_put(const struct kern_maps *m, const struct pst_prefix *p, const struct pst_ban *b, const char *note, bool shorten, bool *evicted)
 {
-	struct pst_ban old, now = *b;
-	bool standing = !bpf_map_lookup_elem(m->bans, p, &old) && alive(&old, kern_now_ns());
-	int e = len_ensure(m, p);
+	struct ban_row row = { .prefix = *p };
+	bool standing = sentence(m, p, b, shorten, &row.ban);
+	int e = lens_ensure(m, &row, 1);
 
 	*evicted = false;
+	if (!e)
+		e = write_ban(m, p, &row.ban, evicted);
 	if (e)
 		return e;
-	if (standing)
-		now = merged(&old, b, shorten);
-	else
-		now.hits = now.first_ns = now.last_ns = 0;
-	e = bpf_map_update_elem(m->bans, p, &now, BPF_ANY) ? -errno : 0;
-	if (e == -E2BIG) {
-		e = ban_evict(m, b);
-		*evicted = e == BAN_ROOM_EVICTED;
-		if (e >= 0)
-			e = bpf_map_update_elem(m->bans, p, &now, BPF_ANY) ? -errno : 0;
-	}
-	if (e)
-		return e;
-	ban_evict_written(now.until_ns);
 	/* A note is a comfort: without room for it the ban stands all the same. */
 	if (note && note[0])
 		note_put(m, p, note);
-	else if (!standing || now.origin == b->origin)
+	else if (!standing || row.ban.origin == b->origin)
 		bpf_map_delete_elem(m->notes, p);
 	return 0;
 }
@@ -150,12 +194,80 @@ int ban_del(const struct kern_maps *m, const struct pst_prefix *p)
 	return bpf_map_delete_elem(m->bans, p) ? -errno : 0;
 }
 
-/* --- all bans ----------------------------------------------------------- */
+/* --- many bans ---------------------------------------------------------- */
 
 struct rows {
 	struct pst_prefix key[BATCH];
 	struct pst_ban value[BATCH];
 };
+
+static bool is_empty(int map)
+{
+	struct pst_prefix first;
+
+	return bpf_map_get_next_key(map, NULL, &first) != 0;
+}
+
+/* n rows, BATCH at most: in one call as far as there is room, then one by one. */
+static int write_batch(const struct kern_maps *m, const struct rows *rows, __u32 n, struct ban_many *done)
+{
+	__u32 at = n;
+	int e = bpf_map_update_batch(m->bans, rows->key, rows->value, &at, NULL) ? -errno : 0;
+
+	if (e && e != -E2BIG)
+		return e;
+	done->written += at;
+	for (__u32 i = 0; i < at; i++)
+		ban_evict_written(rows->value[i].until_ns);
+	for (e = 0; at < n && !e; at++) {
+		bool evicted = false;
+
+		e = write_ban(m, &rows->key[at], &rows->value[at], &evicted);
+		done->written += !e;
+		done->evicted += evicted;
+	}
+	return e;
+}
+
+static void write_notes(const struct kern_maps *m, const struct ban_row *row, size_t n, struct ban_many *done)
+{
+	bool old = !is_empty(m->notes);
+
+	for (size_t i = 0; i < n; i++) {
+		if (!row[i].note || !row[i].note[0]) {
+			if (old)
+				bpf_map_delete_elem(m->notes, &row[i].prefix);
+		} else if (done->noteless || note_put(m, &row[i].prefix, row[i].note)) {
+			done->noteless++; /* full: it stays so */
+		}
+	}
+}
+
+int ban_put_many(const struct kern_maps *m, const struct ban_row *row, size_t n, struct ban_many *done)
+{
+	struct rows *rows = malloc(sizeof(*rows));
+	bool fresh = is_empty(m->bans);
+	int e = rows ? lens_ensure(m, row, n) : -ENOMEM;
+
+	*done = (struct ban_many){ 0 };
+	for (size_t at = 0; at < n && !e; at += BATCH) {
+		__u32 take = n - at < BATCH ? (__u32)(n - at) : BATCH;
+
+		for (__u32 i = 0; i < take; i++) {
+			rows->key[i] = row[at + i].prefix;
+			rows->value[i] = row[at + i].ban;
+			if (!fresh)
+				sentence(m, &rows->key[i], &row[at + i].ban, true, &rows->value[i]);
+		}
+		e = write_batch(m, rows, take, done);
+		if (!e)
+			write_notes(m, row + at, take, done);
+	}
+	free(rows);
+	return e;
+}
+
+/* --- all bans ----------------------------------------------------------- */
 
 int ban_each(const struct kern_maps *m, int (*each)(void *ctx, const struct pst_prefix *, const struct pst_ban *), void *ctx)
 {
@@ -183,44 +295,113 @@ struct sweep {
 	const struct kern_maps *m;
 	__u64 now_ns;
 	long gone;
-	struct pst_conf lens; /* only ban_len4 and ban_len6: what the living use */
+	size_t live, ndead;
+	struct pst_prefix dead[BATCH];
+	struct pst_conf lens; /* only the lengths: what the living use */
 };
+
+static int sweep_dead(struct sweep *s)
+{
+	bool notes = !is_empty(s->m->notes);
+
+	for (size_t at = 0; at < s->ndead;) {
+		__u32 n = (__u32)(s->ndead - at);
+		int e = bpf_map_delete_batch(s->m->bans, s->dead + at, &n, NULL) ? -errno : 0;
+
+		if (e && e != -ENOENT)
+			return e;
+		at += n + (e != 0); /* one that went by itself ends the batch */
+		s->gone += n;
+	}
+	for (size_t i = 0; notes && i < s->ndead; i++)
+		bpf_map_delete_elem(s->m->notes, &s->dead[i]);
+	s->ndead = 0;
+	return 0;
+}
 
 static int sweep_one(void *ctx, const struct pst_prefix *p, const struct pst_ban *b)
 {
 	struct sweep *s = ctx;
 
 	if (alive(b, s->now_ns))
-		lens_add(lens_of(&s->lens, p), (__u8)p->len);
-	else if (!ban_del(s->m, p))
-		s->gone++;
-	return 0;
+		lens_add(&s->lens, p, b);
+	else
+		s->dead[s->ndead++] = *p;
+	s->live += alive(b, s->now_ns);
+	return s->ndead == BATCH ? sweep_dead(s) : 0;
 }
 
-/* Every length costs each packet a lookup: those that nobody uses any more go. The usual ones stay. */
+/* Every length costs each packet a lookup: those that nobody uses any more go. */
 static int lens_prune(const struct sweep *s)
 {
 	struct pst_conf c;
 	int e = gate_conf_get(s->m, &c);
+	bool changed = false;
+	const struct {
+		__u8 *have;
+		const __u8 *used;
+	} rows[] = {
+		{ c.ban_len4, s->lens.ban_len4 },
+		{ c.ban_len6, s->lens.ban_len6 },
+		{ c.host_len4, s->lens.host_len4 },
+		{ c.host_len6, s->lens.host_len6 },
+	};
 
-	if (e)
-		return e;
-	if (!memcmp(c.ban_len4, s->lens.ban_len4, sizeof(c.ban_len4)) && !memcmp(c.ban_len6, s->lens.ban_len6, sizeof(c.ban_len6)))
-		return 0;
-	memcpy(c.ban_len4, s->lens.ban_len4, sizeof(c.ban_len4));
-	memcpy(c.ban_len6, s->lens.ban_len6, sizeof(c.ban_len6));
-	return gate_conf_put(s->m, &c);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows) && !e; i++) {
+		changed |= memcmp(rows[i].have, rows[i].used, PST_BAN_LENS_MAX) != 0;
+		memcpy(rows[i].have, rows[i].used, PST_BAN_LENS_MAX);
+	}
+	return changed ? gate_conf_put(s->m, &c) : e;
 }
 
-long ban_sweep(const struct kern_maps *m, __u64 now_ns)
+long ban_sweep(const struct kern_maps *m, __u64 now_ns, size_t *live)
 {
-	struct sweep s = { .m = m, .now_ns = now_ns };
+	struct sweep *s = calloc(1, sizeof(*s));
+	long gone;
 	int e;
 
-	lens_add(s.lens.ban_len4, 128);
-	lens_add(s.lens.ban_len6, 64);
-	e = ban_each(m, sweep_one, &s);
+	if (!s)
+		return -ENOMEM;
+	s->m = m;
+	s->now_ns = now_ns;
+	e = ban_each(m, sweep_one, s);
 	if (!e)
-		e = lens_prune(&s);
-	return e ? e : s.gone;
+		e = sweep_dead(s);
+	if (!e)
+		e = lens_prune(s);
+	gone = s->gone;
+	if (live)
+		*live = s->live;
+	free(s);
+	return e ? e : gone;
+}
+
+size_t ban_capacity(const struct kern_maps *m)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 size = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(m->bans, &info, &size) ? PST_BANS_MAX : info.max_entries;
+}
+
+/* --- sources that have delivered mail ------------------------------------ */
+
+static struct pst_addr good_key(const struct pst_addr *a)
+{
+	return prefix_source(a).addr;
+}
+
+int good_put(const struct kern_maps *m, const struct pst_addr *a, __u64 until_ns)
+{
+	struct pst_addr key = good_key(a);
+	struct pst_good good = { until_ns };
+
+	return bpf_map_update_elem(m->good, &key, &good, BPF_ANY) ? -errno : 0;
+}
+
+void good_del(const struct kern_maps *m, const struct pst_addr *a)
+{
+	struct pst_addr key = good_key(a);
+
+	bpf_map_delete_elem(m->good, &key);
 }

@@ -8,22 +8,47 @@
 
 #include "user/kern.h"
 
+struct ban_row {
+	struct pst_prefix prefix;
+	struct pst_ban ban;
+	const char *note; /* NULL = none */
+};
+
+struct ban_many {
+	size_t written, evicted;
+	size_t noteless; /* bans whose note found no room */
+};
+
 /*
  * Writes a ban. A live ban is never shortened unless shorten is set (an operator's word), keeps the packets it has refused, and,
- * when it is an operator's, stays one: an automatic ban can only make it longer. Keeps ban_len4/6 in pst_conf.
+ * when it is an operator's, stays one: an automatic ban can only make it longer, and one of a single port wider. Keeps the
+ * lengths in pst_conf.
  * Full map: evicts the soonest-to-expire automatic ban when the new one is an operator's or outlives it, and tells by *evicted.
  * -ENOSPC: too many prefix lengths in use; -E2BIG: full, and no ban in it may give way. note may be NULL; it is cut to PST_NOTE_MAX - 1,
  * and a full notes table loses the note, never the ban.
  */
 int ban_put(const struct kern_maps *m, const struct pst_prefix *p, const struct pst_ban *b, const char *note, bool shorten, bool *evicted);
+/*
+ * The same for many, by an operator's word (shorten), in batches. Of a prefix named twice the last row counts. -EINVAL and -ENOSPC as
+ * above, before anything is written; after another error *done tells how far it came. One lookup a row unless the table is empty.
+ */
+int ban_put_many(const struct kern_maps *m, const struct ban_row *row, size_t n, struct ban_many *done);
 int ban_get(const struct kern_maps *m, const struct pst_prefix *p, struct pst_ban *out, struct pst_note *note);
-/* The ban that the kernel would obey for a: the longest live one; one that only observes gives way to a shorter that does not. -ENOENT = none alive. */
+/* The ban that the kernel would obey for a: the longest live one; one that only observes gives way to a shorter that does not. Of any scope. -ENOENT = none alive. */
 int ban_find(const struct kern_maps *m, const struct pst_addr *a, __u64 now_ns, struct pst_prefix *p, struct pst_ban *out, struct pst_note *note);
 int ban_del(const struct kern_maps *m, const struct pst_prefix *p);
 /* Calls each for every entry, alive or not, in batches; stops when it returns non-zero and returns that. */
 int ban_each(const struct kern_maps *m, int (*each)(void *ctx, const struct pst_prefix *, const struct pst_ban *), void *ctx);
-/* Deletes what ended by now_ns, and prefix lengths nobody uses any more from pst_conf. Returns how many bans, or -errno. Reads the whole table. */
-long ban_sweep(const struct kern_maps *m, __u64 now_ns);
+/*
+ * Deletes what ended by now_ns, and prefix lengths nobody uses any more from pst_conf. Returns how many bans, or -errno; *live (may be
+ * NULL) is how many are left. Reads the whole table.
+ */
+long ban_sweep(const struct kern_maps *m, __u64 now_ns, size_t *live);
+size_t ban_capacity(const struct kern_maps *m);
+
+/* A source whose mail was accepted: when SYNs are too many it comes first, until until_ns. A full table forgets the longest idle. */
+int good_put(const struct kern_maps *m, const struct pst_addr *a, __u64 until_ns);
+void good_del(const struct kern_maps *m, const struct pst_addr *a);
 
 /* An operator's word: it stays until allow_del(), whatever the configuration says. */
 int allow_put(const struct kern_maps *m, const struct pst_prefix *p);

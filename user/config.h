@@ -80,6 +80,11 @@ struct conf {
 	struct relay_rules relay;
 	struct conf_refuse refuse;
 
+	unsigned grace_window_s;
+	enum pst_mode syn_mode;
+	unsigned syn_source, syn_source_burst; /* SYNs a second of one source; 0 = no limit */
+	unsigned syn_global, syn_global_burst; /* of all together */
+
 	unsigned workers;
 	unsigned sessions_max;	       /* per worker */
 	unsigned sessions_per_source;  /* concurrent, IPv4 /32 or IPv6 /64, per worker */

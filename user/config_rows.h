@@ -77,6 +77,7 @@ struct config_whole {
 	X("list",     true,  "One per blacklist file; kept in the kernel.")                                     \
 	X("ban",      false, "When a source is banned, and for how long.")                                      \
 	X("refuse",   false, "What the kernel half says to a source whose action is refuse or banner. It says it without any process.") \
+	X("syn_budget", false, "How many SYNs to guarded ports pass, from sources that are neither allowed nor refused. Too many never make a ban.") \
 	X("points",   false, "What an offence weighs; 0 = noted, never counted.")                               \
 	X("limits",   false, "Bounds of a session, a process and the memory of offenders.")
 
@@ -136,11 +137,18 @@ struct config_whole {
 	S("ban", max,       SECONDS, "", CONFIG_WHOLE, conf.policy.ban_max_s, "7d", 1, CONFIG_YEAR, "cap of the doubling") \
 	S("ban", relapse,   SECONDS, "", CONFIG_WHOLE, conf.policy.relapse_s, "30d", 0, CONFIG_YEAR, "a ban that ended longer ago no longer doubles the next") \
 	S("ban", action,    WORD, CONFIG_ACTIONS, CONFIG_WHOLE, conf.policy.action, "drop", 0, 0, "what the kernel does with a banned source") \
+	S("ban", grace,     NUMBER, "", CONFIG_WHOLE, conf.policy.grace, "0", 0, PST_GRACE_MAX, "first contacts of an automatic ban that are refused with a reason before its action applies") \
+	S("ban", grace_window, SECONDS, "", CONFIG_WHOLE, conf.grace_window_s, "1h", 1, CONFIG_YEAR, "after it the contacts of a ban with a grace are counted anew") \
 	S("ban", observe,   BOOL, "", CONFIG_WHOLE, conf.policy.observe, "no", 0, 1, "judge and log, never ban") \
 	S("refuse", hostname,       HOST, "", CONFIG_WHOLE, conf.refuse.hostname, "", 0, 0, "name in the greeting; empty = the global one") \
 	S("refuse", url,            URL, "", CONFIG_WHOLE, conf.refuse.url, "", 0, 0, "where a refused sender's postmaster learns more; empty = none") \
 	S("refuse", source_replies, NUMBER, "", CONFIG_WHOLE, conf.refuse.source_replies, "100", 0, 1000000, "packets a second sent to one IPv4 address or IPv6 /64; 0 = no limit") \
 	S("refuse", all_replies,    NUMBER, "", CONFIG_WHOLE, conf.refuse.all_replies, "200000", 0, 1000000000, "packets a second sent to all of them; 0 = no limit") \
+	S("syn_budget", mode,             WORD, CONFIG_MODES, CONFIG_WHOLE, conf.syn_mode, "observe", 0, 0, "observe: count those over the budget and let them pass; off: count nothing") \
+	S("syn_budget", per_source,       NUMBER, "", CONFIG_WHOLE, conf.syn_source, "20", 0, 1000000, "SYNs a second of one IPv4 address or IPv6 /64; 0 = no limit") \
+	S("syn_budget", per_source_burst, NUMBER, "", CONFIG_WHOLE, conf.syn_source_burst, "100", 1, 1000000, "SYNs at once") \
+	S("syn_budget", global,           NUMBER, "", CONFIG_WHOLE, conf.syn_global, "5000", 0, 100000000, "SYNs a second of all sources; when they are spent, only sources that have delivered mail pass; 0 = no limit") \
+	S("syn_budget", global_burst,     NUMBER, "", CONFIG_WHOLE, conf.syn_global_burst, "10000", 1, 100000000, "SYNs at once") \
 	S("limits", message_size,    BYTES, "", CONFIG_WHOLE, sess.body.size, "50M", 0, 1ull << 40, "octets of a message; 0 = the backend's limit alone") \
 	S("limits", header_size,     BYTES, "", CONFIG_WHOLE, sess.body.header_bytes, "256K", 1024, 1 << 30, "octets of a message's header section") \
 	S("limits", hops,            NUMBER, "", CONFIG_WHOLE, sess.body.received, "50", 1, 1000, "Received fields: more means a loop") \

@@ -3,7 +3,8 @@
  * ctl.h: the control socket of the judge. One JSON object a line in, one JSON object a line out
  * (monitor: many). Requests:
  *
- *   {"command":"ban add","prefix":P,"seconds":N|null,"action":A,"reason":TEXT,"force":B}
+ *   {"command":"ban add","prefix":P,"seconds":N|null,"action":A,"reason":TEXT,"force":B,
+ *    "scope":"guarded"|"host"|"port","port":N,"grace":N}; all but prefix may be missing
  *   {"command":"ban del","prefix":P}        {"command":"allow add"|"allow del","prefix":P}
  *   {"command":"client show","address":A}   {"command":"client list","limit":N}
  *   {"command":"client forget","address":A} {"command":"config reload"}

@@ -79,8 +79,8 @@ json_t *ctl_ban_json(const struct pst_prefix *p, const struct pst_ban *b, const 
 	char prefix[PREFIX_TEXT_MAX], safe[4 * PST_NOTE_MAX + 1];
 
 	str_escape(str_of(note ? note : ""), safe, sizeof(safe));
-	return json_pack("{s:s s:s s:s s:s s:o s:i s:i s:s*}", "prefix", prefix_text(p, prefix), "reason", reason_name(b->reason), "action",
-			 action_name(b->action), "origin", origin_name(b->origin), "seconds_left", seconds_left(b->until_ns, now_ns), "score",
+	return json_pack("{s:s s:s s:s s:s s:s s:o s:i s:i s:s*}", "prefix", prefix_text(p, prefix), "reason", reason_name(b->reason), "action",
+			 action_name(b->action), "scope", scope_name(b->scope), "origin", origin_name(b->origin), "seconds_left", seconds_left(b->until_ns, now_ns), "score",
 			 (int)b->score, "relapse", (int)b->relapse, "note", *safe ? safe : NULL);
 }
 
@@ -154,6 +154,25 @@ static json_t *need_until(json_t *request, __u64 now_ns, __u64 *until_ns)
 	return NULL;
 }
 
+/* "scope" and, for a port's, "port"; "grace". All may be missing. */
+static json_t *need_reach(json_t *request, struct pst_ban *b)
+{
+	json_int_t port = json_integer_value(json_object_get(request, "port")), grace = json_integer_value(json_object_get(request, "grace"));
+	int scope;
+	json_t *error = need_word(request, "scope", scope_by_name, PST_SCOPE_GUARDED, &scope);
+
+	if (error)
+		return error;
+	if ((scope == PST_SCOPE_PORT) != (port != 0) || port < 0 || port > 65535)
+		return ctl_error(true, "port goes with scope \"port\", and is a number from 1 to 65535");
+	if (grace < 0 || grace > PST_GRACE_MAX)
+		return ctl_error(true, "grace is no number of contacts from 0 to %d", PST_GRACE_MAX);
+	b->scope = scope;
+	b->port = port;
+	b->grace = grace;
+	return NULL;
+}
+
 static json_t *do_ban_add(struct judge *j, json_t *request)
 {
 	const char *note = json_string_value(json_object_get(request, "reason"));
@@ -163,7 +182,7 @@ static json_t *do_ban_add(struct judge *j, json_t *request)
 	int action, rc;
 
 	if ((error = need_prefix(request, &p)) || (error = need_until(request, b.made_ns, &b.until_ns)) ||
-	    (error = need_word(request, "action", action_by_name, PST_ACT_DROP, &action)))
+	    (error = need_word(request, "action", action_by_name, PST_ACT_DROP, &action)) || (error = need_reach(request, &b)))
 		return error;
 	if (note && strlen(note) >= PST_NOTE_MAX)
 		return ctl_error(true, "reason is too long; %d octets at most", PST_NOTE_MAX - 1);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,6 +17,8 @@
 #define KNOWN_NS      (30 * 86400 * S_NS) /* how long accepted mail speaks for a source */
 #define DRAIN_US      500000 /* for requests on the control socket that are on their way */
 #define SWEEP_MIN_S   1
+#define BANS_HIGH_PERCENT 80
+#define BANS_CALM_PERCENT 70
 #define SWEEP_SHARE   50 /* a sweep may take one part in this many of the judge's time */
 
 /* --- messages of the warden ------------------------------------------------------ */
@@ -97,6 +100,7 @@ int judge_ban(struct judge *j, const struct pst_prefix *p, const struct pst_ban 
 		return rc;
 	}
 	count(j, by_hand ? PST_CNT_BAN_OPERATOR : PST_CNT_BAN_AUTOMATIC, 1);
+	good_del(j->setup->maps, &p->addr);
 	if (b->action != PST_ACT_OBSERVE && enforced)
 		kick(j, p);
 	log_ban(p, b, note, session, what);
@@ -146,7 +150,8 @@ static void take_finding(struct judge *j, struct finding *f)
 	if (!v.would_ban)
 		return;
 	b = (struct pst_ban){ .until_ns = v.until_ns, .made_ns = f->when_ns, .action = policy->action, .reason = f->reason,
-			      .origin = PST_ORIGIN_AUTOMATIC, .relapse = v.relapse > 255 ? 255 : v.relapse, .score = v.score };
+			      .origin = PST_ORIGIN_AUTOMATIC, .relapse = v.relapse > 255 ? 255 : v.relapse, .score = v.score,
+			      .grace = policy->grace };
 	if (v.ban) {
 		judge_ban(j, &source, &b, NULL, f->session);
 		return;
@@ -197,6 +202,8 @@ static void take_closed(struct judge *j, struct judge_channel *c, const struct i
 
 	e->messages += r->messages;
 	e->last_ns = now;
+	if (r->messages && standing_of(j, e, &r->addr, now) == STANDING_KNOWN)
+		good_put(j->setup->maps, &r->addr, now + KNOWN_NS);
 	c->live -= c->live > 0;
 	ctl_event_session(j->ctl, r, "closed");
 }
@@ -317,12 +324,26 @@ static void warden_readable(evutil_socket_t fd, short what, void *ctx)
 
 /* --- housekeeping ----------------------------------------------------------------------- */
 
+/* Said once on the way up; the way down re-arms it, well below. */
+static void watch_room(struct judge *j, size_t live)
+{
+	size_t room = ban_capacity(j->setup->maps);
+
+	if (live * 100 < room * BANS_CALM_PERCENT)
+		j->bans_high = false;
+	if (j->bans_high || live * 100 < room * BANS_HIGH_PERCENT)
+		return;
+	j->bans_high = true;
+	log_warnx("the ban table fills: bans=%zu room=%zu; when it is full, the automatic ban that ends soonest makes room", live, room);
+}
+
 /* The kernel ends bans by itself; this only returns the room. A large table is swept less often, not longer. */
 static void sweep(evutil_socket_t fd, short what, void *ctx)
 {
 	struct judge *j = ctx;
 	__u64 from = kern_now_ns(), took_s;
-	long n = ban_sweep(j->setup->maps, from);
+	size_t live = 0;
+	long n = ban_sweep(j->setup->maps, from, &live);
 	struct timeval next = { .tv_sec = SWEEP_MIN_S };
 
 	(void)fd, (void)what;
@@ -330,9 +351,32 @@ static void sweep(evutil_socket_t fd, short what, void *ctx)
 		count(j, PST_CNT_BAN_EXPIRED, n);
 		log_info("expired bans=%ld", n);
 	}
+	if (n >= 0)
+		watch_room(j, live);
 	took_s = (kern_now_ns() - from) * SWEEP_SHARE / S_NS;
 	next.tv_sec += took_s;
 	event_add(j->sweep, &next);
+}
+
+static struct pst_rate rate_of(unsigned per_second, unsigned burst)
+{
+	struct pst_rate r = { .cost_ns = per_second ? S_NS / per_second : 0 };
+
+	r.slack_ns = burst > 1 ? (burst - 1) * r.cost_ns : 0;
+	return r;
+}
+
+static struct pst_budget budget_of(const struct conf *c, __u64 seed)
+{
+	struct pst_budget b = { .seed = seed, .observe = c->syn_mode != PST_MODE_ENFORCE };
+
+	if (!seed && getrandom(&b.seed, sizeof(b.seed), GRND_NONBLOCK) != sizeof(b.seed))
+		b.seed = kern_now_ns();
+	if (c->syn_mode != PST_MODE_OFF) {
+		b.source = rate_of(c->syn_source, c->syn_source_burst);
+		b.global = rate_of(c->syn_global, c->syn_global_burst);
+	}
+	return b;
 }
 
 int judge_put_conf(const struct kern_maps *maps, const struct conf *c)
@@ -352,6 +396,8 @@ int judge_put_conf(const struct kern_maps *maps, const struct conf *c)
 		k.port_bits[c->port[i] >> 6] |= 1ull << (c->port[i] & 63);
 	for (size_t i = 0; i < c->nlisteners; i++)
 		k.port_bits[c->listener[i].port >> 6] |= 1ull << (c->listener[i].port & 63);
+	k.grace_window_ns = c->grace_window_s * S_NS;
+	k.budget = budget_of(c, k.budget.seed);
 	rc = gate_conf_put(maps, &k);
 	return rc ? rc : refuse_put(maps, &c->refuse);
 }

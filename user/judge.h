@@ -63,7 +63,10 @@ int judge_send(int fd, const struct judge_msg *m);
 /* 1 = a message, 0 = end of file, -EAGAIN, -EBADMSG, else -errno. text is NUL-terminated whatever the peer sent. */
 int judge_recv(int fd, struct judge_msg *m);
 
-/* Sets mode, ports and addresses in the kernel's table, whatever ban lengths it holds, and what refused clients are told. 0 or -errno. */
+/*
+ * Sets mode, ports, addresses, grace window and SYN budget in the kernel's table, whatever ban lengths it holds, and what refused
+ * clients are told. 0 or -errno.
+ */
 int judge_put_conf(const struct kern_maps *maps, const struct conf *c);
 
 #endif

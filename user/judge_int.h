@@ -26,6 +26,7 @@ struct judge {
 	struct never_list never;
 	struct judge_channel channel[WORKER_SLOTS];
 	struct event *warden, *sweep, *sigterm;
+	bool bans_high; /* said that the ban table fills, and it has not emptied since */
 	bool reloading; /* a reload was asked for and has not ended */
 };
 

@@ -303,8 +303,6 @@ static int write_defaults(const struct gate *g)
 	if (!c)
 		return -ENOMEM;
 	c->mode = PST_MODE_ENFORCE;
-	c->ban_len4[0] = 128;
-	c->ban_len6[0] = 64;
 	if (bpf_map_update_elem(bpf_map__fd(g->maps.pst_conf), &zero, c, BPF_ANY) ||
 	    bpf_map_update_elem(bpf_map__fd(g->maps.pst_meta), &zero, &meta, BPF_ANY))
 		e = -errno;

@@ -14,7 +14,7 @@
 #define KERN_MAPS(X) \
 	X(stats) X(slots) X(conf) X(meta) X(allow) X(bans) X(notes) \
 	X(cell4) X(leaf4) X(rich4) X(cell6) X(net6) X(lens6) X(class) X(class_hits) X(list_info) X(list_hits) \
-	X(secret) X(text) X(reply_budget)
+	X(secret) X(text) X(reply_budget) X(sketch) X(buckets) X(good)
 
 struct kern_maps {
 #define KERN_X(name) int name;

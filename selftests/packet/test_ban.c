@@ -18,7 +18,8 @@ static struct run r;
 static int fresh(void **state)
 {
 	(void)state;
-	return run_open_sized(&r, BANS_MAX, LISTS_MAX);
+	run_open_sized(&r, BANS_MAX, LISTS_MAX);
+	return gate_conf_put(&r.maps, &(struct pst_conf){ .mode = PST_MODE_ENFORCE, .port_bits = { 1ull << PORT } });
 }
 
 static int gone(void **state)
@@ -176,9 +177,9 @@ static void notes(void **state)
 
 static void lengths_are_kept(void **state)
 {
-	static const unsigned len[] = { 120, 96, 112, 127, 104, 100, 108 };
-	static const __u8 all[PST_BAN_LENS_MAX] = { 128, 127, 120, 112, 108, 104, 100, 96 }, pruned[PST_BAN_LENS_MAX] = { 128, 112 };
-	static const __u8 six[PST_BAN_LENS_MAX] = { 64, 48 };
+	static const unsigned len[] = { 128, 120, 96, 112, 127, 104, 100, 108 };
+	static const __u8 all[PST_BAN_LENS_MAX] = { 128, 127, 120, 112, 108, 104, 100, 96 }, pruned[PST_BAN_LENS_MAX] = { 112 };
+	static const __u8 six[PST_BAN_LENS_MAX] = { 48 };
 	struct pst_conf c;
 
 	(void)state;
@@ -191,11 +192,60 @@ static void lengths_are_kept(void **state)
 	assert_int_equal(gate_conf_get(&r.maps, &c), 0);
 	assert_memory_equal(c.ban_len4, all, sizeof(all));
 	assert_memory_equal(c.ban_len6, six, sizeof(six));
-	assert_int_equal(ban_sweep(&r.maps, kern_now_ns()), NROWS(len) - 1);
+	assert_int_equal(ban_sweep(&r.maps, kern_now_ns(), NULL), NROWS(len) - 1);
 	assert_int_equal(gate_conf_get(&r.maps, &c), 0);
 	assert_memory_equal(c.ban_len4, pruned, sizeof(pruned));
 	assert_memory_equal(c.ban_len6, six, sizeof(six));
 	assert_int_equal(put(run_prefix(frame_ip4(10, 0, 0, 0), 99), PST_ORIGIN_OPERATOR, S, NULL), 0);
+}
+
+static void put_scope(struct pst_prefix p, enum pst_origin origin, enum pst_scope scope, __u16 port, __u64 for_ns)
+{
+	struct pst_ban b = { .until_ns = kern_now_ns() + for_ns, .origin = (__u8)origin, .action = PST_ACT_DROP, .scope = (__u8)scope, .port = port };
+	bool evicted;
+
+	assert_int_equal(ban_put(&r.maps, &p, &b, NULL, origin == OPER, &evicted), 0);
+}
+
+static void host_wide_lengths(void **state)
+{
+	struct pst_conf c;
+
+	(void)state;
+	put_scope(host(1), OPER, PST_SCOPE_GUARDED, 0, 100 * S);
+	put_scope(run_prefix(host(1).addr, 120), OPER, PST_SCOPE_HOST, 0, 100 * S);
+	put_scope(run_prefix(frame_ip6(1, 0), 48), OPER, PST_SCOPE_HOST, 0, 0);
+	assert_int_equal(gate_conf_get(&r.maps, &c), 0);
+	assert_true(c.ban_len4[0] == 128 && c.ban_len4[1] == 120 && !c.ban_len4[2]);
+	assert_true(c.host_len4[0] == 120 && !c.host_len4[1]);
+	assert_true(c.host_len6[0] == 48 && c.ban_len6[0] == 48);
+	assert_int_equal(ban_sweep(&r.maps, kern_now_ns(), NULL), 1);
+	assert_int_equal(gate_conf_get(&r.maps, &c), 0);
+	assert_true(c.host_len4[0] == 120 && !c.host_len6[0] && !c.ban_len6[0]);
+	put_scope(run_prefix(host(1).addr, 120), OPER, PST_SCOPE_GUARDED, 0, 100 * S); /* no longer host-wide */
+	assert_int_equal(ban_sweep(&r.maps, kern_now_ns(), NULL), 0);
+	assert_int_equal(gate_conf_get(&r.maps, &c), 0);
+	assert_true(!c.host_len4[0] && c.ban_len4[1] == 120);
+}
+
+static void an_automatic_ban_widens_a_port(void **state)
+{
+	static const struct {
+		enum pst_scope old, now, want;
+	} rows[] = {
+		{ PST_SCOPE_PORT, PST_SCOPE_GUARDED, PST_SCOPE_GUARDED },
+		{ PST_SCOPE_HOST, PST_SCOPE_GUARDED, PST_SCOPE_HOST },
+		{ PST_SCOPE_GUARDED, PST_SCOPE_GUARDED, PST_SCOPE_GUARDED },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < NROWS(rows); i++) {
+		put_scope(host(i), OPER, rows[i].old, rows[i].old == PST_SCOPE_PORT ? 587 : 0, 100 * S);
+		put_scope(host(i), AUTO, rows[i].now, 0, 200 * S);
+		assert_int_equal(run_ban_of(&r, host(i)).scope, rows[i].want);
+		assert_int_equal(run_ban_of(&r, host(i)).port, 0);
+		assert_int_equal(run_ban_of(&r, host(i)).origin, OPER);
+	}
 }
 
 static void find_is_what_the_kernel_does(void **state)
@@ -240,6 +290,64 @@ static void find_is_what_the_kernel_does(void **state)
 			assert_int_equal(run_ban_of(&r, p).hits, hits + 1);
 		}
 	}
+}
+
+/* --- many at once ------------------------------------------------------------ */
+
+static void many_at_once(void **state)
+{
+	static struct ban_row row[BANS_MAX + 20];
+	struct ban_many done;
+	struct pst_note note;
+	struct pst_ban got;
+	struct pst_conf c;
+
+	(void)state;
+	for (unsigned i = 0; i < NROWS(row); i++)
+		row[i] = (struct ban_row){ .prefix = i == 7 ? run_prefix(frame_ip6(7, 0), 48) : host(i),
+					   .ban = { .until_ns = kern_now_ns() + (1000 + i) * S, .origin = OPER, .action = PST_ACT_DROP },
+					   .note = i % 100 ? NULL : "a note" };
+	row[3].prefix.len = 0; /* one that cannot be: nothing is written */
+	assert_int_equal(ban_put_many(&r.maps, row, 10, &done), -EINVAL);
+	assert_int_equal(count(), 0);
+	row[3].prefix = host(3);
+	row[9].prefix = host(8); /* twice: the last counts */
+	row[5].ban.scope = PST_SCOPE_HOST;
+	assert_int_equal(ban_put_many(&r.maps, row, BANS_MAX, &done), 0);
+	assert_int_equal(done.written, BANS_MAX);
+	assert_int_equal(count(), BANS_MAX - 1);
+	assert_int_equal(done.evicted + done.noteless, 0);
+	assert_int_equal(ban_get(&r.maps, &row[100].prefix, &got, &note), 0);
+	assert_string_equal(note.text, "a note");
+	assert_int_equal(run_ban_of(&r, host(8)).until_ns, row[9].ban.until_ns);
+	assert_int_equal(gate_conf_get(&r.maps, &c), 0);
+	assert_true(c.ban_len4[0] == 128 && c.host_len4[0] == 128 && c.ban_len6[0] == 48 && !c.host_len6[0]);
+	/* Full of an operator's bans: those that are there can change, new ones find one place, and the error says how far it came. */
+	for (unsigned i = 0; i < BANS_MAX; i++)
+		row[i].ban.action = PST_ACT_RESET;
+	row[100].note = NULL;
+	assert_int_equal(ban_put_many(&r.maps, row, NROWS(row), &done), -E2BIG);
+	assert_int_equal(done.written, BANS_MAX + 1);
+	assert_int_equal(count(), BANS_MAX);
+	assert_int_equal(run_ban_of(&r, host(8)).action, PST_ACT_RESET);
+	assert_int_equal(ban_get(&r.maps, &row[200].prefix, &got, &note), 0);
+	assert_string_equal(note.text, "a note");
+}
+
+static void many_make_automatic_bans_give_way(void **state)
+{
+	static struct ban_row row[100];
+	struct ban_many done;
+
+	(void)state;
+	for (unsigned i = 0; i < BANS_MAX; i++)
+		assert_int_equal(put(host(1000 + i), AUTO, (100 + i) * S, NULL), 0);
+	for (unsigned i = 0; i < NROWS(row); i++)
+		row[i] = (struct ban_row){ .prefix = host(i), .ban = { .until_ns = ~0ull, .origin = OPER } };
+	assert_int_equal(ban_put_many(&r.maps, row, NROWS(row), &done), 0);
+	assert_int_equal(done.written, NROWS(row));
+	assert_int_equal(done.evicted, NROWS(row));
+	assert_true(has(host(0)) && has(host(99)) && !has(host(1099)) && has(host(1100)));
 }
 
 /* --- a full table ---------------------------------------------------------- */
@@ -342,8 +450,8 @@ static void each_and_sweep(void **state)
 	assert_int_equal(count(), 50000);
 	assert_int_equal(ban_each(&r.maps, stop_at_five, &seen), 42);
 	assert_int_equal(seen, 5);
-	assert_int_equal(ban_sweep(&r.maps, kern_now_ns()), 40000);
-	assert_int_equal(ban_sweep(&r.maps, kern_now_ns()), 0);
+	assert_int_equal(ban_sweep(&r.maps, kern_now_ns(), NULL), 40000);
+	assert_int_equal(ban_sweep(&r.maps, kern_now_ns(), NULL), 0);
 	assert_int_equal(count(), 10000);
 	assert_true(has(host(0)) && !has(host(1)));
 	run_close(&r);
@@ -402,6 +510,10 @@ int main(void)
 		TEST(notes),
 		TEST(lengths_are_kept),
 		TEST(find_is_what_the_kernel_does),
+		TEST(host_wide_lengths),
+		TEST(an_automatic_ban_widens_a_port),
+		TEST(many_at_once),
+		TEST(many_make_automatic_bans_give_way),
 		TEST(full_of_automatic_bans),
 		TEST(the_soonest_changes),
 		TEST(the_dead_give_way_first),

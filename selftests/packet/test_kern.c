@@ -110,7 +110,7 @@ static void needs_a_bpffs(void **state)
 static void fresh_load(void **state)
 {
 	struct kern_maps m;
-	struct pst_conf c, want = { .mode = PST_MODE_ENFORCE, .ban_len4 = { 128 }, .ban_len6 = { 64 } };
+	struct pst_conf c, want = { .mode = PST_MODE_ENFORCE };
 	struct pst_meta meta;
 	unsigned have = 77;
 	__u32 zero = 0;

@@ -66,6 +66,7 @@ static void finds_what_was_written(void **state)
 		assert_int_equal(p.sport, s.sport);
 		assert_int_equal(p.dport, s.dport);
 		assert_int_equal(p.v6, s.net == NET_IP6);
+		assert_int_equal(p.flags, TCP_SYN);
 		assert_int_equal(p.fragment, s.frag != FRAG_NONE);
 		assert_int_equal(p.why, PST_CNT_PASS_CLEAN);
 	}
@@ -121,15 +122,15 @@ static void counts_each_flaw(void **state)
 		{ 0, 0x44, NET_IP4, PKT_PASS, PST_CNT_PASS_BAD_IP4 },
 		{ 0, 0x40, NET_IP4, PKT_PASS, PST_CNT_PASS_BAD_IP4 },
 		{ 0, 0x4f, NET_IP4, PKT_UNLOCATED, PST_CNT_PASS_SHORT_TCP },
-		{ 9, 17, NET_IP4, PKT_PASS, PST_CNT_PASS_UNGUARDED },
-		{ 9, 51, NET_IP4, PKT_PASS, PST_CNT_PASS_UNGUARDED },
+		{ 9, 17, NET_IP4, PKT_OTHER, PST_CNT_PASS_UNGUARDED },
+		{ 9, 51, NET_IP4, PKT_OTHER, PST_CNT_PASS_UNGUARDED },
 		{ 6, 0x1f, NET_IP4, PKT_UNLOCATED, PST_CNT_PASS_FRAGMENT },
 		{ 7, 0x01, NET_IP4, PKT_UNLOCATED, PST_CNT_PASS_FRAGMENT },
 		{ 6, 0xc0, NET_IP4, PKT_TCP, PST_CNT_PASS_CLEAN }, /* reserved bit and DF are no fragment */
 		{ 0, 0x70, NET_IP6, PKT_PASS, PST_CNT_PASS_BAD_IP6 },
-		{ 6, 59, NET_IP6, PKT_PASS, PST_CNT_PASS_UNGUARDED },	/* no next header */
-		{ 6, 50, NET_IP6, PKT_PASS, PST_CNT_PASS_UNGUARDED },	/* ESP hides what is in it */
-		{ 6, 253, NET_IP6, PKT_PASS, PST_CNT_PASS_UNGUARDED },
+		{ 6, 59, NET_IP6, PKT_OTHER, PST_CNT_PASS_UNGUARDED },	/* no next header */
+		{ 6, 50, NET_IP6, PKT_OTHER, PST_CNT_PASS_UNGUARDED },	/* ESP hides what is in it */
+		{ 6, 253, NET_IP6, PKT_OTHER, PST_CNT_PASS_UNGUARDED },
 	};
 
 	(void)state;
@@ -142,6 +143,23 @@ static void counts_each_flaw(void **state)
 		assert_int_equal(walk(&f, f.n, &p), rows[i].kind);
 		assert_int_equal(p.why, rows[i].why);
 	}
+}
+
+/* Neighbour discovery is the link's own business, as ARP is; the rest of ICMPv6 is a source's. */
+static void neighbour_discovery(void **state)
+{
+	(void)state;
+	for (unsigned type = 0; type < 256; type++)
+		for (unsigned exts = 0; exts <= 8; exts++) {
+			struct frame f;
+			struct pkt p;
+
+			frame_build(&f, &(struct frame_spec){ .net = NET_IP6, .l4 = L4_ICMP, .exts = exts });
+			f.b[f.l4] = (__u8)type;
+			assert_int_equal(walk(&f, f.n, &p), type >= 133 && type <= 137 ? PKT_PASS : PKT_OTHER);
+			assert_int_equal(p.why, PST_CNT_PASS_UNGUARDED);
+			assert_int_equal(walk(&f, f.l4, &p), PKT_PASS); /* cut before the type */
+		}
 }
 
 /* An atomic fragment (RFC 6946) is a whole packet. */
@@ -165,6 +183,7 @@ int main(void)
 		cmocka_unit_test(cut_at_every_byte),
 		cmocka_unit_test(noise),
 		cmocka_unit_test(counts_each_flaw),
+		cmocka_unit_test(neighbour_discovery),
 		cmocka_unit_test(atomic_fragment),
 	};
 

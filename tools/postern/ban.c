@@ -92,7 +92,7 @@ static int do_show(struct args *a)
 struct order {
 	struct pst_prefix prefix;
 	unsigned long long seconds;
-	int action;
+	struct pst_ban ban; /* action, scope, port, grace */
 	char reason[PST_NOTE_MAX];
 	bool force;
 };
@@ -112,12 +112,43 @@ static int order_duration(struct args *a, struct order *o)
 static int order_action(struct args *a, struct order *o)
 {
 	const char *word;
+	int action;
 	int rc = arg_need(a, "the action (observe, refuse, banner, reset or drop)", &word);
 
 	if (rc)
 		return rc;
-	o->action = action_by_name(str_of(word));
-	return o->action < 0 ? usage_error(a, "\"%s\" is not an action: observe, refuse, banner, reset or drop", word) : CLI_OK;
+	action = action_by_name(str_of(word));
+	if (action < 0)
+		return usage_error(a, "\"%s\" is not an action: observe, refuse, banner, reset or drop", word);
+	o->ban.action = (__u8)action;
+	return CLI_OK;
+}
+
+static int order_scope(struct args *a, struct order *o)
+{
+	unsigned long long port = 0;
+	const char *word;
+	int scope, rc = arg_need(a, "the scope (guarded, host or port N)", &word);
+
+	if (rc)
+		return rc;
+	scope = scope_by_name(str_of(word));
+	if (scope < 0)
+		return usage_error(a, "\"%s\" is not a scope: guarded, host or port N", word);
+	if (scope == PST_SCOPE_PORT)
+		rc = arg_number(a, "the port", 65535, &port);
+	o->ban.scope = (__u8)scope;
+	o->ban.port = (__u16)port;
+	return rc;
+}
+
+static int order_grace(struct args *a, struct order *o)
+{
+	unsigned long long n;
+	int rc = arg_number(a, "the number of contacts", PST_GRACE_MAX, &n);
+
+	o->ban.grace = rc ? 0 : (__u8)n;
+	return rc;
 }
 
 /* The rest of the words, but a last "force" is the keyword. */
@@ -162,6 +193,10 @@ static int order_read(struct args *a, struct order *o)
 			o->seconds = ~0ull;
 		else if (arg_is(a, "action"))
 			rc = order_action(a, o);
+		else if (arg_is(a, "scope"))
+			rc = order_scope(a, o);
+		else if (arg_is(a, "grace"))
+			rc = order_grace(a, o);
 		else if (arg_is(a, "force"))
 			o->force = true;
 		else if (arg_is(a, "reason"))
@@ -176,12 +211,13 @@ static json_t *order_request(const struct order *o, const char *prefix)
 {
 	json_t *seconds = o->seconds == ~0ull ? json_null() : json_integer((json_int_t)o->seconds);
 
-	return json_pack("{ss ss so ss ss sb}", "command", "ban add", "prefix", prefix, "seconds", seconds, "action",
-			 action_name((unsigned)o->action), "reason", o->reason, "force", o->force);
+	return json_pack("{ss ss so ss ss si si ss sb}", "command", "ban add", "prefix", prefix, "seconds", seconds, "action",
+			 action_name(o->ban.action), "scope", scope_name(o->ban.scope), "port", (int)o->ban.port, "grace",
+			 (int)o->ban.grace, "reason", o->reason, "force", o->force);
 }
 
 /* A ban that does nothing for now is still a ban, but its maker should know. */
-static void warn_idle(const struct kern_maps *m, const struct pst_prefix *p)
+static void warn_idle(const struct kern_maps *m, const struct pst_prefix *p, const struct pst_ban *b)
 {
 	struct pst_conf c;
 
@@ -189,6 +225,8 @@ static void warn_idle(const struct kern_maps *m, const struct pst_prefix *p)
 		out_note("allow entries cover it: the ban does nothing there, see `postern allow show`");
 	if (!gate_conf_get(m, &c) && c.mode != PST_MODE_ENFORCE)
 		out_note("the gate's mode is %s: nobody is refused until `postern gate mode enforce`", mode_name(c.mode));
+	if (b->scope == PST_SCOPE_PORT && !gate_conf_get(m, &c) && !(c.port_bits[b->port >> 6] >> (b->port & 63) & 1))
+		out_note("port %u is not guarded: the ban does nothing until it is, see `postern gate show`", b->port);
 }
 
 /* Shows what is in the kernel now, whoever wrote it. */
@@ -208,7 +246,7 @@ static int confirm(const struct pst_prefix *p)
 		out_row();
 		fields_ban(&m, &f);
 		out_table_end();
-		warn_idle(&m, p);
+		warn_idle(&m, p, &f.ban);
 	}
 	kern_close(&m);
 	return rc ? CLI_FAILED : CLI_OK;
@@ -216,7 +254,7 @@ static int confirm(const struct pst_prefix *p)
 
 static int do_add(struct args *a)
 {
-	struct order o = { .seconds = DEFAULT_SECONDS, .action = PST_ACT_DROP };
+	struct order o = { .seconds = DEFAULT_SECONDS, .ban = { .action = PST_ACT_DROP } };
 	char text[PREFIX_TEXT_MAX], room[160];
 	json_t *reply;
 	int rc = order_read(a, &o);
@@ -235,7 +273,7 @@ static int do_add(struct args *a)
 	case CALL_FAILED:
 		return CLI_FAILED;
 	case CALL_DOWN:
-		rc = unmanned_ban(&o.prefix, o.seconds, (unsigned)o.action, o.reason);
+		rc = unmanned_ban(&o.prefix, o.seconds, &o.ban, o.reason);
 	}
 	return rc ? rc : confirm(&o.prefix);
 }
@@ -292,8 +330,8 @@ static int do_del(struct args *a)
 
 static const struct cmd cmds[] = {
 	{ "show", "[PREFIX]", "Lists the live bans, or those that cover PREFIX or lie in it.", do_show },
-	{ "add", "PREFIX [for TTL|forever] [action observe|refuse|banner|reset|drop] [reason TEXT...] [force]",
-	  "Bans exactly PREFIX (automatic bans take an IPv4 address or an IPv6 /64), for 1h unless said otherwise; force overrides the objections to wide, local, own and your own SSH session's addresses.",
+	{ "add", "PREFIX [for TTL|forever] [action observe|refuse|banner|reset|drop] [scope guarded|host|port N] [grace N] [reason TEXT...] [force]",
+	  "Bans exactly PREFIX (automatic bans take an IPv4 address or an IPv6 /64) from every guarded port, for 1h unless said otherwise; scope host drops every packet of it, scope port only those to one guarded port; grace refuses its first N contacts with a reason before the action applies; force overrides the objections to wide, local, own and your own SSH session's addresses.",
 	  do_add },
 	{ "del", "PREFIX", "Ends a ban now; PREFIX is as `ban show` shows it.", do_del },
 	{ 0 },

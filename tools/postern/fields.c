@@ -24,10 +24,13 @@ static const char *note_of(const struct kern_maps *m, const struct pst_prefix *p
 void fields_ban(const struct kern_maps *m, const struct fields_ban *f)
 {
 	const struct pst_ban *b = &f->ban;
-	char text[PREFIX_TEXT_MAX], note[PST_NOTE_MAX + 1];
+	char text[PREFIX_TEXT_MAX], note[PST_NOTE_MAX + 1], scope[16];
 
 	out_str("prefix", "prefix", prefix_text(&f->prefix, text));
 	out_str("action", "action", action_name(b->action));
+	if (b->scope == PST_SCOPE_PORT)
+		snprintf(scope, sizeof(scope), "%s %u", scope_name(b->scope), b->port);
+	out_str("scope", "scope", b->scope == PST_SCOPE_PORT ? scope : scope_name(b->scope));
 	out_until(b->until_ns);
 	out_moment("since", "since", b->made_ns);
 	out_num("hits", "hits", b->hits);
@@ -41,6 +44,8 @@ void fields_ban(const struct kern_maps *m, const struct fields_ban *f)
 	out_str("reason", "reason", reason_name(b->reason));
 	out_num("score", NULL, b->score);
 	out_num("relapse", "relapse", b->relapse);
+	out_num("grace", "grace", b->grace);
+	out_num("contacts", NULL, b->contacts);
 	out_str("note", "note", note_of(m, &f->prefix, note));
 }
 

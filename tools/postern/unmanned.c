@@ -109,22 +109,20 @@ int unmanned_mode(unsigned mode)
 	return written(&m, rc, "the mode");
 }
 
-int unmanned_ban(const struct pst_prefix *p, unsigned long long seconds, unsigned action, const char *reason)
+int unmanned_ban(const struct pst_prefix *p, unsigned long long seconds, const struct pst_ban *order, const char *reason)
 {
 	__u64 now = kern_now_ns();
-	struct pst_ban b = {
-		.until_ns = seconds == ~0ull ? ~0ull : now + seconds * 1000000000ull,
-		.made_ns = now,
-		.action = (__u8)action,
-		.reason = PST_RSN_OPERATOR,
-		.origin = PST_ORIGIN_OPERATOR,
-	};
+	struct pst_ban b = *order;
 	struct kern_maps m;
 	bool evicted = false;
 	int rc = place_open(&m, false);
 
 	if (rc)
 		return rc;
+	b.until_ns = seconds == ~0ull ? ~0ull : now + seconds * 1000000000ull;
+	b.made_ns = now;
+	b.reason = PST_RSN_OPERATOR;
+	b.origin = PST_ORIGIN_OPERATOR;
 	rc = ban_put(&m, p, &b, reason, true, &evicted);
 	if (rc == -ENOSPC) {
 		kern_close(&m);

@@ -13,7 +13,8 @@ int unmanned_settings(void);
 /* Reads the lists of the configuration from their files into the maps; all of them, or none and a word about the first that fails. */
 int unmanned_lists(void);
 int unmanned_mode(unsigned mode);
-int unmanned_ban(const struct pst_prefix *p, unsigned long long seconds, unsigned action, const char *reason);
+/* b says action, scope, port and grace. */
+int unmanned_ban(const struct pst_prefix *p, unsigned long long seconds, const struct pst_ban *b, const char *reason);
 int unmanned_unban(const struct pst_prefix *p);
 int unmanned_allow(const struct pst_prefix *p, bool add);
 

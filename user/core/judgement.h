@@ -24,6 +24,7 @@ struct policy {
 	unsigned ban_max_s; /* cap of the doubling */
 	unsigned relapse_s; /* a ban that ended longer ago than this no longer doubles the next */
 	__u8 action;	    /* enum pst_action of automatic bans */
+	__u8 grace;	    /* of automatic bans: first contacts that are told why */
 	bool observe;	    /* judge and log, never ban */
 };
 

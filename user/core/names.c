@@ -28,6 +28,10 @@ static const char *const origin_names[PST_ORIGIN_MAX] = { PST_ORIGINS(X) };
 static const char *const mode_names[PST_MODE_MAX] = { PST_MODES(X) };
 #undef X
 
+#define X(sym, name) [PST_SCOPE_##sym] = name,
+static const char *const scope_names[PST_SCOPE_MAX] = { PST_SCOPES(X) };
+#undef X
+
 unsigned counter_nth(unsigned n)
 {
 	for (unsigned first = 0; first < PST_CNT_MAX; first++) {
@@ -69,6 +73,11 @@ const char *mode_name(unsigned mode)
 	return mode < PST_MODE_MAX ? mode_names[mode] : "?";
 }
 
+const char *scope_name(unsigned scope)
+{
+	return scope < PST_SCOPE_MAX ? scope_names[scope] : "?";
+}
+
 static int find(const char *const *names, int n, struct str name)
 {
 	for (int i = 0; i < n; i++)
@@ -85,6 +94,11 @@ int action_by_name(struct str name)
 int mode_by_name(struct str name)
 {
 	return find(mode_names, PST_MODE_MAX, name);
+}
+
+int scope_by_name(struct str name)
+{
+	return find(scope_names, PST_SCOPE_MAX, name);
 }
 
 /* Largest first: the order in which a sum is written, and read. */

@@ -40,11 +40,13 @@ const char *reason_name(unsigned reason);
 const char *action_name(unsigned action);
 const char *origin_name(unsigned origin);
 const char *mode_name(unsigned mode);
+const char *scope_name(unsigned scope);
 /* How strict an action is: observe < refuse < banner < reset < drop. An unknown one ranks as drop, which the gate does then. */
 unsigned action_rank(unsigned action);
 /* -1 when there is no such name. */
 int action_by_name(struct str name);
 int mode_by_name(struct str name);
+int scope_by_name(struct str name);
 
 /*
  * Durations: "90s", "10m", "1h", "7d", "2w", "forever" (~0), and sums with the larger unit
