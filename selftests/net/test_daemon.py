@@ -48,13 +48,19 @@ def test_reload_keeps_a_session_and_serves_new_ones_anew(serving, dial, box):
     assert b"second half" in box.wait_for(b"across a reload")
 
 
+def greeted(dial, to):
+    try:
+        return dial("2001:db8:ace::5" if ":" in to else GOOD, to).greeting == 220
+    except ConnectionError:  # it had reached the old address in the moment of its end
+        return False
+
+
 def test_reload_may_change_a_listener_address(serving, lab, dial):
     """Wider, narrower, other family: the port stays ours all the while."""
     with dial(GOOD) as old:
         for address in (GATE4, "0.0.0.0", "::", GATE6, "::"):
             reload_with(serving, listener__mx={"address": address})
-            to = GATE6 if ":" in address else GATE4
-            until(f"{address} is served", lambda to=to: dial("2001:db8:ace::5" if ":" in to else GOOD, to).greeting == 220)
+            until(f"{address} is served", lambda a=address: greeted(dial, GATE6 if ":" in a else GATE4))
         assert old.say("NOOP") == 250
 
 

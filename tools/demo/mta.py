@@ -5,6 +5,7 @@ The root is an overlay (package over the machine's own files) on a tmpfs of the 
 mount namespace of the server: nothing of it is seen, or left, outside.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -206,7 +207,7 @@ class Server:
         family = [self.process.pid, *children(self.process.pid)]
         stop(self.process)
         for pid in family:
-            if alive(pid):
+            with contextlib.suppress(ProcessLookupError):  # it may end by itself meanwhile
                 os.kill(pid, signal.SIGTERM)
         until(f"{self.name} is gone", lambda: not any(alive(pid) for pid in family))
         self.process = None
