@@ -35,7 +35,7 @@ VARYING = [
     (re.compile(r'(seconds_left(?:": ?|=))\d+'), r"\1SECONDS"),
     (re.compile(r"((?:generic|native)(?: +(?:yes|no))? )( *\d+)"), lambda m: m[1] + "N".rjust(len(m[2]))),
     (re.compile(r'("(?:program|pid|[a-z]+_pid|uptime_seconds|read_ms|[a-z_]*seconds_ago)": ?)\d+'), r"\1N"),
-    (re.compile(r"((?:pid|uptime)\w* +)\d\w*$", re.M), r"\1N"),
+    (re.compile(r"((?:pid|uptime(?: seconds)?)\w* +)\d\w*$", re.M), r"\1N"),
     (re.compile(r"\b\d+s ago"), "Ns ago"),
     (re.compile(r"\bread in \d+\.\d s"), "read in N.N s"),
     (re.compile(r"\b[0-9a-f]{16}\b"), "0123456789abcdef"),
