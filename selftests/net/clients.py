@@ -46,16 +46,15 @@ maillog_file_prefixes = /run
 class Postfix(mta.Postfix):
     """A Postfix in the world whose every message goes to the gate. Its bounces are in Mailbox("bounces")."""
 
+    name = "postfix-client"
+    log = f"{HOME}/{name}.log"
+
     def __init__(self, lab, source4, source6, gate=GATE4):
-        self.lab, self.home, self.process = lab, f"{HOME}/postfix-client", None
-        self.log = f"{HOME}/postfix-client.log"
-        self._make_root(mta.unpack("postfix"))
-        etc = f"{self.home}/upper/etc/postfix"
-        with open(f"{etc}/main.cf", "w", encoding="utf-8") as f:
-            f.write(MAIN_CF.format(gate=gate, source4=source4, source6=source6, mail=mta.MAIL, box=mta.BOX_UID, home=HOME))
+        super().__init__(lab)
+        self._write("etc/postfix/main.cf", MAIN_CF.format(gate=gate, source4=source4, source6=source6, mail=mta.MAIL,
+                                                          box=mta.BOX_UID, home=HOME))
         services = [line for line in mta.MASTER_CF.splitlines() if "inet" not in line]
-        with open(f"{etc}/master.cf", "w", encoding="utf-8") as f:
-            f.write("127.0.0.1:2525 inet n - n - - smtpd\n" + "\n".join(services) + "\n")
+        self._write("etc/postfix/master.cf", "127.0.0.1:2525 inet n - n - - smtpd\n" + "\n".join(services) + "\n")
 
     def start(self):
         with open(f"{HOME}/postfix-client.out", "ab") as out:

@@ -155,10 +155,10 @@ class Server:
     and folders {path: uid}, inside its root.
     """
 
-    groups, files, folders = {}, {}, {}
+    name, groups, files, folders = None, {}, {}, {}
 
     def __init__(self, lab):
-        self.lab, self.process, self.name = lab, None, type(self).__name__.lower()
+        self.lab, self.process, self.name = lab, None, self.name or type(self).__name__.lower()
         self.home, self.out = f"{HOME}/{self.name}", f"{HOME}/{self.name}.out"
         os.makedirs(MAIL, exist_ok=True)
         os.chown(MAIL, BOX_UID, BOX_UID)
