@@ -112,8 +112,8 @@ struct {
 } pst_cell6 SEC(".maps");
 
 /*
- * A hash that is asked once per length, not a trie: the filter leaves one or two lengths to ask
- * for, and a trie of a million costs a walk of twenty dependent loads, and three times as long to fill.
+ * A hash that is asked once per length, not a trie: the filter leaves few lengths to ask for where a list
+ * has few. A million random prefixes: 70 ns against a trie's 875; many lengths in one place cost more than a trie.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

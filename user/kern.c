@@ -562,7 +562,6 @@ int kern_take_over(const char *dir, char *err, size_t errsize)
 
 /* --- taking away ---------------------------------------------------------- */
 
-
 /* A daemon that runs keeps the maps: what it reads there must not make it refuse in sessions what passes at the card. */
 static void switch_off(const char *dir)
 {
