@@ -93,6 +93,16 @@ struct relay_decision relay_decide(const struct relay_rules *r, const struct rel
 	return d;
 }
 
+bool relay_is_own(const struct relay_rules *r, const struct mailbox *m)
+{
+	return own_domain(r, m) != NULL;
+}
+
+bool relay_trusts(const struct relay_rules *r, const struct relay_client *c)
+{
+	return (c->authenticated && r->authenticated_may_relay) || access_allows(&r->relay, &c->addr, NULL);
+}
+
 bool relay_allows(enum relay_result r)
 {
 	return r == RELAY_OWN || r == RELAY_BY_ADDRESS || r == RELAY_BY_AUTH;

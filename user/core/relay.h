@@ -77,6 +77,10 @@ bool access_allows(const struct access_list *l, const struct pst_addr *addr,
 		   struct relay_decision *why);
 struct relay_decision relay_decide(const struct relay_rules *r, const struct relay_client *c,
 				   const struct mailbox *rcpt);
+/* Is the domain one of ours? Not of <postmaster> and <>, which have none. */
+bool relay_is_own(const struct relay_rules *r, const struct mailbox *m);
+/* May the client relay at all, by its address or because it authenticated? */
+bool relay_trusts(const struct relay_rules *r, const struct relay_client *c);
 bool relay_allows(enum relay_result r); /* OWN, BY_ADDRESS, BY_AUTH */
 const char *relay_result_text(enum relay_result r);
 
