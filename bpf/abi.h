@@ -122,7 +122,12 @@
 	X(DROP_BANNED_HOST,  "xdp_packets_total", "verdict=\"dropped\",reason=\"banned_host\"",       "") \
 	X(DROP_SYN_SOURCE,   "xdp_packets_total", "verdict=\"dropped\",reason=\"syn_source\"",        "") \
 	X(DROP_SYN_GLOBAL,   "xdp_packets_total", "verdict=\"dropped\",reason=\"syn_global\"",        "") \
-	X(PASS_SYN_OBSERVED, "xdp_packets_total", "verdict=\"passed\",reason=\"syn_observed\"",       "")
+	X(PASS_SYN_OBSERVED, "xdp_packets_total", "verdict=\"passed\",reason=\"syn_observed\"",       "") \
+	X(MAIL_ACCEPTED,   "senders_total",     "result=\"accepted\"",        "Senders by what was made of MAIL, where it was in order") \
+	X(MAIL_OBSERVED,   "senders_total",     "result=\"observed\"",        "") \
+	X(MAIL_REFUSED,    "senders_total",     "result=\"refused\"",         "") \
+	X(MAIL_SYNTAX,     "senders_total",     "result=\"syntax\"",          "") \
+	X(MAIL_SIZE,       "senders_total",     "result=\"size\"",            "")
 
 enum pst_counter {
 #define PST_X(sym, family, labels, help) PST_CNT_##sym,
@@ -155,7 +160,9 @@ enum pst_counter {
 	X(SLOW,      "too-slow",            421, "4.4.2", "Timeout exceeded",                  2, 1, "The client let a deadline pass.")                         \
 	X(HARVEST,   "unknown-recipient",     0, "",      "",                                 10, 0, "The backend refused a recipient with a permanent code: address harvesting when it repeats.") \
 	X(AUTH,      "auth-failure",          0, "",      "",                                 15, 0, "The backend refused the credentials.")                   \
-	X(TRAP,      "trap-recipient",      550, "5.1.1", "No such user",                    100, 0, "A recipient that exists only to be spammed.")
+	X(TRAP,      "trap-recipient",      550, "5.1.1", "No such user",                    100, 0, "A recipient that exists only to be spammed.") \
+	X(SENDER,    "refused-sender",      550, "5.7.1", "Sender address refused",           20, 0, "MAIL from an address or domain on a list of refused senders.") \
+	X(OWN_SENDER, "own-domain-sender",  550, "5.7.1", "Sender address is ours, and you are not", 20, 0, "MAIL from a domain of ours by a source that neither authenticated nor may relay.")
 
 enum pst_reason {
 #define PST_X(sym, name, code, enh, text, points, fin, why) PST_RSN_##sym,

@@ -129,7 +129,10 @@ static void throttle(struct conn *c, bool on)
 		c->throttled_ns = kern_now_ns();
 		event_del(&c->timer);
 	} else if (c->deadline_ns != ~0ull) {
-		set_deadline(c, c->deadline_ns + (kern_now_ns() - c->throttled_ns));
+		__u64 waited_ns = kern_now_ns() - c->throttled_ns;
+
+		sess_waited(&c->sess, waited_ns);
+		set_deadline(c, c->deadline_ns + waited_ns);
 	}
 }
 

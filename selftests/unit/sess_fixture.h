@@ -19,6 +19,10 @@ struct fixture {
 	struct relay_rules relay;
 	struct access_rule rule;
 	struct pst_stats stats;
+	struct sender_rules senders;
+	struct sender_list list[4]; /* of one entry each */
+	struct sender_rule entry[4];
+	char key[4][SENDER_KEY_MAX + 1];
 };
 
 static const struct domain_rule fixture_domains[] = {
@@ -45,10 +49,12 @@ static inline void fixture_init(struct fixture *f)
 		.mechs = "PLAIN LOGIN",
 	};
 	f->conf = (struct sess_conf){
-		.hostname = "mx.local.test", .banner = "Postern", .command_timeout_s = 300, .data_timeout_s = 180,
+		.hostname = "mx.local.test", .banner = "Postern", .command_timeout_s = 300, .data_timeout_s = 180, .tls_timeout_s = 60, .own_sender = PST_MODE_OFF,
 		.answer_timeout_s = 900, .errors_max = 10, .rcpt_max = 100, .relay = &f->relay,
 		.body = { .size = 10000, .header_bytes = 2000, .received = 100 },
 	};
+	f->senders.list = f->list;
+	f->conf.senders = &f->senders;
 	f->peer.id = 0xabc;
 	f->peer.caps = &f->caps;
 }

@@ -6,6 +6,7 @@
  *	== NAME			a session begins ("== NAME (whole)": only in one piece)
  *	with: OPTION...		pause=MS tls=off|offer|require auth=off|offer|require cleartext allowed relay denied
  *				errors=N rcpts=N messages=N size=N headers=N received=N caps=8BITMIME,... mechs=PLAIN,... backend-size=N
+ *				session=N rate=N null-rcpts=N own=observe|enforce|off sender=ACTION:ENTRY senders-all
  *	C: TEXT			the client sends TEXT and CRLF; a final \c sends no CRLF. \r \n \t \0 \\ \xHH
  *	A: TEXT			the backend answers; " | " between lines; "down" and "caps" are outcomes of their own
  *	T: N			N seconds pass (N may be "300ms"), then the tick
@@ -345,6 +346,22 @@ static unsigned caps_of(struct play *p, char *text)
 	return bits;
 }
 
+static void sender_list(struct play *p, char *text)
+{
+	static const char *const name[] = { "observe", "refuse", "close" };
+	struct fixture *f = &p->f;
+	size_t n = f->senders.nlists++, i = 0;
+	char *entry = strchr(text, ':');
+
+	*entry++ = '\0';
+	while (strcmp(name[i], text))
+		i++;
+	if (!sender_key(str_of(entry), f->key[n]))
+		BAD(p, "\"%s\" is no sender", entry);
+	f->entry[n] = (struct sender_rule){ .key = str_of(f->key[n]) };
+	f->list[n] = (struct sender_list){ .rule = &f->entry[n], .nrules = 1, .action = (enum sender_action)i };
+}
+
 static void option(struct play *p, const char *key, char *value)
 {
 	struct fixture *f = &p->f;
@@ -356,6 +373,7 @@ static void option(struct play *p, const char *key, char *value)
 		{ "pause", &f->conf.greet_pause_ms },	{ "errors", &f->conf.errors_max },
 		{ "rcpts", &f->conf.rcpt_max },		{ "messages", &f->conf.messages_max },
 		{ "headers", &f->conf.body.header_bytes }, { "received", &f->conf.body.received },
+		{ "rate", &f->conf.data_rate },		{ "null-rcpts", &f->conf.null_rcpt_max },
 	};
 	unsigned i;
 
@@ -378,6 +396,14 @@ static void option(struct play *p, const char *key, char *value)
 		f->relay.connect.rule = &f->rule, f->relay.connect.nrules = 1;
 	else if (!strcmp(key, "size"))
 		f->conf.body.size = n;
+	else if (!strcmp(key, "session"))
+		f->conf.session_max = n;
+	else if (!strcmp(key, "own"))
+		f->conf.own_sender = (enum pst_mode)mode_by_name(str_of(value));
+	else if (!strcmp(key, "sender"))
+		sender_list(p, value);
+	else if (!strcmp(key, "senders-all"))
+		f->list[0].trusted = true;
 	else if (!strcmp(key, "backend-size"))
 		f->caps.size = n;
 	else if (!strcmp(key, "caps"))

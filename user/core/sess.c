@@ -2,7 +2,6 @@
 /* sess.c: the doors of a session, and the few ways in which it changes. See sess.h */
 #include "user/core/sess_internal.h"
 
-#define NS_PER_S  1000000000ull
 #define NS_PER_MS 1000000ull
 
 void fate(struct sess *s, enum pst_counter row)
@@ -97,7 +96,7 @@ void drop_transaction(struct sess *s, struct sess_step *step)
 {
 	if (s->begun)
 		ask(s, step, ASK_RESET);
-	s->begun = s->refused = s->lost = s->utf8 = false;
+	s->begun = s->refused = s->lost = s->utf8 = s->blank = false;
 	s->rcpts = 0;
 	s->nmail = s->nheld = 0;
 	if (s->state == S_MAIL || s->state == S_DATA || s->state == S_END)
@@ -117,6 +116,8 @@ static void set_deadline(struct sess *s, const struct sess_step *step)
 		s->deadline_ns = ~0ull;
 	else if (step->ask && s->asked)
 		s->deadline_ns = s->now_ns + s->conf->answer_timeout_s * NS_PER_S;
+	else if (s->state == S_TLS && step->reply.n)
+		s->deadline_ns = s->now_ns + s->conf->tls_timeout_s * NS_PER_S;
 	else if (s->state != S_DATA && s->state != S_PAUSE && step->reply.n)
 		s->deadline_ns = s->now_ns + s->conf->command_timeout_s * NS_PER_S;
 }
@@ -232,8 +233,8 @@ size_t sess_bytes(struct sess *s, struct str in, __u64 now_ns, struct sess_step 
 		greeted(s, PST_CNT_CONN_ACCEPTED);
 		found(s, step, PST_RSN_EARLY, evidence_of(s, in));
 	} else if (in.n && s->state == S_DATA) {
-		s->deadline_ns = now_ns + s->conf->data_timeout_s * NS_PER_S;
 		n = data_bytes(s, step, in);
+		data_deadline(s);
 	} else if (in.n && s->state != S_CLOSED) {
 		n = command_bytes(s, step, in);
 	}
@@ -246,8 +247,7 @@ void sess_answer(struct sess *s, enum sess_outcome outcome, const struct reply *
 	begin(s, now_ns, step);
 	if (s->state != S_CLOSED)
 		take_answer(s, step, outcome, r);
-	if (s->state == S_DATA)
-		s->deadline_ns = now_ns + s->conf->data_timeout_s * NS_PER_S;
+	data_deadline(s);
 	finish(s, step);
 }
 
@@ -299,6 +299,13 @@ static void timed_out(struct sess *s, struct sess_step *step)
 		tally(s, PST_CNT_TLS_FAILED);
 		step->reply = STR("");
 	}
+}
+
+void sess_waited(struct sess *s, __u64 waited_ns)
+{
+	s->data_ns += waited_ns;
+	if (s->deadline_ns < ~0ull - waited_ns)
+		s->deadline_ns += waited_ns;
 }
 
 void sess_tick(struct sess *s, __u64 now_ns, struct sess_step *step)

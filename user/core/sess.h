@@ -24,12 +24,14 @@
 #include "user/core/line.h"
 #include "user/core/relay.h"
 #include "user/core/reply.h"
+#include "user/core/sender.h"
 
 #define SESS_LINE_MAX	   2048	 /* command line incl. CRLF: 512 and the parameters of RFC 1870, 3461, 6531 */
 #define SESS_AUTH_LINE_MAX 12290 /* RFC 4954 section 4 */
 #define SESS_FINDINGS_MAX  4
 #define SESS_OUT_MAX	   1024
 #define SESS_ASK_MAX	   1024 /* MAIL or RCPT as re-emitted: the path, ENVID 100, ORCPT 500 and small change */
+#define SESS_RATE_GRACE_S  60	/* a slow start is nobody's offence */
 #define SESS_HELD_MAX	   512	/* of a backend's reply that came before the end of data */
 
 enum sess_cap { /* what a backend offers and the gate parses */
@@ -59,10 +61,16 @@ struct sess_conf {
 	unsigned greet_pause_ms;
 	unsigned command_timeout_s; /* from the last reply to a whole command */
 	unsigned data_timeout_s;    /* between blocks of a message */
+	unsigned data_rate;	    /* octets of content a second, on the average since 354 and SESS_RATE_GRACE_S; 0 = no minimum */
+	unsigned tls_timeout_s;	    /* for the handshake */
 	unsigned answer_timeout_s;  /* the gate's wait for the backend's reply to the end of data */
 	unsigned errors_max;	    /* 4xx/5xx of the session's own making before 421 */
 	unsigned rcpt_max;	    /* accepted recipients of one message */
 	unsigned messages_max;	    /* 0 = no limit */
+	unsigned null_rcpt_max;	    /* recipients of a message from <>; 0 = rcpt_max alone. A DSN has one (RFC 3461) */
+	unsigned long long session_max; /* octets of content of all messages; 0 = no limit */
+	enum pst_mode own_sender;   /* a sender in a domain of ours, from a client that may not relay */
+	const struct sender_rules *senders;
 	struct body_limits body;
 	enum sess_level tls;
 	enum sess_level auth;
@@ -126,11 +134,14 @@ struct sess {
 	bool greeted;	/* the connection is counted */
 	bool secrets;	/* AUTH was tried: what follows may be credentials, so no evidence is kept */
 	bool utf8;	/* this transaction's MAIL carried SMTPUTF8 */
+	bool blank;	/* its sender is <> */
 	bool own;	/* the recipient being asked for is in a domain of ours */
 	bool begun;	/* the backend has seen this transaction */
 	bool refused;	/* a recipient of this transaction was refused */
 	bool lost;	/* the backend can no longer take this message: held says why */
 	unsigned errors, rcpts, messages;
+	unsigned long long content; /* octets of the messages before this one */
+	__u64 data_ns;		    /* 354 was said, later by what the backend made the client wait */
 	struct line_cut cut;
 	struct body body;
 	size_t nhelo, nmail, nline, nheld;
@@ -148,6 +159,8 @@ void sess_standing(struct sess *s, enum sess_standing standing, __u64 now_ns, st
 size_t sess_bytes(struct sess *s, struct str in, __u64 now_ns, struct sess_step *step);
 void sess_answer(struct sess *s, enum sess_outcome outcome, const struct reply *r, __u64 now_ns, struct sess_step *step);
 void sess_secured(struct sess *s, bool ok, __u64 now_ns, struct sess_step *step);
+/* The client was not read from for so long because the backend was too slow: not the client's fault. */
+void sess_waited(struct sess *s, __u64 waited_ns);
 void sess_tick(struct sess *s, __u64 now_ns, struct sess_step *step);
 void sess_gone(struct sess *s, __u64 now_ns, struct sess_step *step); /* the client hung up */
 /* Ends the session politely: banned while live (421 4.7.0), or the daemon is stopping (421 4.3.2). Mid-message it aborts the backend. */

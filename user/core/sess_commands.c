@@ -155,6 +155,14 @@ static void refuse(struct sess *s, struct sess_step *step, enum smtp_flaw flaw, 
 	}
 }
 
+/* The next session takes what this one has no room for. The first message of a session always has. */
+static bool session_full(const struct sess *s, unsigned long long size)
+{
+	unsigned long long max = s->conf->session_max;
+
+	return max && s->content && (s->content >= max || size > max - s->content);
+}
+
 static void run_mail(struct sess *s, struct sess_step *step, struct str args)
 {
 	struct smtp_mail m;
@@ -170,17 +178,29 @@ static void run_mail(struct sess *s, struct sess_step *step, struct str args)
 	}
 	flaw = smtp_mail(args, promised(s), &m);
 	if (!flaw && m.sized && size_limit(s) && m.size > size_limit(s)) {
+		tally(s, PST_CNT_MAIL_SIZE);
 		say(s, step, "552 5.3.4 Message is over the size limit\r\n");
+		return;
+	}
+	if (!flaw && session_full(s, m.size)) {
+		tally(s, PST_CNT_MAIL_SIZE);
+		say_last(s, step, "421 4.7.0 Session size limit reached\r\n", PST_CNT_SESS_REFUSED);
 		return;
 	}
 	s->nmail = flaw ? 0 : smtp_mail_text(&m, s->caps.bits, s->mail, sizeof(s->mail));
 	if (!flaw && !s->nmail)
 		flaw = SMTP_NO_RESOURCES;
 	if (flaw) {
+		tally(s, PST_CNT_MAIL_SYNTAX);
 		refuse(s, step, flaw, "501 5.1.7 Bad sender address syntax\r\n", args);
 		return;
 	}
+	if (!sender_fits(s, step, &m.from, args)) {
+		s->nmail = 0;
+		return;
+	}
 	s->utf8 = m.utf8;
+	s->blank = m.from.kind == MAILBOX_NULL;
 	enter(s, S_MAIL);
 	say(s, step, "250 2.1.0 Ok\r\n");
 }
@@ -205,6 +225,14 @@ static bool rcpt_allowed(struct sess *s, struct sess_step *step, const struct ma
 	return false;
 }
 
+/* 452, not a refusal: what is over the limit comes in another transaction (RFC 5321 section 4.5.3.1.10). */
+static bool rcpts_full(const struct sess *s)
+{
+	unsigned max = s->conf->rcpt_max, null_max = s->conf->null_rcpt_max;
+
+	return (max && s->rcpts >= max) || (s->blank && null_max && s->rcpts >= null_max);
+}
+
 static void run_rcpt(struct sess *s, struct sess_step *step, struct str args)
 {
 	struct smtp_rcpt r;
@@ -212,7 +240,7 @@ static void run_rcpt(struct sess *s, struct sess_step *step, struct str args)
 
 	if (!flaw && !rcpt_allowed(s, step, &r.to, args))
 		return;
-	if (!flaw && s->conf->rcpt_max && s->rcpts >= s->conf->rcpt_max) {
+	if (!flaw && rcpts_full(s)) {
 		tally(s, PST_CNT_RCPT_DEFERRED);
 		s->refused = true;
 		say(s, step, "452 4.5.3 Too many recipients\r\n");

@@ -15,11 +15,32 @@ static const struct {
 	{ BODY_SIZE,		       -1, "552 5.3.4 Message is over the size limit\r\n" },
 };
 
+/* What is left to this message: its own limit, or what the messages before it left of the session's. */
+static unsigned long long room(const struct sess *s)
+{
+	unsigned long long size = size_limit(s), max = s->conf->session_max;
+
+	if (!max || !s->content)
+		return size;
+	max = max > s->content ? max - s->content : 1;
+	return size && size < max ? size : max;
+}
+
+/* The message would have had room in a session of its own. */
+static bool over_session_only(const struct sess *s)
+{
+	return s->body.flaws == BODY_SIZE && room(s) != size_limit(s);
+}
+
 /* Says what is wrong with the message. */
 static void refuse_message(struct sess *s, struct sess_step *step)
 {
 	size_t i;
 
+	if (over_session_only(s)) {
+		say_last(s, step, "421 4.7.0 Session size limit reached\r\n", PST_CNT_SESS_REFUSED);
+		return;
+	}
 	for (i = 0; i < sizeof(flaw_row) / sizeof(flaw_row[0]); i++)
 		if (s->body.flaws & flaw_row[i].flaws)
 			break;
@@ -32,6 +53,7 @@ static void refuse_message(struct sess *s, struct sess_step *step)
 void data_begin(struct sess *s)
 {
 	body_init(&s->body);
+	s->data_ns = s->now_ns;
 	enter(s, S_DATA);
 }
 
@@ -54,7 +76,7 @@ static void pass_held(struct sess *s, struct sess_step *step)
 static void close_message(struct sess *s, struct sess_step *step)
 {
 	if (s->body.flaws) {
-		fate(s, PST_CNT_MSG_REJECTED);
+		fate(s, over_session_only(s) ? PST_CNT_MSG_DEFERRED : PST_CNT_MSG_REJECTED);
 		enter(s, S_MAIL);
 		refuse_message(s, step);
 	} else {
@@ -73,13 +95,27 @@ static bool out_of_patience(const struct sess *s)
 	return limit && s->body.bytes > 2 * limit + 1048576;
 }
 
+void data_deadline(struct sess *s)
+{
+	unsigned rate = s->conf->data_rate;
+	__u64 seconds, fair_ns;
+
+	if (s->state != S_DATA)
+		return;
+	s->deadline_ns = s->now_ns + s->conf->data_timeout_s * NS_PER_S;
+	seconds = rate ? s->body.bytes / rate + SESS_RATE_GRACE_S : 0;
+	fair_ns = s->data_ns + seconds * NS_PER_S;
+	if (rate && seconds < DURATION_MAX_S && fair_ns < s->deadline_ns)
+		s->deadline_ns = fair_ns;
+}
+
 size_t data_bytes(struct sess *s, struct sess_step *step, struct str in)
 {
 	struct body_limits limits = s->conf->body;
 	struct body_out out;
 	size_t n;
 
-	limits.size = size_limit(s);
+	limits.size = room(s);
 	n = body_take(&s->body, &limits, in, &out);
 	if (!s->lost) {
 		step->body[0] = out.held;
@@ -94,5 +130,7 @@ size_t data_bytes(struct sess *s, struct sess_step *step, struct str in)
 		close_message(s, step);
 		s->final = true;
 	}
+	if (out.end)
+		s->content += s->body.bytes;
 	return n;
 }

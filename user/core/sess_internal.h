@@ -43,8 +43,13 @@ void fate(struct sess *s, enum pst_counter row);
 void run_line(struct sess *s, struct sess_step *step, const struct line *line, bool more);
 /* A refusal of what the client wrote; the reply says it better than the reason's own row does. */
 void syntax(struct sess *s, struct sess_step *step, const char *line, struct str evidence);
+#define NS_PER_S  1000000000ull
+
 unsigned promised(const struct sess *s); /* enum sess_cap bits whose parameters this client may use */
 unsigned long long size_limit(const struct sess *s); /* 0 = none */
+
+/* sess_filter.c: false when the step says why this sender may not be one. */
+bool sender_fits(struct sess *s, struct sess_step *step, const struct mailbox *from, struct str args);
 
 /* sess_auth.c */
 void run_starttls(struct sess *s, struct sess_step *step, struct str args);
@@ -56,6 +61,8 @@ struct str evidence_of(const struct sess *s, struct str line);
 /* sess_data.c */
 void data_begin(struct sess *s);
 size_t data_bytes(struct sess *s, struct sess_step *step, struct str in);
+/* The next block is due, or the message has been too slow for too long: whichever comes first. */
+void data_deadline(struct sess *s);
 /* The session ends inside a message: what was wrong with it so far is said now. */
 void data_broken_off(struct sess *s, struct sess_step *step);
 
