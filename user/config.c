@@ -411,6 +411,25 @@ static void name_titled(struct config_reader *r, cfg_t *cfg, struct conf *c)
 #undef NAME_ALL
 }
 
+static int by_key(const void *a, const void *b)
+{
+	return sender_order(((const struct sender_rule *)a)->key, ((const struct sender_rule *)b)->key);
+}
+
+/* Sorted: a list is searched for every sender. */
+static struct sender_list *take_senders(struct config_reader *r, cfg_t *cfg, size_t *n)
+{
+	struct sender_list *v = take_titled(r, cfg, "sender", &(struct sender_list){ 0 }, sizeof(*v), n);
+
+	for (size_t i = 0; v && i < *n; i++) {
+		v[i].name = title_of(r, cfg, "sender", i);
+		v[i].line = section_line(cfg_getnsec(cfg, "sender", i));
+		if (v[i].nrules)
+			qsort((void *)v[i].rule, v[i].nrules, sizeof(*v[i].rule), by_key);
+	}
+	return v;
+}
+
 static void take_whole(struct config_reader *r, cfg_t *cfg, struct config_whole *w)
 {
 	struct conf *c = &w->conf;
@@ -429,10 +448,12 @@ static void take_whole(struct config_reader *r, cfg_t *cfg, struct config_whole 
 	if (!w->conf.refuse.url)
 		w->conf.refuse.url = "";
 	w->sess.relay = &c->relay;
+	w->sess.senders = &c->senders;
 	listener.sess = w->sess;
 	c->path = config_keep(r, r->path);
 	c->listener = take_titled(r, cfg, "listener", &listener, sizeof(listener), &c->nlisteners);
 	c->backend = take_titled(r, cfg, "backend", &(struct conf_backend){ 0 }, sizeof(*c->backend), &c->nbackends);
+	w->conf.senders.list = take_senders(r, cfg, &c->senders.nlists);
 	c->list = take_titled(r, cfg, "list", &(struct conf_list){ 0 }, sizeof(*c->list), &c->nlists);
 	name_titled(r, cfg, c);
 	c->relay.connect.file = c->relay.relay.file = c->path;

@@ -24,6 +24,7 @@ struct conf_listener {
 	struct pst_addr addr; /* :: = every address of both families, 0.0.0.0 = IPv4 only */
 	unsigned short port;
 	const char *tls_certificate, *tls_key; /* PEM files, NULL = none */
+	unsigned sessions_max; /* per worker; 0 = sessions_max of struct conf alone */
 	struct sess_conf sess;
 	unsigned line;
 };
@@ -78,6 +79,7 @@ struct conf {
 	size_t nnever;
 	struct policy policy;
 	struct relay_rules relay;
+	struct sender_rules senders;
 	struct conf_refuse refuse;
 
 	unsigned grace_window_s;

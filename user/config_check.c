@@ -84,6 +84,9 @@ static void check_listeners(struct config_reader *r, const struct conf *c)
 		for (size_t j = 0; j < i; j++)
 			check_overlap(r, &c->listener[j], l);
 		check_tls(r, l);
+		if (l->sess.session_max && (!l->sess.body.size || l->sess.session_max < l->sess.body.size))
+			config_err(r, r->path, l->line, "listener \"%s\": session_size is less than message_size; a session must have room for one message",
+				   l->name);
 		if (l->sess.auth != SESS_OFF && l->sess.tls == SESS_OFF && !l->sess.auth_cleartext)
 			config_err(r, r->path, l->line,
 				   "listener \"%s\": auth would never be offered: there is no TLS; set tls = offer, or auth_cleartext = yes",
@@ -201,6 +204,14 @@ static void check_lists(struct config_reader *r, const struct conf *c)
 		check_list(r, &c->list[i]);
 }
 
+static void check_senders(struct config_reader *r, const struct conf *c)
+{
+	for (size_t i = 0; i < c->senders.nlists; i++)
+		if (!c->senders.list[i].nrules)
+			config_err(r, r->path, c->senders.list[i].line, "sender \"%s\": no entries; set entries = { \"bad.example\" }",
+				   c->senders.list[i].name);
+}
+
 void config_check(struct config_reader *r, const struct config_whole *w)
 {
 	const struct conf *c = &w->conf;
@@ -208,6 +219,7 @@ void config_check(struct config_reader *r, const struct config_whole *w)
 	check_listeners(r, c);
 	check_backends(r, c);
 	check_relay(r, w);
+	check_senders(r, c);
 	check_users(r, c);
 	check_lists(r, c);
 	too_many(r, "interface", config_line(r, "", "interface"), c->ninterfaces, CONF_INTERFACES_MAX);

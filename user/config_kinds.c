@@ -349,6 +349,22 @@ static bool take_MAILBOXES(struct config_reader *r, const struct config_row *row
 	return true;
 }
 
+static bool take_SENDERS(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
+{
+	struct sender_rule *rule = dst;
+	char key[SENDER_KEY_MAX + 1];
+	const char *kept;
+
+	(void)row;
+	if (!sender_key(str_of(it->text), key))
+		return wrong(r, it, "is not a sender", "write one like \"spam@bad.example\", \"bad.example\", \".bad.example\" or \"<>\"");
+	kept = config_keep(r, key);
+	if (!kept)
+		return false;
+	*rule = (struct sender_rule){ str_of(kept), it->file, it->line };
+	return true;
+}
+
 #define take_ADDRESSES take_ADDRESS
 
 static const struct {

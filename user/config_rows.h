@@ -19,6 +19,8 @@
 #define CONFIG_LEVELS	       "|off|offer|require"
 #define CONFIG_ACCESS	       "|only|except"
 #define CONFIG_LOGS	       "|stderr|syslog"
+#define CONFIG_SENDER(sym, name) "|" name
+#define CONFIG_SENDERS	       SENDER_ACTIONS(CONFIG_SENDER)
 #define CONFIG_OPEN_RELAY      "|no|i-know"
 
 /* How a text becomes a value: one function per kind, see config_kinds.c. The size of a list's element, 0 = not a list. */
@@ -42,7 +44,8 @@
 	X(PREFIXES, sizeof(struct pst_prefix)) \
 	X(RULES, sizeof(struct access_rule)) \
 	X(DOMAINS, sizeof(struct domain_rule)) \
-	X(MAILBOXES, sizeof(struct mailbox))
+	X(MAILBOXES, sizeof(struct mailbox)) \
+	X(SENDERS, sizeof(struct sender_rule))
 
 enum config_kind {
 #define CONFIG_X(kind, element) CONFIG_KIND_##kind,
@@ -63,6 +66,7 @@ struct config_whole {
 #define CONFIG_LISTEN struct conf_listener
 #define CONFIG_BACK   struct conf_backend
 #define CONFIG_LIST   struct conf_list
+#define CONFIG_SENDER_LIST struct sender_list
 
 /*
  * Sections, in the order of the sample:
@@ -74,6 +78,7 @@ struct config_whole {
 	X("backend",  true,  "One per mail server behind the gate; tried in the order written.")                \
 	X("connect",  false, "Connection control: who may use the gate at all.")                                \
 	X("relay",    false, "Relay control: who may send to domains that are not ours.")                       \
+	X("sender",   true,  "Sender addresses that are refused. Of several lists that speak of a sender the strictest decides.")  \
 	X("list",     true,  "One per blacklist file; kept in the kernel.")                                     \
 	X("ban",      false, "When a source is banned, and for how long.")                                      \
 	X("refuse",   false, "What the kernel half says to a source whose action is refuse or banner. It says it without any process.") \
@@ -101,6 +106,7 @@ struct config_whole {
 	S("", greet_pause,     MS, "", CONFIG_WHOLE, sess.greet_pause_ms, "2s", 0, 60000, "a client that speaks before the greeting is done offends; 0s = no pause") \
 	L("", domains,         DOMAINS, CONFIG_WHOLE, conf.relay.domain, conf.relay.ndomains, "", "our own domains; \".example.org\" = its sub-domains only") \
 	L("", traps,           MAILBOXES, CONFIG_WHOLE, conf.relay.trap, conf.relay.ntraps, "", "recipients that exist only to be spammed") \
+	S("", own_sender,      WORD, CONFIG_MODES, CONFIG_WHOLE, sess.own_sender, "observe", 0, 0, "MAIL from a domain of ours by a client that neither authenticated nor may relay: enforce = refuse, observe = count") \
 	L("", allow,           PREFIXES, CONFIG_WHOLE, conf.allow, conf.nallow, "", "sources that are never judged and never dropped") \
 	L("", never_ban,       PREFIXES, CONFIG_WHOLE, conf.never_ban, conf.nnever, "", "sources that are judged but never banned; own addresses, gateways, resolvers and backends are in it by themselves") \
 	S("", worker_user,     USER, "", CONFIG_WHOLE, conf.worker_user, "_postern", 0, 0, "user of the workers, a name or a number") \
@@ -117,6 +123,15 @@ struct config_whole {
 	S("listener", auth,            WORD, CONFIG_LEVELS, CONFIG_LISTEN, sess.auth, "off", 0, 0, "AUTH, passed through to the backend") \
 	S("listener", auth_cleartext,  BOOL, "", CONFIG_LISTEN, sess.auth_cleartext, "no", 0, 1, "AUTH without TLS, for listeners on trusted wires") \
 	S("listener", greet_pause,     MS, "", CONFIG_LISTEN, sess.greet_pause_ms, "", 0, 60000, "as the global one, for this listener") \
+	S("listener", message_size,    BYTES, "", CONFIG_LISTEN, sess.body.size, "", 0, 1ull << 40, "as in limits, for this listener") \
+	S("listener", session_size,    BYTES, "", CONFIG_LISTEN, sess.session_max, "", 0, 1ull << 50, "as in limits, for this listener") \
+	S("listener", rcpts,           NUMBER, "", CONFIG_LISTEN, sess.rcpt_max, "", 100, 100000, "as in limits, for this listener") \
+	S("listener", messages,        NUMBER, "", CONFIG_LISTEN, sess.messages_max, "", 0, 1000000, "as in limits, for this listener") \
+	S("listener", errors,          NUMBER, "", CONFIG_LISTEN, sess.errors_max, "", 1, 1000, "as in limits, for this listener") \
+	S("listener", data_rate,       BYTES, "", CONFIG_LISTEN, sess.data_rate, "", 0, 1 << 30, "as in limits, for this listener") \
+	S("listener", command_timeout, SECONDS, "", CONFIG_LISTEN, sess.command_timeout_s, "", 5, 3600, "as in limits, for this listener") \
+	S("listener", data_timeout,    SECONDS, "", CONFIG_LISTEN, sess.data_timeout_s, "", 5, 3600, "as in limits, for this listener") \
+	S("listener", sessions,        NUMBER, "", CONFIG_LISTEN, sessions_max, "0", 0, 1000000, "live sessions of this listener in one worker; 0 = the worker's own limit alone") \
 	S("backend", address,         ADDRESS, "", CONFIG_BACK, addr, "127.0.0.1", 0, 0, "of the mail server") \
 	S("backend", port,            NUMBER, "", CONFIG_BACK, port, "10025", 1, 65535, "TCP port") \
 	S("backend", identity,        WORD, CONFIG_IDENTITIES, CONFIG_BACK, identity, "auto", 0, 0, "how it learns the true client; auto = XCLIENT if offered, else a Received field") \
@@ -128,6 +143,9 @@ struct config_whole {
 	L("relay", entries,       RULES, CONFIG_WHOLE, conf.relay.relay.rule, conf.relay.relay.nrules, "", "addresses and networks") \
 	S("relay", authenticated, BOOL, "", CONFIG_WHOLE, conf.relay.authenticated_may_relay, "yes", 0, 1, "whoever authenticated may relay, whatever the entries say") \
 	S("relay", open_relay,    WORD, CONFIG_OPEN_RELAY, CONFIG_WHOLE, open_relay, "no", 0, 0, "\"i-know\" permits mode = except without entries: an open relay") \
+	L("sender", entries, SENDERS, CONFIG_SENDER_LIST, rule, nrules, "", "addresses, domains (\"bad.example\"), sub-domains (\".bad.example\"), or \"<>\", the blank sender: refusing that refuses every bounce") \
+	S("sender", action,  WORD, CONFIG_SENDERS, CONFIG_SENDER_LIST, action, "refuse", 0, 0, "close: refuse and end the session; observe: count") \
+	S("sender", trusted, BOOL, "", CONFIG_SENDER_LIST, trusted, "no", 0, 1, "also for clients that authenticated, may relay by their address or are on the allow list") \
 	S("list", file,   PATH, "", CONFIG_LIST, file, "", 0, 0, "file or folder of networks: text, Spamhaus DROP, ipset save, nft list set, each gzip or not") \
 	S("list", action, WORD, CONFIG_ACTIONS, CONFIG_LIST, action, "drop", 0, 0, "what the kernel does with a listed source") \
 	S("list", follow, BOOL, "", CONFIG_LIST, follow, "no", 0, 1, "load it again when it changes, not only on reload") \
@@ -151,12 +169,16 @@ struct config_whole {
 	S("syn_budget", global_burst,     NUMBER, "", CONFIG_WHOLE, conf.syn_global_burst, "10000", 1, 100000000, "SYNs at once") \
 	S("limits", message_size,    BYTES, "", CONFIG_WHOLE, sess.body.size, "50M", 0, 1ull << 40, "octets of a message; 0 = the backend's limit alone") \
 	S("limits", header_size,     BYTES, "", CONFIG_WHOLE, sess.body.header_bytes, "256K", 1024, 1 << 30, "octets of a message's header section") \
+	S("limits", session_size,    BYTES, "", CONFIG_WHOLE, sess.session_max, "0", 0, 1ull << 50, "octets of all messages of a session, at least one message's; 0 = no limit") \
 	S("limits", hops,            NUMBER, "", CONFIG_WHOLE, sess.body.received, "50", 1, 1000, "Received fields: more means a loop") \
 	S("limits", rcpts,           NUMBER, "", CONFIG_WHOLE, sess.rcpt_max, "1000", 100, 100000, "recipients of a message (RFC 5321 wants 100 at least)") \
+	S("limits", null_rcpts,      NUMBER, "", CONFIG_WHOLE, sess.null_rcpt_max, "0", 0, 100000, "recipients of a message from <>; a bounce has one; those over it are deferred to a message of their own; 0 = as rcpts") \
 	S("limits", messages,        NUMBER, "", CONFIG_WHOLE, sess.messages_max, "100", 0, 1000000, "messages of a session; 0 = no limit") \
 	S("limits", errors,          NUMBER, "", CONFIG_WHOLE, sess.errors_max, "10", 1, 1000, "errors of a session before it is ended") \
 	S("limits", command_timeout, SECONDS, "", CONFIG_WHOLE, sess.command_timeout_s, "5m", 5, 3600, "wait for a whole command") \
 	S("limits", data_timeout,    SECONDS, "", CONFIG_WHOLE, sess.data_timeout_s, "3m", 5, 3600, "wait between blocks of a message") \
+	S("limits", data_rate,       BYTES, "", CONFIG_WHOLE, sess.data_rate, "64", 0, 1 << 30, "octets of a message a second, on the average after its first minute; 0 = no minimum") \
+	S("limits", tls_timeout,     SECONDS, "", CONFIG_WHOLE, sess.tls_timeout_s, "1m", 5, 3600, "wait for the end of a TLS handshake") \
 	S("limits", answer_timeout,  SECONDS, "", CONFIG_WHOLE, sess.answer_timeout_s, "10m", 5, 7200, "the gate's wait for the backend's word on a message") \
 	S("limits", sessions,        NUMBER, "", CONFIG_WHOLE, conf.sessions_max, "2000", 1, 1000000, "live sessions of one worker") \
 	S("limits", sessions_per_source, NUMBER, "", CONFIG_WHOLE, conf.sessions_per_source, "20", 1, 1000000, "of one IPv4 address or IPv6 /64, in one worker") \

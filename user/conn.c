@@ -341,6 +341,7 @@ bool conn_open(struct conns *cs, int fd, unsigned listener, __u64 id, const stru
 	conn_listen_to(c, c->bev);
 	bufferevent_enable(c->bev, EV_WRITE);
 	roster_add(&cs->roster, &c->who);
+	cs->live[listener]++;
 	greet(c);
 	return true;
 }

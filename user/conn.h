@@ -19,6 +19,7 @@ struct conns {
 	struct pst_stats *stats;
 	struct backends backs;
 	struct roster roster;
+	unsigned *live; /* sessions of each listener */
 	int judge_fd;		   /* -1 = there is no judge */
 	unsigned long long unsaid; /* records that the judge was too slow to take */
 	void (*emptied)(struct conns *cs); /* the last connection is gone */

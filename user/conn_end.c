@@ -34,6 +34,7 @@ void conn_end_now(struct conn *c)
 	if (c->ssl)
 		SSL_free(c->ssl);
 	close(c->fd);
+	cs->live[c->listener]--;
 	roster_del(&cs->roster, &c->who);
 	free(c);
 	if (!cs->roster.used && cs->emptied)

@@ -27,6 +27,7 @@
 #define STOP_S		 60 /* then whatever is left is cut off */
 
 #define BUSY_WORKER "421 4.3.2 Too busy, try again later\r\n"
+#define BUSY_LISTENER "421 4.3.2 Too busy here, try again later\r\n"
 #define BUSY_SOURCE "421 4.7.0 Too many connections from your address\r\n"
 
 struct worker;
@@ -72,6 +73,8 @@ static void welcome(struct listener *l, int fd, const struct sockaddr_storage *f
 		close(fd);
 	else if (w->conns.roster.used >= w->sessions_max)
 		turn_away(w, fd, BUSY_WORKER);
+	else if (conf->listener[l->index].sessions_max && w->conns.live[l->index] >= conf->listener[l->index].sessions_max)
+		turn_away(w, fd, BUSY_LISTENER);
 	else if (conf->sessions_per_source && roster_has(&w->conns.roster, &addr, conf->sessions_per_source))
 		turn_away(w, fd, BUSY_SOURCE);
 	else if (!conn_open(&w->conns, fd, l->index, w->next_id++, &addr, port))
@@ -350,6 +353,9 @@ static int begin(struct worker *w, const struct worker_setup *setup)
 		return -errno;
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 		return -EIO;
+	w->conns.live = calloc(setup->conf->nlisteners + 1, sizeof(*w->conns.live));
+	if (!w->conns.live)
+		return -ENOMEM;
 	backends_init(&w->conns.backs, w->conns.base, setup->conf, setup->stats);
 	if (roster_init(&w->conns.roster, w->sessions_max, seed) || !add_events(w))
 		return -ENOMEM;
@@ -376,6 +382,7 @@ static void finish(struct worker *w)
 	free_event(w->cut);
 	roster_free(&w->conns.roster);
 	free(w->listener);
+	free(w->conns.live);
 	if (w->conns.base)
 		event_base_free(w->conns.base);
 	close(w->setup->judge_fd);

@@ -59,6 +59,7 @@ static int make_files(void **state)
 	if (!mkdtemp(dir))
 		return -1;
 	put("good.txt", "192.0.2.0/24 ; a comment\n\n# another\n2001:db8::/32\n");
+	put("senders.txt", "worse.example\n# a person\na@fair.example\n");
 	put("bad.txt", "192.0.2.0/24\n192.0.2.1/24\n");
 	snprintf(command, sizeof(command), "%s/pipe", dir);
 	if (mkfifo(command, 0600))

@@ -222,11 +222,11 @@ static void sample_row(const struct config_row *r, const char *indent)
 	printf("%s#%s = %s%s%s\n", indent, r->name, quote, r->def, quote);
 }
 
-/* A section that must be there stands open with defaults; a list is an example in comments. */
+/* A section that must be there stands open with defaults; others that take a name are examples in comments. */
 static void sample_section(const struct config_section *s)
 {
 	const char *title = !strcmp(s->name, "listener") ? " smtp" : !strcmp(s->name, "backend") ? " mta" : s->multi ? " NAME" : "";
-	bool example = s->multi && !strcmp(s->name, "list");
+	bool example = !strcmp(title, " NAME");
 
 	if (*s->name) {
 		putchar('\n');

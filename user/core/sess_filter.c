@@ -2,7 +2,7 @@
 /* sess_filter.c: who may be a message's sender, by the lists and by our own name. */
 #include "user/core/sess_internal.h"
 
-static const struct sender_rules none;
+static const struct sender_rules none; /* where a configuration has no lists */
 
 /* Its user is known, or its address is: neither a list for strangers nor the care for our own name is about it. */
 static bool trusted(const struct sess *s)
