@@ -113,7 +113,7 @@ $(O)/selftests/unit/test_judgement: UNIT_LIBS := -lm
 $(O)/selftests/unit/test_stats: UNIT_LIBS := -lbpf -ljansson
 $(O)/selftests/unit/test_stats: $(O)/user/stats.san.o
 $(O)/selftests/unit/test_config: UNIT_LIBS := -lconfuse -lssl -lcrypto -lz -ljansson
-$(O)/selftests/unit/test_config: $(patsubst %,$(O)/user/%.san.o,config config_file config_kinds config_check listfile listjson tls)
+$(O)/selftests/unit/test_config: $(patsubst %,$(O)/user/%.san.o,config config_file config_kinds config_relay config_check listfile listjson tls)
 $(O)/selftests/unit/test_never: $(patsubst %,$(O)/user/%.san.o,never log)
 $(O)/selftests/unit/test_listfile: UNIT_LIBS := -lz -ljansson
 $(O)/selftests/unit/test_listfile: $(patsubst %,$(O)/user/%.san.o,listfile listjson)

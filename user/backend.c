@@ -27,8 +27,9 @@ struct backend {
 	bool probe, leaving;
 	bool lost;  /* the transaction went down with its connection: nothing but DOWN until it is reset */
 	bool stuck; /* so did the login: DOWN for the rest of the session */
+	unsigned route;	  /* index into conf->route */
 	unsigned current; /* index into conf->backend */
-	unsigned long long tried; /* for this ask, one bit each */
+	unsigned long long tried; /* for this ask, one bit each of conf->backend */
 	struct bufferevent *bev; /* NULL = no connection */
 	struct event *timer;	 /* connecting, a reply due, or the answer below */
 	bool later;		 /* the timer carries this outcome */
@@ -129,16 +130,19 @@ static void on_read(struct bufferevent *bev, void *ctx);
 static void on_write(struct bufferevent *bev, void *ctx);
 static void on_event(struct bufferevent *bev, short what, void *ctx);
 
-/* The first backend not tried for this ask, those known to be down last; -1 when all were. */
+/* The route's first backend not tried for this ask, those known to be down last; -1 when all were. */
 static int next_candidate(const struct backend *b)
 {
-	size_t n = b->bs->conf->nbackends < BACKENDS_MAX ? b->bs->conf->nbackends : BACKENDS_MAX;
+	const struct conf_route *route = &b->bs->conf->route[b->route];
 	__u64 now_ns = kern_now_ns();
 
 	for (int down = 0; down < 2; down++)
-		for (size_t i = 0; i < n; i++)
-			if (!(b->tried >> i & 1) && (b->bs->down_until_ns[i] > now_ns) == down)
-				return (int)i;
+		for (size_t i = 0; i < route->nbackends; i++) {
+			unsigned at = route->backend[i];
+
+			if (at < BACKENDS_MAX && !(b->tried >> at & 1) && (b->bs->down_until_ns[at] > now_ns) == down)
+				return (int)at;
+		}
 	return -1;
 }
 
@@ -438,8 +442,20 @@ static void ask_now(struct backend *b)
 		finish_later(b, step.event == HOP_LACKS ? ANSWER_CAPS : ANSWER_DOWN);
 }
 
-void backend_ask(struct backend *b, enum sess_ask ask, struct str mail, struct str line)
+/* Nothing was accepted there in this transaction, so nothing is lost with it. */
+static void change_route(struct backend *b, unsigned route)
 {
+	if (b->route != route && b->bev && !b->stuck) {
+		disconnect(b);
+		b->lost = b->stuck = false;
+	}
+	b->route = route;
+}
+
+void backend_ask(struct backend *b, enum sess_ask ask, unsigned route, struct str mail, struct str line)
+{
+	if (ask == ASK_RCPT || ask == ASK_AUTH)
+		change_route(b, route);
 	if (ask == ASK_RESET) {
 		reset(b);
 	} else if (ask == ASK_ABORT) {

@@ -49,8 +49,12 @@ void backends_probe(struct backends *bs);
 
 /* Opens nothing yet. NULL when memory is out. */
 struct backend *backend_new(struct backends *bs, const struct backend_client *client);
-/* The slices are copied. ASK_RESET and ASK_ABORT have no answer. */
-void backend_ask(struct backend *b, enum sess_ask ask, struct str mail, struct str line);
+/*
+ * The slices are copied. ASK_RESET and ASK_ABORT have no answer. route (of ASK_RCPT and ASK_AUTH; others go where those went):
+ * index into conf.route, whose backends are tried in their order. A connection to another route's backend is left; the session
+ * asks for that only while no recipient of its transaction was accepted and nobody logged in.
+ */
+void backend_ask(struct backend *b, enum sess_ask ask, unsigned route, struct str mail, struct str line);
 /* Message content, as it goes over the wire. Dropped when the backend takes none (any more). */
 void backend_content(struct backend *b, struct str bytes);
 bool backend_takes_content(const struct backend *b);

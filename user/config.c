@@ -398,17 +398,17 @@ static const char *title_of(struct config_reader *r, cfg_t *cfg, const char *sec
 	return config_keep(r, cfg_title(cfg_getnsec(cfg, section, i)));
 }
 
-static void name_titled(struct config_reader *r, cfg_t *cfg, struct conf *c)
-{
 #define NAME_ALL(section, array, n)                                                         \
 	for (size_t i = 0; array && i < n; i++) {                                           \
 		array[i].name = title_of(r, cfg, section, i);                               \
 		array[i].line = section_line(cfg_getnsec(cfg, section, i));                 \
 	}
+
+static void name_titled(struct config_reader *r, cfg_t *cfg, struct conf *c)
+{
 	NAME_ALL("listener", c->listener, c->nlisteners)
 	NAME_ALL("backend", c->backend, c->nbackends)
 	NAME_ALL("list", c->list, c->nlists)
-#undef NAME_ALL
 }
 
 static int by_key(const void *a, const void *b)
@@ -434,6 +434,8 @@ static void take_whole(struct config_reader *r, cfg_t *cfg, struct config_whole 
 {
 	struct conf *c = &w->conf;
 	struct conf_listener listener = { 0 };
+	struct conf_route *route;
+	size_t nroutes;
 
 	for (size_t i = 0; i < config_nsections; i++) {
 		const struct config_section *s = &config_sections[i];
@@ -455,10 +457,13 @@ static void take_whole(struct config_reader *r, cfg_t *cfg, struct config_whole 
 	c->backend = take_titled(r, cfg, "backend", &(struct conf_backend){ 0 }, sizeof(*c->backend), &c->nbackends);
 	w->conf.senders.list = take_senders(r, cfg, &c->senders.nlists);
 	c->list = take_titled(r, cfg, "list", &(struct conf_list){ 0 }, sizeof(*c->list), &c->nlists);
+	route = take_titled(r, cfg, "route", &(struct conf_route){ 0 }, sizeof(*route), &nroutes);
 	name_titled(r, cfg, c);
+	NAME_ALL("route", route, nroutes)
 	c->relay.connect.file = c->relay.relay.file = c->path;
 	c->relay.connect.line = section_line(cfg_getsec(cfg, "connect"));
 	c->relay.relay.line = section_line(cfg_getsec(cfg, "relay"));
+	config_relay(r, c, route, nroutes);
 }
 
 /* Only names and values as written: for `config show`. */

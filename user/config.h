@@ -38,6 +38,20 @@ struct conf_backend { /* tried in the order written */
 	unsigned line;
 };
 
+/*
+ * Where recipients of some domains go. conf.route[0] is the default route, "default": it names no domains, and its backends
+ * are those that no other route names. A route without backends of its own has those of the default route.
+ */
+struct conf_route {
+	const char *name;
+	struct relay_route rules; /* conf.relay.route has the same ones in the same order */
+	const char **named;	  /* backends as written */
+	size_t nnamed;
+	unsigned *backend; /* indices into conf.backend, in the order written; never empty */
+	size_t nbackends;
+	unsigned line;
+};
+
 struct conf_list {
 	const char *name, *file; /* a file or a folder */
 	enum pst_action action;
@@ -71,6 +85,8 @@ struct conf {
 	size_t nlisteners;
 	struct conf_backend *backend;
 	size_t nbackends;
+	struct conf_route *route; /* one at least */
+	size_t nroutes;
 	struct conf_list *list;
 	size_t nlists;
 	struct pst_prefix *allow; /* never judged, never dropped */

@@ -57,6 +57,12 @@ char *config_text(struct config_reader *r);
 /* Turns items into the row's member of the section's struct at base. Says what is wrong itself. */
 void config_store(struct config_reader *r, const struct config_row *row, const struct config_item *items, size_t n, void *base);
 
+/*
+ * config_relay.c: what relay control needs besides its settings: domains in order, routes with their backends. titled: the
+ * sections "route" as they were read, named.
+ */
+void config_relay(struct config_reader *r, struct conf *c, struct conf_route *titled, size_t n);
+
 /* What only the whole and the world can tell: overlaps, loops, users, files. */
 void config_check(struct config_reader *r, const struct config_whole *w);
 

@@ -276,6 +276,12 @@ static bool take_NAMES(struct config_reader *r, const struct config_row *row, co
 	return keep_text(r, it, dst);
 }
 
+static bool take_TITLES(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
+{
+	(void)row;
+	return keep_text(r, it, dst);
+}
+
 static bool take_PORTS(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
 {
 	struct config_row port = *row;

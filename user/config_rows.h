@@ -18,6 +18,7 @@
 #define CONFIG_IDENTITIES      "|auto|xclient|proxy|received|none"
 #define CONFIG_LEVELS	       "|off|offer|require"
 #define CONFIG_ACCESS	       "|only|except"
+#define CONFIG_GRANTS	       "|entries|all"
 #define CONFIG_LOGS	       "|stderr|syslog"
 #define CONFIG_SENDER(sym, name) "|" name
 #define CONFIG_SENDERS	       SENDER_ACTIONS(CONFIG_SENDER)
@@ -39,6 +40,7 @@
 	X(GROUP, 0) \
 	X(ADDRESS, 0) \
 	X(NAMES, sizeof(char *)) \
+	X(TITLES, sizeof(char *)) \
 	X(PORTS, sizeof(unsigned short)) \
 	X(ADDRESSES, sizeof(struct pst_addr)) \
 	X(PREFIXES, sizeof(struct pst_prefix)) \
@@ -65,6 +67,7 @@ struct config_whole {
 #define CONFIG_WHOLE  struct config_whole
 #define CONFIG_LISTEN struct conf_listener
 #define CONFIG_BACK   struct conf_backend
+#define CONFIG_ROUTE  struct conf_route
 #define CONFIG_LIST   struct conf_list
 #define CONFIG_SENDER_LIST struct sender_list
 
@@ -76,6 +79,7 @@ struct config_whole {
 	X("",         false, "")                                                                                \
 	X("listener", true,  "One per address and port that clients connect to. Settings here win over the global ones.") \
 	X("backend",  true,  "One per mail server behind the gate; tried in the order written.")                \
+	X("route",    true,  "One per group of domains that goes to backends of its own. Recipients of all other domains go to the backends that no route names.") \
 	X("connect",  false, "Connection control: who may use the gate at all.")                                \
 	X("relay",    false, "Relay control: who may send to domains that are not ours.")                       \
 	X("sender",   true,  "Sender addresses that are refused. Of several lists that speak of a sender the strictest decides.")  \
@@ -137,6 +141,12 @@ struct config_whole {
 	S("backend", identity,        WORD, CONFIG_IDENTITIES, CONFIG_BACK, identity, "auto", 0, 0, "how it learns the true client; auto = XCLIENT if offered, else a Received field") \
 	S("backend", connect_timeout, SECONDS, "", CONFIG_BACK, connect_timeout_s, "10s", 1, 300, "wait for the connection") \
 	S("backend", reply_timeout,   SECONDS, "", CONFIG_BACK, reply_timeout_s, "5m", 1, 3600, "wait for a reply") \
+	L("route", domains,      DOMAINS, CONFIG_ROUTE, rules.domain, rules.ndomains, "", "recipients of these go this way; \".example.org\" = its sub-domains only; of several routes the closest name wins") \
+	L("route", backends,     TITLES, CONFIG_ROUTE, named, nnamed, "", "names of backends, tried in this order; none = those that no route names") \
+	S("route", relay,        WORD, CONFIG_GRANTS, CONFIG_ROUTE, rules.open, "entries", 0, 0, "who may send to these domains although they are not ours: entries = those below and whoever may relay; all = everybody who may use the gate") \
+	L("route", entries,      RULES, CONFIG_ROUTE, rules.entries.rule, rules.entries.nrules, "", "addresses and networks that may send to these domains") \
+	S("route", message_size, BYTES, "", CONFIG_ROUTE, rules.message_size, "0", 0, 1ull << 40, "octets of a message; 0 = as the listener's, which is the limit anyway") \
+	S("route", rcpts,        NUMBER, "", CONFIG_ROUTE, rules.rcpt_max, "0", 0, 100000, "recipients of a message; 0 = as the listener's, which is the limit anyway") \
 	S("connect", mode,    WORD, CONFIG_ACCESS, CONFIG_WHOLE, conf.relay.connect.mode, "except", 0, 0, "only these, or all except these") \
 	L("connect", entries, RULES, CONFIG_WHOLE, conf.relay.connect.rule, conf.relay.connect.nrules, "", "addresses and networks") \
 	S("relay", mode,          WORD, CONFIG_ACCESS, CONFIG_WHOLE, conf.relay.relay.mode, "only", 0, 0, "only these, or all except these") \

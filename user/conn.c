@@ -66,7 +66,7 @@ static void put_ask(struct conn *c, const struct sess_step *step)
 	}
 	c->content_begun = c->content_begun && step->ask != ASK_DATA;
 	if (c->backend)
-		backend_ask(c->backend, step->ask, step->ask_mail, step->ask_line);
+		backend_ask(c->backend, step->ask, step->route, step->ask_mail, step->ask_line);
 }
 
 /* The client is read while the session may want more; beyond IN_MAX_BYTES its bytes wait in the socket. */
@@ -307,7 +307,7 @@ static bool is_allowed(const struct conf *conf, const struct pst_addr *a)
 
 static void greet(struct conn *c)
 {
-	struct sess_peer peer = { c->who.addr, c->who.id, is_allowed(c->cs->conf, &c->who.addr), &c->cs->backs.caps };
+	struct sess_peer peer = { c->who.addr, c->who.id, is_allowed(c->cs->conf, &c->who.addr), false, &c->cs->backs.caps };
 	const struct conf_listener *l = &c->cs->conf->listener[c->listener];
 	struct sess_step step;
 

@@ -77,7 +77,7 @@ void conn_log_session(const struct sess *s, const struct conn_totals *t, const v
 	char addr[ADDR_TEXT_MAX], helo[4 * MAILBOX_DOMAIN_MAX + 1];
 
 	str_escape((struct str){ s->helo, s->nhelo }, helo, sizeof(helo));
-	log_info("session=%016llx client=%s helo=%s tls=%s auth=%s messages=%u rcpts=%u end=" STR_FMT, s->peer.id,
-		 addr_text(&s->peer.addr, addr), helo[0] ? helo : "-", ssl && s->tls ? SSL_get_version(ssl) : "-",
+	log_info("session=%016llx client=%s name=%s helo=%s tls=%s auth=%s messages=%u rcpts=%u end=" STR_FMT, s->peer.id,
+		 addr_text(&s->peer.addr, addr), s->nname ? s->name : "-", helo[0] ? helo : "-", ssl && s->tls ? SSL_get_version(ssl) : "-",
 		 s->authenticated ? "yes" : "no", s->messages, t->rcpts, STR_ARG(label_of(PST_CNT_SESS_QUIT + s->end)));
 }

@@ -1,25 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "user/core/relay.h"
 
-bool access_allows(const struct access_list *l, const struct pst_addr *addr,
-		   struct relay_decision *why)
-{
-	const char *file = l->file;
-	unsigned line = l->line;
-	bool listed = false;
+/* --- domains ---------------------------------------------------------------- */
 
-	for (size_t i = 0; i < l->nrules && !listed; i++) {
-		if (!prefix_covers(&l->rule[i].prefix, addr))
-			continue;
-		listed = true;
-		file = l->rule[i].file;
-		line = l->rule[i].line;
+int domain_order(struct str a, struct str b)
+{
+	int order = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
+
+	return order ? order : (a.n > b.n) - (a.n < b.n);
+}
+
+static const struct domain_rule *find(const struct domain_rule *rule, size_t n, struct str name)
+{
+	size_t low = 0, high = n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = domain_order(name, rule[middle].name);
+
+		if (!order)
+			return &rule[middle];
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
 	}
-	if (why) {
-		why->file = file;
-		why->line = line;
-	}
-	return listed == (l->mode == ACCESS_ONLY);
+	return NULL;
 }
 
 static struct str domain_of(const struct mailbox *m)
@@ -33,25 +39,73 @@ static struct str local_of(const struct mailbox *m)
 }
 
 /* ".example.org" takes in every name below example.org, never example.org and never a literal. */
-static bool domain_matches(struct str rule, const struct mailbox *m)
+const struct domain_rule *domain_find(const struct domain_rule *rule, size_t n, const struct mailbox *m)
 {
 	struct str domain = domain_of(m);
+	const struct domain_rule *found;
 
-	if (!rule.n || rule.p[0] != '.')
-		return str_eq(rule, domain);
-	return m->kind == MAILBOX_DOMAIN && domain.n > rule.n &&
-	       str_eq(str_sub(domain, domain.n - rule.n, domain.n), rule);
+	if (!n || (m->kind != MAILBOX_DOMAIN && m->kind != MAILBOX_LITERAL))
+		return NULL;
+	found = find(rule, n, domain);
+	for (size_t i = 1; !found && m->kind == MAILBOX_DOMAIN && i < domain.n; i++)
+		if (domain.p[i] == '.')
+			found = find(rule, n, str_sub(domain, i, domain.n));
+	return found;
 }
 
-static const struct domain_rule *own_domain(const struct relay_rules *r, const struct mailbox *m)
+/* --- lists of clients ---------------------------------------------------------- */
+
+static bool name_matches(struct str rule, struct str name)
 {
-	if (m->kind != MAILBOX_DOMAIN && m->kind != MAILBOX_LITERAL)
-		return NULL;
-	for (size_t i = 0; i < r->ndomains; i++)
-		if (domain_matches(r->domain[i].name, m))
-			return &r->domain[i];
+	if (rule.p[0] != '.')
+		return str_eq(rule, name);
+	return name.n > rule.n && str_eq(str_sub(name, name.n - rule.n, name.n), rule);
+}
+
+static bool rule_matches(const struct access_rule *rule, const struct relay_client *c)
+{
+	return rule->name.n ? name_matches(rule->name, c->name) : prefix_covers(&rule->prefix, &c->addr);
+}
+
+static const struct access_rule *listed(const struct access_list *l, const struct relay_client *c)
+{
+	for (size_t i = 0; i < l->nrules; i++)
+		if (rule_matches(&l->rule[i], c))
+			return &l->rule[i];
 	return NULL;
 }
+
+static void decided_by(struct relay_decision *why, const char *file, unsigned line)
+{
+	if (why) {
+		why->file = file;
+		why->line = line;
+	}
+}
+
+/* strict: who has no name is not let in by a list that excepts names. */
+static enum access judge(const struct access_list *l, const struct relay_client *c, bool strict, struct relay_decision *why)
+{
+	const struct access_rule *rule = listed(l, c);
+	bool nameless = l->named && !c->name.n;
+
+	if (rule)
+		decided_by(why, rule->file, rule->line);
+	else
+		decided_by(why, l->file, l->line);
+	if (!rule && l->named && c->naming)
+		return ACCESS_AWAITS_NAME;
+	if (!rule && l->mode == ACCESS_EXCEPT && strict && nameless)
+		return ACCESS_DENIED;
+	return !!rule == (l->mode == ACCESS_ONLY) ? ACCESS_GRANTED : ACCESS_DENIED;
+}
+
+enum access relay_admits(const struct relay_rules *r, const struct relay_client *c, struct relay_decision *why)
+{
+	return judge(&r->connect, c, false, why);
+}
+
+/* --- the decision ---------------------------------------------------------------- */
 
 /* Case of a trap's local part does not matter: a harvester's spelling is no excuse. */
 static bool is_trap(const struct relay_rules *r, const struct mailbox *m)
@@ -70,42 +124,107 @@ static enum relay_result decide_own(const struct relay_rules *r, const struct ma
 	return rcpt->routed ? RELAY_ROUTED : RELAY_OWN;
 }
 
-struct relay_decision relay_decide(const struct relay_rules *r, const struct relay_client *c,
-				   const struct mailbox *rcpt)
+/* What the route itself grants; DENIED when it grants nothing. */
+static enum relay_result by_route(const struct relay_route *route, const struct relay_client *c, const struct mailbox *rcpt,
+				  struct relay_decision *d)
 {
-	struct relay_decision d = { .result = RELAY_NO_ACCESS };
-	const struct domain_rule *own = own_domain(r, rcpt);
+	enum access access = ACCESS_GRANTED;
 
-	if (!access_allows(&r->connect, &c->addr, &d))
-		return d;
-	if (rcpt->kind == MAILBOX_POSTMASTER) /* ours wherever we are: RFC 5321 section 4.5.1 */
-		return (struct relay_decision){ .result = RELAY_OWN };
-	if (own)
-		return (struct relay_decision){ decide_own(r, rcpt), own->file, own->line };
-	if (rcpt->kind == MAILBOX_NULL) /* no grant makes the null path a recipient */
-		return (struct relay_decision){ .result = RELAY_DENIED };
-	if (access_allows(&r->relay, &c->addr, &d))
-		d.result = RELAY_BY_ADDRESS;
-	else if (c->authenticated && r->authenticated_may_relay)
-		d.result = RELAY_BY_AUTH;
-	else
-		d.result = RELAY_DENIED;
+	decided_by(d, route->file, route->line);
+	if (!route->open)
+		access = judge(&route->entries, c, true, d);
+	if (access == ACCESS_DENIED)
+		return RELAY_DENIED;
+	if (rcpt->routed)
+		return RELAY_ROUTED;
+	return access == ACCESS_GRANTED ? RELAY_BY_ROUTE : RELAY_AWAITS_NAME;
+}
+
+static enum relay_result by_relay_control(const struct relay_rules *r, const struct relay_client *c, struct relay_decision *d)
+{
+	enum access access = judge(&r->relay, c, true, d);
+
+	if (access == ACCESS_GRANTED)
+		return RELAY_BY_ADDRESS;
+	if (c->authenticated && r->authenticated_may_relay)
+		return RELAY_BY_AUTH;
+	return access == ACCESS_DENIED ? RELAY_DENIED : RELAY_AWAITS_NAME;
+}
+
+static void decide_foreign(const struct relay_rules *r, const struct relay_client *c, const struct mailbox *rcpt,
+			   struct relay_decision *d)
+{
+	struct relay_decision route = *d;
+
+	route.result = d->route ? by_route(&r->route[d->route], c, rcpt, &route) : RELAY_DENIED;
+	if (route.result == RELAY_BY_ROUTE) {
+		*d = route;
+		return;
+	}
+	d->result = by_relay_control(r, c, d);
+	if (d->result == RELAY_DENIED && route.result != RELAY_DENIED)
+		*d = route;
+}
+
+static void decide(const struct relay_rules *r, const struct relay_client *c, const struct mailbox *rcpt, struct relay_decision *d)
+{
+	const struct domain_rule *own = domain_find(r->domain, r->ndomains, rcpt);
+	enum access access = relay_admits(r, c, d);
+
+	if (access != ACCESS_GRANTED) {
+		d->result = access == ACCESS_DENIED ? RELAY_NO_ACCESS : RELAY_AWAITS_NAME;
+	} else if (own) {
+		d->result = decide_own(r, rcpt);
+		decided_by(d, own->file, own->line);
+	} else if (rcpt->kind == MAILBOX_POSTMASTER) { /* ours wherever we are: RFC 5321 section 4.5.1 */
+		d->result = RELAY_OWN;
+		decided_by(d, NULL, 0);
+	} else if (rcpt->kind == MAILBOX_NULL) { /* no grant makes the null path a recipient */
+		d->result = RELAY_DENIED;
+		decided_by(d, NULL, 0);
+	} else {
+		decide_foreign(r, c, rcpt, d);
+	}
+}
+
+struct relay_decision relay_decide(const struct relay_rules *r, const struct relay_client *c, const struct mailbox *rcpt)
+{
+	struct relay_decision d = { .route = relay_route_of(r, rcpt) };
+
+	decide(r, c, rcpt, &d);
 	return d;
+}
+
+unsigned relay_route_of(const struct relay_rules *r, const struct mailbox *rcpt)
+{
+	unsigned best = 0;
+	size_t length = 0;
+
+	for (size_t i = 1; i < r->nroutes; i++) {
+		const struct domain_rule *rule = domain_find(r->route[i].domain, r->route[i].ndomains, rcpt);
+		size_t n = !rule ? 0 : rule->name.p[0] == '.' ? rule->name.n : MAILBOX_DOMAIN_MAX + 1;
+
+		if (n > length) {
+			length = n;
+			best = (unsigned)i;
+		}
+	}
+	return best;
 }
 
 bool relay_is_own(const struct relay_rules *r, const struct mailbox *m)
 {
-	return own_domain(r, m) != NULL;
+	return domain_find(r->domain, r->ndomains, m) != NULL;
 }
 
 bool relay_trusts(const struct relay_rules *r, const struct relay_client *c)
 {
-	return (c->authenticated && r->authenticated_may_relay) || access_allows(&r->relay, &c->addr, NULL);
+	return (c->authenticated && r->authenticated_may_relay) || judge(&r->relay, c, true, NULL) == ACCESS_GRANTED;
 }
 
 bool relay_allows(enum relay_result r)
 {
-	return r == RELAY_OWN || r == RELAY_BY_ADDRESS || r == RELAY_BY_AUTH;
+	return r == RELAY_OWN || r == RELAY_BY_ADDRESS || r == RELAY_BY_AUTH || r == RELAY_BY_ROUTE;
 }
 
 const char *relay_result_text(enum relay_result r)
@@ -114,17 +233,21 @@ const char *relay_result_text(enum relay_result r)
 	case RELAY_OWN:
 		return "accepted: the domain is ours";
 	case RELAY_BY_ADDRESS:
-		return "accepted: the client's address may relay";
+		return "accepted: the client may relay by its address or name";
 	case RELAY_BY_AUTH:
 		return "accepted: authenticated clients may relay";
+	case RELAY_BY_ROUTE:
+		return "accepted: the route lets the client send to its domains";
 	case RELAY_TRAP:
 		return "refused: trap recipient";
 	case RELAY_DENIED:
 		return "refused: foreign domain, and nothing grants relay";
 	case RELAY_ROUTED:
-		return "refused: sender-specified routing at our own domain";
+		return "refused: sender-specified routing at a domain that needs no grant";
 	case RELAY_NO_ACCESS:
 		return "refused: the client may not use the gate";
+	case RELAY_AWAITS_NAME:
+		return "undecided: the client's name would tell";
 	}
 	return "?";
 }

@@ -1,9 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * relay.h: may this client send to this recipient? Pure, over tables that the
- * configuration made. Both conditions must hold (connection control, then relay
+ * relay.h: may this client send to this recipient, and by which route? Pure, over tables that
+ * the configuration made. Both conditions must hold (connection control, then relay
  * control); mail for our own domains needs no relay grant. Empty lists grant nobody.
  * MAIL FROM, EHLO, AUTH= and headers never count.
+ *
+ * The order of a decision, first match:
+ *   1. connection control lets the client in, or it is refused
+ *   2. <postmaster> is ours; a recipient in our domains is ours, unless it is a trap or its local part is routing
+ *   3. <> is nobody's
+ *   4. the recipient's route lets everybody send to its domains, unless the local part is routing
+ *   5. the client is in the route's own entries, unless the local part is routing
+ *   6. relay control grants the client
+ *   7. the client authenticated, and authenticated clients may relay
+ *   8. refused
+ * A list that names domains speaks of the client's confirmed name. A client without one matches no such entry: it is
+ * not among "only these", it is not among those that connection control turns away, and relay control read as "all
+ * except these" does not grant it either, for it could be one of them.
  */
 #ifndef RELAY_H
 #define RELAY_H
@@ -12,9 +25,10 @@
 #include "user/core/mailbox.h"
 
 struct access_rule {
-	struct pst_prefix prefix;
-	const char *file; /* where it was written, for `explain` */
+	struct pst_prefix prefix; /* when there is no name */
+	const char *file;	  /* where it was written, for `explain` */
 	unsigned line;
+	struct str name; /* a domain, lower case: that very name, or with a leading dot every name below it */
 };
 
 enum access_mode {
@@ -28,6 +42,7 @@ struct access_list {
 	size_t nrules;
 	const char *file; /* of the list's own setting */
 	unsigned line;
+	bool named; /* some rule is a domain */
 };
 
 struct domain_rule {
@@ -36,14 +51,30 @@ struct domain_rule {
 	unsigned line;
 };
 
+/* Where recipients go, and who may send there besides those that relay control grants. */
+struct relay_route {
+	const char *name;
+	const char *file;
+	unsigned line;
+	const struct domain_rule *domain; /* in domain_order() */
+	size_t ndomains;
+	struct access_list entries; /* may send to these domains; ACCESS_ONLY */
+	bool open;		    /* so may everybody who may use the gate: a backup MX, a department's server */
+	unsigned long long message_size; /* octets; 0 = as the session's. Where both are set, the smaller one holds */
+	unsigned rcpt_max;		 /* likewise */
+};
+
 struct relay_rules {
 	struct access_list connect; /* who may use the gate at all */
 	struct access_list relay;   /* who may relay */
 	bool authenticated_may_relay;
-	const struct domain_rule *domain; /* ours */
+	const struct domain_rule *domain; /* ours, in domain_order() */
 	size_t ndomains;
 	const struct mailbox *trap; /* recipients that only spammers use */
 	size_t ntraps;
+	const struct relay_route *route; /* [0] is the default route, which names no domains; NULL = there is no other */
+	size_t nroutes;
+	bool named; /* some list is: clients' names must be looked up */
 };
 
 enum relay_result {
@@ -54,6 +85,8 @@ enum relay_result {
 	RELAY_DENIED,	/* foreign domain, no grant: 550 5.7.1 */
 	RELAY_ROUTED,	/* our domain, but the local part is routing: 550 5.7.1 */
 	RELAY_NO_ACCESS, /* connection control: may not use the gate at all */
+	RELAY_BY_ROUTE, /* the route lets everybody send to its domains, or the client is in its entries */
+	RELAY_AWAITS_NAME, /* the client's name would turn the decision and is still being looked up: ask again */
 };
 
 struct relay_decision {
@@ -65,23 +98,38 @@ struct relay_decision {
 	 */
 	const char *file;
 	unsigned line;
+	unsigned route; /* of the recipient, whatever the result: index into relay_rules.route and conf.route */
 };
 
 struct relay_client {
 	struct pst_addr addr;
 	bool authenticated;
+	bool naming;	 /* its name is still being looked up */
+	struct str name; /* by reverse DNS and confirmed by forward DNS, lower case, no dot at the end; empty = none or not known */
 };
 
-/* Whether addr is let in by the list; *why (may be NULL) gets the deciding rule's file and line. */
-bool access_allows(const struct access_list *l, const struct pst_addr *addr,
-		   struct relay_decision *why);
+enum access {
+	ACCESS_DENIED,
+	ACCESS_GRANTED,
+	ACCESS_AWAITS_NAME,
+};
+
+/* Connection control: may the client use the gate? *why (may be NULL) gets the deciding rule's file and line. */
+enum access relay_admits(const struct relay_rules *r, const struct relay_client *c, struct relay_decision *why);
 struct relay_decision relay_decide(const struct relay_rules *r, const struct relay_client *c,
 				   const struct mailbox *rcpt);
+/* The most specific route that names the recipient's domain: an exact name, then the longest sub-domain rule; 0 when none does. */
+unsigned relay_route_of(const struct relay_rules *r, const struct mailbox *rcpt);
 /* Is the domain one of ours? Not of <postmaster> and <>, which have none. */
 bool relay_is_own(const struct relay_rules *r, const struct mailbox *m);
-/* May the client relay at all, by its address or because it authenticated? */
+/* May the client relay at all, by its address or because it authenticated? A name still being looked up counts as none. */
 bool relay_trusts(const struct relay_rules *r, const struct relay_client *c);
-bool relay_allows(enum relay_result r); /* OWN, BY_ADDRESS, BY_AUTH */
+bool relay_allows(enum relay_result r); /* OWN, BY_ADDRESS, BY_AUTH, BY_ROUTE */
 const char *relay_result_text(enum relay_result r);
+
+/* <0, 0, >0: how domain rules are ordered. */
+int domain_order(struct str a, struct str b);
+/* The rule that names the domain exactly, otherwise the longest ".suffix" of it; NULL when none does. One search per label. */
+const struct domain_rule *domain_find(const struct domain_rule *rule, size_t n, const struct mailbox *m);
 
 #endif

@@ -92,12 +92,18 @@ void ask(struct sess *s, struct sess_step *step, enum sess_ask what)
 		s->asked = (unsigned char)what;
 }
 
+void await_name(struct sess *s)
+{
+	s->unnamed = true;
+}
+
 void drop_transaction(struct sess *s, struct sess_step *step)
 {
 	if (s->begun)
 		ask(s, step, ASK_RESET);
 	s->begun = s->refused = s->lost = s->utf8 = s->blank = false;
-	s->rcpts = 0;
+	s->rcpts = s->route = 0;
+	s->declared = 0;
 	s->nmail = s->nheld = 0;
 	if (s->state == S_MAIL || s->state == S_DATA || s->state == S_END)
 		enter(s, S_READY);
@@ -135,8 +141,12 @@ static void finish(struct sess *s, struct sess_step *step)
 		enter(s, S_CLOSED);
 	}
 	set_deadline(s, step);
-	step->deadline_ns = s->deadline_ns;
-	step->want = s->state == S_CLOSED ? SESS_CLOSE : s->asked ? SESS_ASK : s->state == S_TLS ? SESS_TLS : SESS_READ;
+	step->deadline_ns = s->unnamed && s->state != S_CLOSED ? s->name_until_ns : s->deadline_ns;
+	step->want = s->state == S_CLOSED ? SESS_CLOSE :
+		     s->asked		  ? SESS_ASK :
+		     s->state == S_TLS	  ? SESS_TLS :
+		     s->unnamed		  ? SESS_NAME :
+					    SESS_READ;
 }
 
 /* "220-host banner" while the pause lasts, "220 host banner ESMTP" when it is over. */
@@ -156,6 +166,26 @@ static void greet(struct sess *s, struct sess_step *step, bool whole)
 	enter(s, S_START);
 }
 
+/* Connection control, then the greeting: at once, behind the pause, or when the client's name is known. */
+static void admit(struct sess *s, struct sess_step *step)
+{
+	struct relay_client client = client_of(s);
+	enum access access = relay_admits(s->conf->relay, &client, NULL);
+
+	s->unnamed = access == ACCESS_AWAITS_NAME;
+	if (s->unnamed) {
+		s->deadline_ns = s->name_until_ns;
+	} else if (access == ACCESS_DENIED) {
+		greeted(s, PST_CNT_CONN_DENIED);
+		say_last(s, step, "554 5.7.1 Access denied\r\n", PST_CNT_SESS_REFUSED);
+	} else if (s->peer.allowed || s->known || !s->conf->greet_pause_ms) {
+		greet(s, step, true);
+	} else {
+		greet(s, step, false);
+		s->deadline_ns = s->now_ns + s->conf->greet_pause_ms * NS_PER_MS;
+	}
+}
+
 void sess_open(struct sess *s, const struct sess_conf *c, const struct sess_peer *p, struct pst_stats *stats, __u64 now_ns,
 	       struct sess_step *step)
 {
@@ -165,14 +195,27 @@ void sess_open(struct sess *s, const struct sess_conf *c, const struct sess_peer
 	s->peer = *p;
 	ends_by(s, PST_CNT_SESS_REFUSED);
 	begin(s, now_ns, step);
-	if (!access_allows(&c->relay->connect, &p->addr, NULL)) {
-		greeted(s, PST_CNT_CONN_DENIED);
-		say_last(s, step, "554 5.7.1 Access denied\r\n", PST_CNT_SESS_REFUSED);
-	} else if (p->allowed || !c->greet_pause_ms) {
-		greet(s, step, true);
-	} else {
-		greet(s, step, false);
-		s->deadline_ns = now_ns + c->greet_pause_ms * NS_PER_MS;
+	s->name_until_ns = now_ns + c->name_timeout_s * NS_PER_S;
+	admit(s, step);
+	finish(s, step);
+}
+
+/* The lookup is over, whatever came of it: what waited for it goes on. */
+static void name_settled(struct sess *s, struct sess_step *step)
+{
+	s->peer.naming = false;
+	if (s->state == S_PAUSE && s->unnamed)
+		admit(s, step);
+	s->unnamed = false;
+}
+
+void sess_named(struct sess *s, struct str name, __u64 now_ns, struct sess_step *step)
+{
+	begin(s, now_ns, step);
+	if (name.n <= MAILBOX_DOMAIN_MAX && s->state != S_CLOSED) {
+		memcpy(s->name, name.p, name.n);
+		s->nname = name.n;
+		name_settled(s, step);
 	}
 	finish(s, step);
 }
@@ -186,6 +229,8 @@ void sess_standing(struct sess *s, enum sess_standing standing, __u64 now_ns, st
 	} else if (standing == STANDING_BANNED && !s->peer.allowed) {
 		sess_end(s, true, now_ns, step);
 		return;
+	} else if (standing == STANDING_KNOWN && s->state == S_PAUSE && s->unnamed) {
+		s->known = true;
 	} else if (standing == STANDING_KNOWN && s->state == S_PAUSE) {
 		greet(s, step, true);
 	}
@@ -219,7 +264,7 @@ static size_t command_bytes(struct sess *s, struct sess_step *step, struct str i
 		found(s, step, PST_RSN_LONG_LINE, evidence_of(s, (struct str){ s->cut.head, LINE_HEAD_MAX }));
 		s->final = true;
 	}
-	return s->final ? in.n : n;
+	return s->final ? in.n : s->unnamed ? 0 : n;
 }
 
 size_t sess_bytes(struct sess *s, struct str in, __u64 now_ns, struct sess_step *step)
@@ -227,7 +272,7 @@ size_t sess_bytes(struct sess *s, struct str in, __u64 now_ns, struct sess_step 
 	size_t n = in.n;
 
 	begin(s, now_ns, step);
-	if (s->asked || s->state == S_TLS) {
+	if (s->asked || s->state == S_TLS || (s->unnamed && s->state != S_PAUSE)) {
 		n = 0;
 	} else if (in.n && s->state == S_PAUSE) {
 		greeted(s, PST_CNT_CONN_ACCEPTED);
@@ -283,6 +328,10 @@ static void abandon(struct sess *s, struct sess_step *step)
 
 static void timed_out(struct sess *s, struct sess_step *step)
 {
+	if (s->unnamed) {
+		name_settled(s, step);
+		return;
+	}
 	if (s->state == S_PAUSE) {
 		greet(s, step, true);
 		return;
@@ -311,7 +360,7 @@ void sess_waited(struct sess *s, __u64 waited_ns)
 void sess_tick(struct sess *s, __u64 now_ns, struct sess_step *step)
 {
 	begin(s, now_ns, step);
-	if (s->state != S_CLOSED && now_ns >= s->deadline_ns)
+	if (s->state != S_CLOSED && now_ns >= (s->unnamed ? s->name_until_ns : s->deadline_ns))
 		timed_out(s, step);
 	finish(s, step);
 }

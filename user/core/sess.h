@@ -63,6 +63,7 @@ struct sess_conf {
 	unsigned data_timeout_s;    /* between blocks of a message */
 	unsigned data_rate;	    /* octets of content a second, on the average since 354 and SESS_RATE_GRACE_S; 0 = no minimum */
 	unsigned tls_timeout_s;	    /* for the handshake */
+	unsigned name_timeout_s;    /* for the client's name, where a decision needs it; then it has none */
 	unsigned answer_timeout_s;  /* the gate's wait for the backend's reply to the end of data */
 	unsigned errors_max;	    /* 4xx/5xx of the session's own making before 421 */
 	unsigned rcpt_max;	    /* accepted recipients of one message */
@@ -82,6 +83,7 @@ struct sess_peer {
 	struct pst_addr addr;
 	__u64 id; /* the session's name in logs and findings */
 	bool allowed; /* allow-listed: no greet pause, no findings */
+	bool naming;  /* its name is being looked up: sess_named() follows, once */
 	const struct sess_caps *caps; /* the backend's, as last seen; copied at EHLO */
 };
 
@@ -91,6 +93,7 @@ enum sess_standing { STANDING_UNKNOWN, STANDING_KNOWN, STANDING_BANNED };
 enum sess_want {
 	SESS_READ,  /* give client bytes; step.deadline_ns is set */
 	SESS_ASK,   /* wait for the answer to step.ask before giving bytes */
+	SESS_NAME,  /* wait for sess_named() before giving bytes, those not consumed among them; step.deadline_ns is set */
 	SESS_TLS,   /* discard all input not yet consumed, flush the reply, shake hands, call sess_secured() */
 	SESS_CLOSE, /* flush the reply, close */
 };
@@ -111,6 +114,7 @@ struct sess_step {
 	__u64 deadline_ns; /* sess_tick() then at the latest; ~0 = none */
 	enum sess_ask ask;
 	struct str ask_mail, ask_line; /* without CRLF */
+	unsigned route; /* of ASK_RCPT and ASK_AUTH: index into the configuration's routes. Until a recipient is accepted it may change */
 	struct str body[2];	       /* message octets for the backend, in order */
 	struct finding found[SESS_FINDINGS_MAX];
 	unsigned nfound;
@@ -139,12 +143,18 @@ struct sess {
 	bool begun;	/* the backend has seen this transaction */
 	bool refused;	/* a recipient of this transaction was refused */
 	bool lost;	/* the backend can no longer take this message: held says why */
+	bool unnamed;	/* a decision waits for the client's name */
+	bool known;	/* the judge has said so, while the greeting waited for the name */
 	unsigned errors, rcpts, messages;
+	unsigned route;		    /* of this transaction's recipients; see transaction_route() */
+	unsigned long long declared; /* SIZE of this transaction's MAIL, 0 = none */
+	__u64 name_until_ns;	    /* then the client has no name */
 	unsigned long long content; /* octets of the messages before this one */
 	__u64 data_ns;		    /* 354 was said, later by what the backend made the client wait */
 	struct line_cut cut;
 	struct body body;
-	size_t nhelo, nmail, nline, nheld;
+	size_t nhelo, nname, nmail, nline, nheld;
+	char name[MAILBOX_DOMAIN_MAX + 1]; /* of the client, confirmed; NUL-terminated */
 	char helo[MAILBOX_DOMAIN_MAX + 1]; /* canonical, NUL-terminated */
 	char mail[SESS_ASK_MAX];	   /* MAIL as re-emitted for the backend */
 	char line[SESS_ASK_MAX];	   /* RCPT as re-emitted */
@@ -155,6 +165,8 @@ struct sess {
 /* The doors. Each fills *step completely. now_ns: CLOCK_MONOTONIC. */
 void sess_open(struct sess *s, const struct sess_conf *c, const struct sess_peer *p, struct pst_stats *stats, __u64 now_ns, struct sess_step *step);
 void sess_standing(struct sess *s, enum sess_standing standing, __u64 now_ns, struct sess_step *step);
+/* What came of the lookup of the client's name: canonical, or empty when it has none or none could be confirmed. */
+void sess_named(struct sess *s, struct str name, __u64 now_ns, struct sess_step *step);
 /* At most one command, or one block of message content. Returns the bytes consumed; 0 with want READ = needs more. */
 size_t sess_bytes(struct sess *s, struct str in, __u64 now_ns, struct sess_step *step);
 void sess_answer(struct sess *s, enum sess_outcome outcome, const struct reply *r, __u64 now_ns, struct sess_step *step);

@@ -251,7 +251,9 @@ size_t sess_received(const struct sess *s, const char *date, char *out, size_t s
 
 	put_text(&o, "Received: from ");
 	put_text(&o, s->nhelo ? s->helo : "unknown");
-	put_text(&o, " ([");
+	put_text(&o, " (");
+	put_str(&o, (struct str){ s->name, s->nname });
+	put_text(&o, s->nname ? " [" : "[");
 	put_text(&o, addr_is4(&s->peer.addr) ? "" : "IPv6:");
 	put_text(&o, addr_text(&s->peer.addr, addr));
 	put_text(&o, "])\r\n\tby ");

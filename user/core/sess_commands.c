@@ -23,11 +23,23 @@ unsigned promised(const struct sess *s)
 	return s->esmtp ? s->caps.bits | CAP_SIZE : 0;
 }
 
+/* Of two limits the one that binds; 0 = none. */
+static unsigned long long stricter(unsigned long long a, unsigned long long b)
+{
+	return !a || (b && b < a) ? b : a;
+}
+
+/* NULL = the default route, which has no limits of its own. */
+static const struct relay_route *own_route(const struct sess *s)
+{
+	return s->route < s->conf->relay->nroutes ? &s->conf->relay->route[s->route] : NULL;
+}
+
 unsigned long long size_limit(const struct sess *s)
 {
-	unsigned long long own = s->conf->body.size, theirs = s->caps.size;
+	const struct relay_route *route = own_route(s);
 
-	return !own || (theirs && theirs < own) ? theirs : own;
+	return stricter(stricter(s->conf->body.size, route ? route->message_size : 0), s->caps.size);
 }
 
 void syntax(struct sess *s, struct sess_step *step, const char *line, struct str evidence)
@@ -199,21 +211,57 @@ static void run_mail(struct sess *s, struct sess_step *step, struct str args)
 		s->nmail = 0;
 		return;
 	}
+	s->declared = m.sized ? m.size : 0;
 	s->utf8 = m.utf8;
 	s->blank = m.from.kind == MAILBOX_NULL;
 	enter(s, S_MAIL);
 	say(s, step, "250 2.1.0 Ok\r\n");
 }
 
+/* Deferred, not refused: the recipient comes in another transaction (RFC 5321 section 4.5.3.1.10). */
+static void defer_rcpt(struct sess *s, struct sess_step *step, const char *line)
+{
+	tally(s, PST_CNT_RCPT_DEFERRED);
+	s->refused = true;
+	step->reply = str_of(line); /* nor an error: a mailing list's sender may hear it a thousand times */
+}
+
+/*
+ * One backend per transaction: the first recipient that is accepted chooses the route of all. Who logged in stays with
+ * the backend that knows him.
+ */
+static bool route_fits(struct sess *s, struct sess_step *step, const struct relay_decision *d)
+{
+	unsigned route = s->authenticated ? 0 : d->route;
+
+	if (s->rcpts && route != s->route) {
+		defer_rcpt(s, step, "452 4.5.3 Recipient needs a message of its own\r\n");
+		return false;
+	}
+	s->route = route;
+	if (size_limit(s) && s->declared > size_limit(s)) {
+		tally(s, PST_CNT_RCPT_REJECTED);
+		s->refused = true;
+		say(s, step, "552 5.3.4 Message is over this recipient's size limit\r\n");
+		return false;
+	}
+	return true;
+}
+
 /* Relay control: true when the recipient may be asked for. */
 static bool rcpt_allowed(struct sess *s, struct sess_step *step, const struct mailbox *to, struct str args)
 {
-	struct relay_client client = { s->peer.addr, s->authenticated };
-	enum relay_result result = relay_decide(s->conf->relay, &client, to).result;
+	struct relay_client client = client_of(s);
+	struct relay_decision d = relay_decide(s->conf->relay, &client, to);
+	enum relay_result result = d.result;
 
 	s->own = result == RELAY_OWN;
 	if (relay_allows(result))
-		return true;
+		return route_fits(s, step, &d);
+	if (result == RELAY_AWAITS_NAME) {
+		await_name(s);
+		return false;
+	}
 	s->refused = true;
 	if (result == RELAY_TRAP) {
 		tally(s, PST_CNT_RCPT_TRAP);
@@ -225,10 +273,11 @@ static bool rcpt_allowed(struct sess *s, struct sess_step *step, const struct ma
 	return false;
 }
 
-/* 452, not a refusal: what is over the limit comes in another transaction (RFC 5321 section 4.5.3.1.10). */
 static bool rcpts_full(const struct sess *s)
 {
-	unsigned max = s->conf->rcpt_max, null_max = s->conf->null_rcpt_max;
+	const struct relay_route *route = own_route(s);
+	unsigned long long max = stricter(s->conf->rcpt_max, route ? route->rcpt_max : 0);
+	unsigned null_max = s->conf->null_rcpt_max;
 
 	return (max && s->rcpts >= max) || (s->blank && null_max && s->rcpts >= null_max);
 }
@@ -241,9 +290,7 @@ static void run_rcpt(struct sess *s, struct sess_step *step, struct str args)
 	if (!flaw && !rcpt_allowed(s, step, &r.to, args))
 		return;
 	if (!flaw && rcpts_full(s)) {
-		tally(s, PST_CNT_RCPT_DEFERRED);
-		s->refused = true;
-		say(s, step, "452 4.5.3 Too many recipients\r\n");
+		defer_rcpt(s, step, "452 4.5.3 Too many recipients\r\n");
 		return;
 	}
 	s->nline = flaw ? 0 : smtp_rcpt_text(&r, s->line, sizeof(s->line));
@@ -257,6 +304,7 @@ static void run_rcpt(struct sess *s, struct sess_step *step, struct str args)
 	}
 	s->begun = true;
 	ask(s, step, ASK_RCPT);
+	step->route = s->route;
 	step->ask_mail = (struct str){ s->mail, s->nmail };
 	step->ask_line = (struct str){ s->line, s->nline };
 }

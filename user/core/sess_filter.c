@@ -7,7 +7,7 @@ static const struct sender_rules none; /* where a configuration has no lists */
 /* Its user is known, or its address is: neither a list for strangers nor the care for our own name is about it. */
 static bool trusted(const struct sess *s)
 {
-	struct relay_client c = { s->peer.addr, s->authenticated };
+	struct relay_client c = client_of(s);
 
 	return s->peer.allowed || s->authenticated || relay_trusts(s->conf->relay, &c);
 }
@@ -25,6 +25,10 @@ bool sender_fits(struct sess *s, struct sess_step *step, const struct mailbox *f
 	struct sender_decision d = sender_decide(s->conf->senders ? s->conf->senders : &none, from, trust);
 	bool own = s->conf->own_sender != PST_MODE_OFF && !trust && relay_is_own(s->conf->relay, from);
 
+	if (!trust && s->peer.naming && s->conf->relay->relay.named) {
+		await_name(s);
+		return false;
+	}
 	if (d.list && d.list->action != SENDER_OBSERVE) {
 		s->final |= d.list->action == SENDER_CLOSE;
 		return refuse_sender(s, step, PST_RSN_SENDER, args);

@@ -29,6 +29,12 @@ void say(struct sess *s, struct sess_step *step, const char *line);
 /* say(), and the session ends with it. end: PST_CNT_SESS_*. */
 void say_last(struct sess *s, struct sess_step *step, const char *line, enum pst_counter end);
 void ask(struct sess *s, struct sess_step *step, enum sess_ask what);
+/* The command is not consumed; it comes again when the client's name is known, or known to be none. */
+void await_name(struct sess *s);
+static inline struct relay_client client_of(const struct sess *s)
+{
+	return (struct relay_client){ s->peer.addr, s->authenticated, s->peer.naming, { s->name, s->nname } };
+}
 static inline void tally(struct sess *s, enum pst_counter row)
 {
 	s->stats->counter[row]++;

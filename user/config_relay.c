@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* config_relay.c: what relay control needs besides its settings: domains in order, routes with their backends. */
+#include <stdlib.h>
+
+#include "user/config_int.h"
+
+#define DEFAULT_ROUTE "default"
+
+static int by_name(const void *a, const void *b)
+{
+	return domain_order(((const struct domain_rule *)a)->name, ((const struct domain_rule *)b)->name);
+}
+
+static void sort_domains(const struct domain_rule *rule, size_t n)
+{
+	if (n)
+		qsort((void *)rule, n, sizeof(*rule), by_name);
+}
+
+/* --- backends of routes -------------------------------------------------------- */
+
+static unsigned backend_named(const struct conf *c, const char *name)
+{
+	unsigned i = 0;
+
+	while (i < c->nbackends && strcmp(c->backend[i].name, name))
+		i++;
+	return i;
+}
+
+static void add_backend(struct config_reader *r, const struct conf *c, struct conf_route *route, const char *name)
+{
+	unsigned at = backend_named(c, name);
+	char shown[128];
+
+	str_escape(str_of(name), shown, sizeof(shown));
+	if (at == c->nbackends) {
+		config_err(r, r->path, route->line, "route \"%s\": there is no backend \"%s\"; name one that has a section", route->name, shown);
+		return;
+	}
+	for (size_t i = 0; i < route->nbackends; i++)
+		if (route->backend[i] == at)
+			config_err(r, r->path, route->line, "route \"%s\": backend \"%s\" is named twice; name it once", route->name, shown);
+	route->backend[route->nbackends++] = at;
+}
+
+static void own_backends(struct config_reader *r, const struct conf *c, struct conf_route *route)
+{
+	route->backend = config_alloc(r, (route->nnamed + 1) * sizeof(*route->backend));
+	for (size_t i = 0; route->backend && i < route->nnamed; i++)
+		add_backend(r, c, route, route->named[i]);
+}
+
+static bool is_taken(const struct conf *c, unsigned backend)
+{
+	for (size_t i = 1; i < c->nroutes; i++)
+		for (size_t j = 0; j < c->route[i].nbackends; j++)
+			if (c->route[i].backend[j] == backend)
+				return true;
+	return false;
+}
+
+static void default_backends(struct config_reader *r, struct conf *c)
+{
+	struct conf_route *route = &c->route[0];
+
+	route->backend = config_alloc(r, (c->nbackends + 1) * sizeof(*route->backend));
+	for (unsigned i = 0; route->backend && i < c->nbackends; i++)
+		if (!is_taken(c, i))
+			route->backend[route->nbackends++] = i;
+	if (c->nbackends && !route->nbackends && route->backend)
+		config_err(r, r->path, r->last_line, "every backend belongs to a route: recipients of other domains have none; leave one out of the routes");
+}
+
+/* --- routes --------------------------------------------------------------------- */
+
+static void check_twice(struct config_reader *r, const struct relay_route *a, const struct relay_route *b)
+{
+	for (size_t i = 0, j = 0; i < a->ndomains && j < b->ndomains;) {
+		int order = domain_order(a->domain[i].name, b->domain[j].name);
+
+		if (!order)
+			config_err(r, b->domain[j].file, b->domain[j].line, "route \"%s\": \"" STR_FMT "\" is in route \"%s\" as well (%s:%u); a domain has one route",
+				   b->name, STR_ARG(b->domain[j].name), a->name, a->domain[i].file, a->domain[i].line);
+		i += order <= 0;
+		j += order >= 0;
+	}
+}
+
+static void check_route(struct config_reader *r, const struct conf *c, size_t i)
+{
+	const struct conf_route *route = &c->route[i];
+
+	if (!route->rules.ndomains)
+		config_err(r, r->path, route->line, "route \"%s\": no domains; set domains = { \"example.org\" }", route->name);
+	if (!strcmp(route->name, DEFAULT_ROUTE))
+		config_err(r, r->path, route->line, "route \"%s\": that is the name of the way that all other domains go; choose another", route->name);
+	for (size_t j = 1; j < i; j++)
+		check_twice(r, &c->route[j].rules, &route->rules);
+}
+
+static void name_rules(struct conf *c, struct conf_route *route)
+{
+	struct relay_route *rules = &route->rules;
+
+	rules->name = route->name;
+	rules->file = rules->entries.file = c->path;
+	rules->line = rules->entries.line = route->line;
+	sort_domains(rules->domain, rules->ndomains);
+}
+
+static void take_routes(struct config_reader *r, struct conf *c, const struct conf_route *titled, size_t n)
+{
+	c->route = config_alloc(r, (n + 1) * sizeof(*c->route));
+	if (!c->route || !titled)
+		return;
+	c->nroutes = n + 1;
+	c->route[0].name = DEFAULT_ROUTE;
+	c->route[0].line = r->last_line;
+	memcpy(c->route + 1, titled, n * sizeof(*titled));
+	for (size_t i = 0; i <= n; i++) {
+		name_rules(c, &c->route[i]);
+		own_backends(r, c, &c->route[i]);
+	}
+	default_backends(r, c);
+	for (size_t i = 1; i <= n; i++) {
+		check_route(r, c, i);
+		if (!c->route[i].nnamed) {
+			c->route[i].backend = c->route[0].backend;
+			c->route[i].nbackends = c->route[0].nbackends;
+		}
+	}
+}
+
+/* For the core, which knows of no backends. */
+static void copy_rules(struct config_reader *r, struct conf *c)
+{
+	struct relay_route *v = config_alloc(r, (c->nroutes + 1) * sizeof(*v));
+
+	for (size_t i = 0; v && i < c->nroutes; i++)
+		v[i] = c->route[i].rules;
+	c->relay.route = v;
+	c->relay.nroutes = v ? c->nroutes : 0;
+}
+
+void config_relay(struct config_reader *r, struct conf *c, struct conf_route *titled, size_t n)
+{
+	sort_domains(c->relay.domain, c->relay.ndomains);
+	take_routes(r, c, titled, n);
+	copy_rules(r, c);
+}
