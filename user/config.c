@@ -407,6 +407,7 @@ static const char *title_of(struct config_reader *r, cfg_t *cfg, const char *sec
 static void name_titled(struct config_reader *r, cfg_t *cfg, struct conf *c)
 {
 	NAME_ALL("listener", c->listener, c->nlisteners)
+	NAME_ALL("certificate", c->certificate, c->ncertificates)
 	NAME_ALL("backend", c->backend, c->nbackends)
 	NAME_ALL("list", c->list, c->nlists)
 }
@@ -454,6 +455,7 @@ static void take_whole(struct config_reader *r, cfg_t *cfg, struct config_whole 
 	listener.sess = w->sess;
 	c->path = config_keep(r, r->path);
 	c->listener = take_titled(r, cfg, "listener", &listener, sizeof(listener), &c->nlisteners);
+	c->certificate = take_titled(r, cfg, "certificate", &(struct conf_certificate){ 0 }, sizeof(*c->certificate), &c->ncertificates);
 	c->backend = take_titled(r, cfg, "backend", &(struct conf_backend){ 0 }, sizeof(*c->backend), &c->nbackends);
 	w->conf.senders.list = take_senders(r, cfg, &c->senders.nlists);
 	c->list = take_titled(r, cfg, "list", &(struct conf_list){ 0 }, sizeof(*c->list), &c->nlists);

@@ -24,8 +24,16 @@ struct conf_listener {
 	struct pst_addr addr; /* :: = every address of both families, 0.0.0.0 = IPv4 only */
 	unsigned short port;
 	const char *tls_certificate, *tls_key; /* PEM files, NULL = none */
+	bool tls_implicit;     /* from the first byte on, as on port 465 (RFC 8314 section 3) */
+	bool proxy;	       /* connections of balancers begin with a PROXY protocol header */
 	unsigned sessions_max; /* per worker; 0 = sessions_max of struct conf alone */
 	struct sess_conf sess;
+	unsigned line;
+};
+
+/* Besides the listeners' own: chosen by the name that a client asks for. */
+struct conf_certificate {
+	const char *name, *chain, *key; /* PEM files */
 	unsigned line;
 };
 
@@ -83,6 +91,10 @@ struct conf {
 
 	struct conf_listener *listener;
 	size_t nlisteners;
+	struct conf_certificate *certificate;
+	size_t ncertificates;
+	struct pst_prefix *balancer; /* believed when they announce a client; never banned, never over the SYN budget */
+	size_t nbalancers;
 	struct conf_backend *backend;
 	size_t nbackends;
 	struct conf_route *route; /* one at least */

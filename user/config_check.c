@@ -52,11 +52,35 @@ static bool is_file(const char *path, char *why, size_t size)
 	return true;
 }
 
-static void check_tls(struct config_reader *r, const struct conf_listener *l)
+/* what: `listener "mx"`. chain and key are both there. */
+static void check_pair(struct config_reader *r, const char *what, const char *name, const char *chain, const char *key, unsigned line)
 {
 	char why[256];
 	void *ctx = NULL;
 
+	if (!is_file(chain, why, sizeof(why)) || !is_file(key, why, sizeof(why)) || tls_load(chain, key, &ctx, why, sizeof(why)))
+		config_err(r, r->path, line, "%s \"%s\": %s; name a readable PEM certificate chain and its key", what, name, why);
+	else
+		tls_free(ctx);
+}
+
+static void check_certificates(struct config_reader *r, const struct conf *c)
+{
+	for (size_t i = 0; i < c->ncertificates; i++) {
+		const struct conf_certificate *cert = &c->certificate[i];
+
+		if (!cert->chain || !cert->key)
+			config_err(r, r->path, cert->line, "certificate \"%s\": %s is missing; a certificate and its key go together", cert->name,
+				   cert->chain ? "key" : "chain");
+		else
+			check_pair(r, "certificate", cert->name, cert->chain, cert->key, cert->line);
+	}
+}
+
+static void check_tls(struct config_reader *r, const struct conf_listener *l)
+{
+	if (l->tls_implicit && l->sess.tls == SESS_OFF)
+		config_err(r, r->path, l->line, "listener \"%s\": tls_implicit without tls; set tls = require", l->name);
 	if (!l->tls_certificate && !l->tls_key) {
 		if (l->sess.tls != SESS_OFF)
 			config_err(r, r->path, l->line, "listener \"%s\": tls needs tls_certificate and tls_key; set both, or tls = off", l->name);
@@ -67,11 +91,7 @@ static void check_tls(struct config_reader *r, const struct conf_listener *l)
 			   l->tls_key ? "tls_certificate" : "tls_key");
 		return;
 	}
-	if (!is_file(l->tls_certificate, why, sizeof(why)) || !is_file(l->tls_key, why, sizeof(why)) ||
-	    tls_load(l->tls_certificate, l->tls_key, &ctx, why, sizeof(why)))
-		config_err(r, r->path, l->line, "listener \"%s\": %s; name a readable PEM certificate chain and its key", l->name, why);
-	else
-		tls_free(ctx);
+	check_pair(r, "listener", l->name, l->tls_certificate, l->tls_key, l->line);
 }
 
 static void check_listeners(struct config_reader *r, const struct conf *c)
@@ -84,6 +104,9 @@ static void check_listeners(struct config_reader *r, const struct conf *c)
 		for (size_t j = 0; j < i; j++)
 			check_overlap(r, &c->listener[j], l);
 		check_tls(r, l);
+		if (l->proxy && !c->nbalancers)
+			config_err(r, r->path, l->line, "listener \"%s\": proxy = yes, but no balancer is believed; set balancers = { \"192.0.2.1\" }",
+				   l->name);
 		if (l->sess.session_max && (!l->sess.body.size || l->sess.session_max < l->sess.body.size))
 			config_err(r, r->path, l->line, "listener \"%s\": session_size is less than message_size; a session must have room for one message",
 				   l->name);
@@ -217,13 +240,14 @@ void config_check(struct config_reader *r, const struct config_whole *w)
 	const struct conf *c = &w->conf;
 
 	check_listeners(r, c);
+	check_certificates(r, c);
 	check_backends(r, c);
 	check_relay(r, w);
 	check_senders(r, c);
 	check_users(r, c);
 	check_lists(r, c);
 	too_many(r, "interface", config_line(r, "", "interface"), c->ninterfaces, CONF_INTERFACES_MAX);
-	too_many(r, "allow", config_line(r, "", "allow"), c->nallow, PST_ALLOW_MAX);
+	too_many(r, "allow and balancers", config_line(r, "", "allow"), c->nallow + c->nbalancers, PST_ALLOW_MAX);
 	too_many(r, "guard_addresses", config_line(r, "", "guard_addresses"), c->nguards, PST_GUARD_ADDRS_MAX);
 	if (c->policy.ban_max_s < c->policy.ban_s)
 		config_err(r, r->path, config_line(r, "ban", "max"), "ban: max is shorter than first; set max to first or longer");

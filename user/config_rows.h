@@ -66,6 +66,7 @@ struct config_whole {
 #define CONFIG_YEAR   (366ull * CONFIG_DAY)
 #define CONFIG_WHOLE  struct config_whole
 #define CONFIG_LISTEN struct conf_listener
+#define CONFIG_CERT   struct conf_certificate
 #define CONFIG_BACK   struct conf_backend
 #define CONFIG_ROUTE  struct conf_route
 #define CONFIG_LIST   struct conf_list
@@ -78,6 +79,7 @@ struct config_whole {
 #define CONFIG_SECTIONS(X)                                                                                      \
 	X("",         false, "")                                                                                \
 	X("listener", true,  "One per address and port that clients connect to. Settings here win over the global ones.") \
+	X("certificate", true, "Further certificates for the listeners with TLS: a client that asks for a name (SNI) gets the one that is for it.") \
 	X("backend",  true,  "One per mail server behind the gate; tried in the order written.")                \
 	X("route",    true,  "One per group of domains that goes to backends of its own. Recipients of all other domains go to the backends that no route names.") \
 	X("connect",  false, "Connection control: who may use the gate at all.")                                \
@@ -112,7 +114,8 @@ struct config_whole {
 	L("", traps,           MAILBOXES, CONFIG_WHOLE, conf.relay.trap, conf.relay.ntraps, "", "recipients that exist only to be spammed") \
 	S("", own_sender,      WORD, CONFIG_MODES, CONFIG_WHOLE, sess.own_sender, "observe", 0, 0, "MAIL from a domain of ours by a client that neither authenticated nor may relay: enforce = refuse, observe = count") \
 	L("", allow,           PREFIXES, CONFIG_WHOLE, conf.allow, conf.nallow, "", "sources that are never judged and never dropped") \
-	L("", never_ban,       PREFIXES, CONFIG_WHOLE, conf.never_ban, conf.nnever, "", "sources that are judged but never banned; own addresses, gateways, resolvers and backends are in it by themselves") \
+	L("", balancers,       PREFIXES, CONFIG_WHOLE, conf.balancer, conf.nbalancers, "", "load balancers whose word on a client's address counts; never banned, never over the SYN budget") \
+	L("", never_ban,       PREFIXES, CONFIG_WHOLE, conf.never_ban, conf.nnever, "", "sources that are judged but never banned; own addresses, gateways, resolvers, backends and balancers are in it by themselves") \
 	S("", worker_user,     USER, "", CONFIG_WHOLE, conf.worker_user, "_postern", 0, 0, "user of the workers, a name or a number") \
 	S("", judge_user,      USER, "", CONFIG_WHOLE, conf.judge_user, "_postern-judge", 0, 0, "user of the judge, a name or a number") \
 	S("", control_socket,  PATH, "", CONFIG_WHOLE, conf.control_socket, "/run/postern/control.sock", 0, 0, "where the postern command asks") \
@@ -122,6 +125,8 @@ struct config_whole {
 	S("listener", address,         ADDRESS, "", CONFIG_LISTEN, addr, "::", 0, 0, ":: = every address of both families, 0.0.0.0 = of IPv4") \
 	S("listener", port,            NUMBER, "", CONFIG_LISTEN, port, "25", 1, 65535, "TCP port") \
 	S("listener", tls,             WORD, CONFIG_LEVELS, CONFIG_LISTEN, sess.tls, "off", 0, 0, "STARTTLS") \
+	S("listener", tls_implicit,    BOOL, "", CONFIG_LISTEN, tls_implicit, "no", 0, 1, "TLS from the first byte on, as on port 465; tls must not be off then") \
+	S("listener", proxy,           BOOL, "", CONFIG_LISTEN, proxy, "no", 0, 1, "connections of balancers begin with a PROXY protocol header, version 1 or 2, which names the client") \
 	S("listener", tls_certificate, PATH, "", CONFIG_LISTEN, tls_certificate, "", 0, 0, "PEM file, the chain included") \
 	S("listener", tls_key,         PATH, "", CONFIG_LISTEN, tls_key, "", 0, 0, "PEM file") \
 	S("listener", auth,            WORD, CONFIG_LEVELS, CONFIG_LISTEN, sess.auth, "off", 0, 0, "AUTH, passed through to the backend") \
@@ -136,6 +141,8 @@ struct config_whole {
 	S("listener", command_timeout, SECONDS, "", CONFIG_LISTEN, sess.command_timeout_s, "", 5, 3600, "as in limits, for this listener") \
 	S("listener", data_timeout,    SECONDS, "", CONFIG_LISTEN, sess.data_timeout_s, "", 5, 3600, "as in limits, for this listener") \
 	S("listener", sessions,        NUMBER, "", CONFIG_LISTEN, sessions_max, "0", 0, 1000000, "live sessions of this listener in one worker; 0 = the worker's own limit alone") \
+	S("certificate", chain, PATH, "", CONFIG_CERT, chain, "", 0, 0, "PEM file, the chain included") \
+	S("certificate", key,   PATH, "", CONFIG_CERT, key, "", 0, 0, "PEM file") \
 	S("backend", address,         ADDRESS, "", CONFIG_BACK, addr, "127.0.0.1", 0, 0, "of the mail server") \
 	S("backend", port,            NUMBER, "", CONFIG_BACK, port, "10025", 1, 65535, "TCP port") \
 	S("backend", identity,        WORD, CONFIG_IDENTITIES, CONFIG_BACK, identity, "auto", 0, 0, "how it learns the true client; auto = XCLIENT if offered, else a Received field") \

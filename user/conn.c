@@ -305,12 +305,13 @@ static bool is_allowed(const struct conf *conf, const struct pst_addr *a)
 	return false;
 }
 
-static void greet(struct conn *c)
+void conn_begin(struct conn *c)
 {
 	struct sess_peer peer = { c->who.addr, c->who.id, is_allowed(c->cs->conf, &c->who.addr), false, &c->cs->backs.caps };
 	const struct conf_listener *l = &c->cs->conf->listener[c->listener];
 	struct sess_step step;
 
+	c->phase = OPEN;
 	sess_open(&c->sess, &l->sess, &peer, c->cs->stats, kern_now_ns(), &step);
 	conn_log_before(&c->sess, &c->totals); /* not earlier: it knows the counters only now, and opening decides no message */
 	conn_judge_opened(c);
@@ -342,7 +343,10 @@ bool conn_open(struct conns *cs, int fd, unsigned listener, __u64 id, const stru
 	bufferevent_enable(c->bev, EV_WRITE);
 	roster_add(&cs->roster, &c->who);
 	cs->live[listener]++;
-	greet(c);
+	if (!conn_is_heralded(cs->conf, listener, addr))
+		conn_begin(c);
+	else
+		conn_herald_begin(c);
 	return true;
 }
 

@@ -29,6 +29,8 @@ void conn_end_now(struct conn *c)
 	if (c->backend)
 		backend_leave(c->backend);
 	event_del(&c->timer);
+	if (c->herald)
+		event_free(c->herald);
 	if (c->bev)
 		bufferevent_free(c->bev);
 	if (c->ssl)

@@ -18,6 +18,7 @@ enum conn_phase {
 	TLS_SHAKE,
 	FLUSH,	/* the last reply is leaving */
 	LINGER, /* it has left: the client closes, or what it still says is discarded, so that no reset overtakes the reply */
+	HERALD, /* not begun: the balancer has not said yet who the client is */
 };
 
 struct conn {
@@ -33,6 +34,7 @@ struct conn {
 	struct bufferevent *bev;
 	SSL *ssl;
 	struct event timer;
+	struct event *herald; /* NULL unless the phase is HERALD */
 	__u64 deadline_ns, throttled_ns;
 	size_t discarded;
 	struct pst_addr local;
@@ -46,6 +48,12 @@ struct conn {
 void conn_obey(struct conn *c, const struct sess_step *step);
 void conn_drive(struct conn *c);
 void conn_listen_to(struct conn *c, struct bufferevent *bev);
+
+/* The session begins: greeting, or handshake. */
+void conn_begin(struct conn *c);
+
+/* conn_herald.c: waits for the header, then calls conn_begin(). Frees c when memory is out. */
+void conn_herald_begin(struct conn *c);
 
 /* conn_judge.c: what the judge hears of a session. */
 void conn_judge_opened(struct conn *c);

@@ -128,6 +128,8 @@ void never_collect(const struct conf *c, struct never_list *out)
 		snprintf(why, sizeof(why), "backend \"%s\"", c->backend[i].name);
 		add_addr(out, &c->backend[i].addr, why);
 	}
+	for (size_t i = 0; i < c->nbalancers; i++)
+		never_add(out, &c->balancer[i], "balancer");
 	add_own(out);
 	add_gateways4(out);
 	add_gateways6(out);

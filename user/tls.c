@@ -2,10 +2,12 @@
 #include "user/tls.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 /* Forward secrecy and AEAD only; the order is the client's, who knows whether it has AES in hardware. */
 #define TLS12_SUITES "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!PSK:!SRP"
@@ -61,6 +63,33 @@ int tls_load(const char *cert, const char *key, void **out, char *err, size_t er
 		return failed(ctx, key, "not the key of the certificate", err, errsize);
 	*out = ctx;
 	return 0;
+}
+
+static bool is_for(SSL_CTX *ctx, const char *name)
+{
+	return X509_check_host(SSL_CTX_get0_certificate(ctx), name, 0, 0, NULL) == 1;
+}
+
+static int choose(SSL *ssl, int *alert, void *arg)
+{
+	const struct tls_names *others = arg;
+	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+
+	(void)alert;
+	if (!name || is_for(SSL_get_SSL_CTX(ssl), name))
+		return SSL_TLSEXT_ERR_OK;
+	for (size_t i = 0; i < others->n; i++)
+		if (is_for(others->ctx[i], name)) {
+			SSL_set_SSL_CTX(ssl, others->ctx[i]);
+			return SSL_TLSEXT_ERR_OK;
+		}
+	return SSL_TLSEXT_ERR_NOACK;
+}
+
+void tls_by_name(void *ctx, const struct tls_names *others)
+{
+	SSL_CTX_set_tlsext_servername_callback(ctx, choose);
+	SSL_CTX_set_tlsext_servername_arg(ctx, (void *)others);
 }
 
 void tls_free(void *ctx)

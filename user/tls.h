@@ -14,7 +14,17 @@
  * On success *ctx is the caller's until tls_free(). On failure a negative errno and in err what is wrong with
  * which file. Checks that key and certificate match.
  */
+struct tls_names {
+	size_t n;
+	void *ctx[];
+};
+
 int tls_load(const char *cert, const char *key, void **ctx, char *err, size_t errsize);
-void tls_free(void *ctx);
+/*
+ * A client that names the host it wants (SNI, RFC 6066 section 3) gets the first of others whose certificate is for that
+ * name, unless ctx's own is; one that names nobody's host gets ctx's own, as mail clients do not look. others outlives ctx.
+ */
+void tls_by_name(void *ctx, const struct tls_names *others);
+void tls_free(void *ctx); /* NULL is nothing */
 
 #endif

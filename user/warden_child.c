@@ -18,7 +18,6 @@
 #include "user/ipc.h"
 #include "user/log.h"
 #include "user/stats.h"
-#include "user/tls.h"
 #include "user/worker.h"
 
 #define S_NS		 1000000000ull
@@ -142,9 +141,7 @@ static int judge_child(struct warden *w, int warden_fd)
 	size_t n = 0;
 
 	leave_warden(w);
-	for (size_t i = 0; i < w->now.conf->nlisteners; i++)
-		if (w->now.tls[i])
-			tls_free(w->now.tls[i]); /* keys are the workers' */
+	serving_tls_free(&w->now); /* keys are the workers' */
 	setup.stats = stats_map_slot(&w->maps, JUDGE_SLOT);
 	keep[n++] = warden_fd;
 	keep[n++] = w->control_fd;

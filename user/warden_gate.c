@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "user/ban.h"
@@ -127,6 +129,23 @@ static void say_error(void *ctx, const char *message)
 	log_warnx("%s", message);
 }
 
+int gate_allow(const struct kern_maps *m, const struct conf *c)
+{
+	size_t n = c->nallow + c->nbalancers;
+	struct pst_prefix *all = calloc(n + 1, sizeof(*all));
+	int rc;
+
+	if (!all)
+		return -ENOMEM;
+	if (c->nallow)
+		memcpy(all, c->allow, c->nallow * sizeof(*all));
+	if (c->nbalancers)
+		memcpy(all + c->nallow, c->balancer, c->nbalancers * sizeof(*all));
+	rc = allow_replace(m, all, n);
+	free(all);
+	return rc;
+}
+
 static int fill_tables(struct warden *w)
 {
 	struct listset lists;
@@ -135,7 +154,7 @@ static int fill_tables(struct warden *w)
 	lists_read(w, w->now.conf, &lists, say_error, NULL);
 	rc = lists_put(w, &lists);
 	if (!rc)
-		rc = allow_replace(&w->maps, w->now.conf->allow, w->now.conf->nallow);
+		rc = gate_allow(&w->maps, w->now.conf);
 	if (!rc)
 		rc = judge_put_conf(&w->maps, w->now.conf);
 	if (rc)

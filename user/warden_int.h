@@ -11,12 +11,14 @@
 #include "user/kern.h"
 #include "user/links.h"
 #include "user/listset.h"
+#include "user/tls.h"
 
 /* What workers are started with. Made whole for a reload before the old one goes. */
 struct serving {
 	struct conf *conf;
 	int *listen_fd; /* one per listener */
 	void **tls;	/* one per listener, NULL = none */
+	struct tls_names *names; /* one per certificate */
 };
 
 struct warden;
@@ -84,6 +86,8 @@ int listen_all(const struct serving *old, struct serving *s, char *err, size_t e
 void listen_release(struct serving *s, const struct serving *keep);
 int listen_control(struct warden *w, char *err, size_t errsize);
 int serving_tls(struct serving *s, char *err, size_t errsize);
+/* Forgets every key. */
+void serving_tls_free(struct serving *s);
 void serving_free(struct serving *s, const struct serving *keep);
 
 /* warden_gate.c: the kernel half */
@@ -91,6 +95,8 @@ int gate_start(struct warden *w);
 /* Attaches where the program is not; detaches where old wanted it and c does not. */
 void gate_audit(struct warden *w);
 /* Has an operator unloaded the gate and loaded it again? Then the tables held here are nobody's. */
+/* The configured allow list and the balancers, into the kernel. */
+int gate_allow(const struct kern_maps *m, const struct conf *c);
 bool gate_is_other(const struct warden *w);
 /* Then mode = off in the tables that are held here is the operator's last word. */
 bool gate_is_unloaded(const struct warden *w);

@@ -38,7 +38,7 @@ static int prepare(struct warden *w, struct serving *next)
 		lists_read(w, next->conf, &lists, say_error, w);
 		rc = lists_put(w, &lists);
 		if (!rc)
-			rc = allow_replace(&w->maps, next->conf->allow, next->conf->nallow);
+			rc = gate_allow(&w->maps, next->conf);
 		if (rc)
 			snprintf(err, sizeof(err), "the kernel's tables could not be changed: %s", strerror(-rc));
 	}

@@ -28,7 +28,6 @@
 
 #define BUSY_WORKER "421 4.3.2 Too busy, try again later\r\n"
 #define BUSY_LISTENER "421 4.3.2 Too busy here, try again later\r\n"
-#define BUSY_SOURCE "421 4.7.0 Too many connections from your address\r\n"
 
 struct worker;
 
@@ -75,8 +74,9 @@ static void welcome(struct listener *l, int fd, const struct sockaddr_storage *f
 		turn_away(w, fd, BUSY_WORKER);
 	else if (conf->listener[l->index].sessions_max && w->conns.live[l->index] >= conf->listener[l->index].sessions_max)
 		turn_away(w, fd, BUSY_LISTENER);
-	else if (conf->sessions_per_source && roster_has(&w->conns.roster, &addr, conf->sessions_per_source))
-		turn_away(w, fd, BUSY_SOURCE);
+	else if (conf->sessions_per_source && !conn_is_heralded(conf, l->index, &addr) &&
+		 roster_has(&w->conns.roster, &addr, conf->sessions_per_source))
+		turn_away(w, fd, CONN_BUSY_SOURCE);
 	else if (!conn_open(&w->conns, fd, l->index, w->next_id++, &addr, port))
 		turn_away(w, fd, BUSY_WORKER);
 }
