@@ -18,6 +18,7 @@ struct fixture {
 	struct sess_caps caps;
 	struct relay_rules relay;
 	struct access_rule rule;
+	char client[64]; /* the name in it */
 	struct pst_stats stats;
 	struct sender_rules senders;
 	struct sender_list list[4]; /* of one entry each */

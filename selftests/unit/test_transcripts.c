@@ -7,15 +7,19 @@
  *	with: OPTION...		pause=MS tls=off|offer|require auth=off|offer|require cleartext allowed relay denied
  *				errors=N rcpts=N messages=N size=N headers=N received=N caps=8BITMIME,... mechs=PLAIN,... backend-size=N
  *				session=N rate=N null-rcpts=N own=observe|enforce|off sender=ACTION:ENTRY senders-all
+ *				routes (far.example: anybody may send there; small.local.test: ours, 500 octets, one recipient)
+ *				naming=SECONDS (the client's name is being looked up); admit=NAME deny=NAME grant=NAME except=NAME:
+ *				one name as the only entry of connection control or relay control
  *	C: TEXT			the client sends TEXT and CRLF; a final \c sends no CRLF. \r \n \t \0 \\ \xHH
  *	A: TEXT			the backend answers; " | " between lines; "down" and "caps" are outcomes of their own
  *	T: N			N seconds pass (N may be "300ms"), then the tick
- *	E: EVENT		hangup, kick, shutdown, known, unknown, banned, secured, insecure
+ *	E: EVENT		hangup, kick, shutdown, known, unknown, banned, secured, insecure, named, named=NAME
  *	S: PREFIX		the client gets a line that begins so
- *	B: TEXT			the backend is sent the line TEXT ("TEXT...": a line that begins so); "(abort)" = it is cut off
+ *	B: TEXT			the backend is sent the line TEXT ("TEXT...": a line that begins so); "(abort)" = it is cut off,
+ *				"(route N)" = what follows goes to that route, if it is not the default one
  *	D: TEXT			the backend has been sent the content TEXT since the last D:
  *	F: REASON [EVIDENCE]	a finding; the evidence begins so, "-" = there is none
- *	W: WANT			read, ask, tls or close
+ *	W: WANT			read, ask, name, tls or close
  *	N: COUNTER VALUE	a row of bpf/abi.h
  *	I: TIMES		the lines up to the next "O:" are played that many times; %d in them is the turn, from 1
  *	U: NAME			the lines behind "-- NAME" (before the first session), up to an empty line, are played here
@@ -146,11 +150,14 @@ static void take_finding(struct play *p, const struct finding *f)
 static void take_ask(struct play *p)
 {
 	const struct sess_step *step = &p->step;
+	char route[24];
 
 	switch (step->ask) {
 	case ASK_NONE:
 		return;
 	case ASK_RCPT:
+		if (step->route && !p->mail_open)
+			push(p, &p->asks, route, (size_t)snprintf(route, sizeof(route), "(route %u)", step->route));
 		if (!p->mail_open)
 			push(p, &p->asks, step->ask_mail.p, step->ask_mail.n);
 		push(p, &p->asks, step->ask_line.p, step->ask_line.n);
@@ -285,6 +292,8 @@ static void event(struct play *p, const char *name)
 		sess_gone(&p->s, p->now_ns, &p->step);
 	else if (!strcmp(name, "kick") || !strcmp(name, "shutdown"))
 		sess_end(&p->s, name[0] == 'k', p->now_ns, &p->step);
+	else if (!strncmp(name, "named", 5))
+		sess_named(&p->s, str_of(name + strcspn(name, "=") + (name[5] == '=')), p->now_ns, &p->step);
 	else if (!strcmp(name, "secured") || !strcmp(name, "insecure"))
 		sess_secured(&p->s, name[0] == 's', p->now_ns, &p->step);
 	else
@@ -296,7 +305,7 @@ static void event(struct play *p, const char *name)
 
 static void check_want(struct play *p, const char *text)
 {
-	static const char *const name[] = { "read", "ask", "tls", "close" };
+	static const char *const name[] = { "read", "ask", "name", "tls", "close" };
 
 	if (strcmp(name[p->step.want], text))
 		BAD(p, "wants %s, not %s", name[p->step.want], text);
@@ -362,6 +371,21 @@ static void sender_list(struct play *p, char *text)
 	f->list[n] = (struct sender_list){ .rule = &f->entry[n], .nrules = 1, .action = (enum sender_action)i };
 }
 
+/* The only entry of a list of clients. */
+static void named_rule(struct fixture *f, struct access_list *l, enum access_mode mode, const char *name)
+{
+	snprintf(f->client, sizeof(f->client), "%s", name);
+	f->rule = (struct access_rule){ .name = str_of(f->client) };
+	*l = (struct access_list){ .mode = mode, .rule = &f->rule, .nrules = 1, .named = true };
+}
+
+static const struct domain_rule far[] = { { STR("far.example"), "test", 3 } }, small[] = { { STR("small.local.test"), "test", 4 } };
+static const struct relay_route routes[] = {
+	{ .name = "default" },
+	{ .name = "far", .domain = far, .ndomains = 1, .open = true },
+	{ .name = "small", .domain = small, .ndomains = 1, .open = true, .message_size = 500, .rcpt_max = 1 },
+};
+
 static void option(struct play *p, const char *key, char *value)
 {
 	struct fixture *f = &p->f;
@@ -402,6 +426,14 @@ static void option(struct play *p, const char *key, char *value)
 		f->conf.own_sender = (enum pst_mode)mode_by_name(str_of(value));
 	else if (!strcmp(key, "sender"))
 		sender_list(p, value);
+	else if (!strcmp(key, "routes"))
+		f->relay.route = routes, f->relay.nroutes = NROWS(routes);
+	else if (!strcmp(key, "naming"))
+		f->peer.naming = true, f->conf.name_timeout_s = (unsigned)n;
+	else if (!strcmp(key, "admit") || !strcmp(key, "deny"))
+		named_rule(f, &f->relay.connect, *key == 'a' ? ACCESS_ONLY : ACCESS_EXCEPT, value);
+	else if (!strcmp(key, "grant") || !strcmp(key, "except"))
+		named_rule(f, &f->relay.relay, *key == 'g' ? ACCESS_ONLY : ACCESS_EXCEPT, value);
 	else if (!strcmp(key, "senders-all"))
 		f->list[0].trusted = true;
 	else if (!strcmp(key, "backend-size"))
@@ -521,8 +553,12 @@ static void play_block(struct play *p, const struct script *t, const char *name)
 		;
 	if (i == t->n)
 		BAD(p, "no block \"%s\"", name);
-	while (++i < t->n && t->line[i][0])
-		play_line(p, t->line[i]);
+	while (++i < t->n && t->line[i][0]) {
+		if (!strncmp(t->line[i], "U: ", 3))
+			play_block(p, t, t->line[i] + 3);
+		else
+			play_line(p, t->line[i]);
+	}
 }
 
 /* Plays the session that begins behind line from; returns the line where the next one begins. */

@@ -25,7 +25,7 @@ bool sender_fits(struct sess *s, struct sess_step *step, const struct mailbox *f
 	struct sender_decision d = sender_decide(s->conf->senders ? s->conf->senders : &none, from, trust);
 	bool own = s->conf->own_sender != PST_MODE_OFF && !trust && relay_is_own(s->conf->relay, from);
 
-	if (!trust && s->peer.naming && s->conf->relay->relay.named) {
+	if ((d.list || own) && !trust && s->peer.naming && s->conf->relay->relay.named) {
 		await_name(s);
 		return false;
 	}
