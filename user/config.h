@@ -24,7 +24,6 @@ struct conf_listener {
 	struct pst_addr addr; /* :: = every address of both families, 0.0.0.0 = IPv4 only */
 	unsigned short port;
 	const char *tls_certificate, *tls_key; /* PEM files, NULL = none */
-	bool tls_implicit;     /* from the first byte on, as on port 465 (RFC 8314 section 3) */
 	bool proxy;	       /* connections of balancers begin with a PROXY protocol header */
 	unsigned sessions_max; /* per worker; 0 = sessions_max of struct conf alone */
 	struct sess_conf sess;

@@ -79,7 +79,7 @@ static void check_certificates(struct config_reader *r, const struct conf *c)
 
 static void check_tls(struct config_reader *r, const struct conf_listener *l)
 {
-	if (l->tls_implicit && l->sess.tls == SESS_OFF)
+	if (l->sess.tls_implicit && l->sess.tls == SESS_OFF)
 		config_err(r, r->path, l->line, "listener \"%s\": tls_implicit without tls; set tls = require", l->name);
 	if (!l->tls_certificate && !l->tls_key) {
 		if (l->sess.tls != SESS_OFF)

@@ -125,7 +125,7 @@ struct config_whole {
 	S("listener", address,         ADDRESS, "", CONFIG_LISTEN, addr, "::", 0, 0, ":: = every address of both families, 0.0.0.0 = of IPv4") \
 	S("listener", port,            NUMBER, "", CONFIG_LISTEN, port, "25", 1, 65535, "TCP port") \
 	S("listener", tls,             WORD, CONFIG_LEVELS, CONFIG_LISTEN, sess.tls, "off", 0, 0, "STARTTLS") \
-	S("listener", tls_implicit,    BOOL, "", CONFIG_LISTEN, tls_implicit, "no", 0, 1, "TLS from the first byte on, as on port 465; tls must not be off then") \
+	S("listener", tls_implicit,    BOOL, "", CONFIG_LISTEN, sess.tls_implicit, "no", 0, 1, "TLS from the first byte on, as on port 465; tls must not be off then") \
 	S("listener", proxy,           BOOL, "", CONFIG_LISTEN, proxy, "no", 0, 1, "connections of balancers begin with a PROXY protocol header, version 1 or 2, which names the client") \
 	S("listener", tls_certificate, PATH, "", CONFIG_LISTEN, tls_certificate, "", 0, 0, "PEM file, the chain included") \
 	S("listener", tls_key,         PATH, "", CONFIG_LISTEN, tls_key, "", 0, 0, "PEM file") \

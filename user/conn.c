@@ -113,7 +113,7 @@ void conn_obey(struct conn *c, const struct sess_step *step)
 		return;
 	}
 	set_deadline(c, step->deadline_ns);
-	if (step->want == SESS_TLS)
+	if (step->want == SESS_TLS && c->phase == OPEN) /* not again when the judge's word comes meanwhile */
 		conn_tls_begin(c);
 }
 

@@ -96,6 +96,68 @@ def test_every_suite_and_resumption(gate, dial, box):
     assert gate.counter("tls_handshakes_total", result="failed") == len(UNFIT)
 
 
+def greeted(dialog):
+    """Reads to the end of the greeting, behind the teaser."""
+    while dialog.greeting.lines[-1][3:4] == "-":
+        dialog.greeting = dialog.reply()
+    return dialog
+
+
+def test_tls_from_the_first_byte(gate, dial, box):
+    gate.configure(listener__mx={**TLS, "tls": "require", "tls_implicit": True}).start()
+    context = ssl.create_default_context(cafile=CERTIFICATE)
+    for source in (GOOD, "2001:db8:ace::7"):
+        inside = greeted(smtp.Dialog(context.wrap_socket(dial(source, greet=False).sock, server_hostname="mx.example.org")))
+        assert "STARTTLS" not in offers(inside)
+        assert inside.mail(FROM, [TO], b"Subject: first byte\r\n\r\n") == 250
+        box.wait_for(b"Subject: first byte")
+        box.empty()
+    clear = dial(GOOD, greet=False)
+    clear.send(b"EHLO client.example.net\r\n")
+    assert not any(line[:3] == "220" for line in clear.ended())
+    until("the handshake has failed", lambda: gate.counter("tls_handshakes_total", result="failed") == 1)
+
+
+def make_certificate(stem, *names):
+    path = f"{HOME}/{stem}"
+    run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", f"/CN={names[0]}", "-addext", "subjectAltName=" + ",".join(f"DNS:{name}" for name in names),
+         "-keyout", f"{path}.key", "-out", f"{path}.pem"])
+    return {"chain": f"{path}.pem", "key": f"{path}.key"}
+
+
+def shown(dialog, asked):
+    """The certificate that a client gets who asks for a name, None for no name."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    dialog.say("EHLO client.example.net")
+    assert dialog.say("STARTTLS") == 220
+    with context.wrap_socket(dialog.sock, server_hostname=asked) as inside:
+        return ssl.DER_cert_to_PEM_cert(inside.getpeercert(binary_form=True))
+
+
+def test_certificates_by_name_and_renewed(gate, dial):
+    one, two = make_certificate("one", "mail.example.com"), make_certificate("two", "mx.example.net", "*.wild.example.net")
+    gate.configure(listener__mx=TLS, certificate__one=one, certificate__two=two).start()
+    files = {"mail.example.com": one["chain"], "MX.example.NET": two["chain"], "a.wild.example.net": two["chain"],
+             "mx.example.org": CERTIFICATE, "unknown.example": CERTIFICATE, None: CERTIFICATE}
+    for asked, path in files.items():
+        with open(path, encoding="ascii") as f:
+            assert shown(dial(GOOD), asked) == f.read(), asked
+    inside = shake_hands(dial(GOOD), context_for(ssl.TLSVersion.TLSv1_3))
+    make_certificate("one", "mail.example.com")
+    gate.postern("config", "reload")
+    with open(one["chain"], encoding="ascii") as f:
+        renewed = f.read()
+    until("the new certificate is shown", lambda: shown(dial(GOOD), "mail.example.com") == renewed)
+    assert inside.say("NOOP") == 250
+    with open(one["key"], "w", encoding="ascii") as f:
+        f.write("no key\n")
+    assert gate.postern("config", "reload", check=False).returncode == 1
+    assert 'certificate "one"' in gate.said()
+    assert shown(dial(GOOD), "mail.example.com") == renewed
+
+
 def hello():
     """The first flight of a client, as bytes."""
     outgoing = ssl.MemoryBIO()

@@ -6,7 +6,7 @@
  *	== NAME			a session begins ("== NAME (whole)": only in one piece)
  *	with: OPTION...		pause=MS tls=off|offer|require auth=off|offer|require cleartext allowed relay denied
  *				errors=N rcpts=N messages=N size=N headers=N received=N caps=8BITMIME,... mechs=PLAIN,... backend-size=N
- *				session=N rate=N null-rcpts=N own=observe|enforce|off sender=ACTION:ENTRY senders-all
+ *				implicit session=N rate=N null-rcpts=N own=observe|enforce|off sender=ACTION:ENTRY senders-all
  *				routes (far.example: anybody may send there; small.local.test: ours, 500 octets, one recipient)
  *				naming=SECONDS (the client's name is being looked up); admit=NAME deny=NAME grant=NAME except=NAME:
  *				one name as the only entry of connection control or relay control
@@ -420,6 +420,8 @@ static void option(struct play *p, const char *key, char *value)
 		f->relay.connect.rule = &f->rule, f->relay.connect.nrules = 1;
 	else if (!strcmp(key, "size"))
 		f->conf.body.size = n;
+	else if (!strcmp(key, "implicit"))
+		f->conf.tls_implicit = true;
 	else if (!strcmp(key, "session"))
 		f->conf.session_max = n;
 	else if (!strcmp(key, "own"))

@@ -186,6 +186,13 @@ static void admit(struct sess *s, struct sess_step *step)
 	}
 }
 
+/* Nothing is said in clear; sess_secured() goes on with the greeting. */
+static void shake_first(struct sess *s)
+{
+	enter(s, S_TLS);
+	s->deadline_ns = s->now_ns + s->conf->tls_timeout_s * NS_PER_S;
+}
+
 void sess_open(struct sess *s, const struct sess_conf *c, const struct sess_peer *p, struct pst_stats *stats, __u64 now_ns,
 	       struct sess_step *step)
 {
@@ -196,7 +203,10 @@ void sess_open(struct sess *s, const struct sess_conf *c, const struct sess_peer
 	ends_by(s, PST_CNT_SESS_REFUSED);
 	begin(s, now_ns, step);
 	s->name_until_ns = now_ns + c->name_timeout_s * NS_PER_S;
-	admit(s, step);
+	if (c->tls_implicit)
+		shake_first(s);
+	else
+		admit(s, step);
 	finish(s, step);
 }
 
@@ -229,7 +239,7 @@ void sess_standing(struct sess *s, enum sess_standing standing, __u64 now_ns, st
 	} else if (standing == STANDING_BANNED && !s->peer.allowed) {
 		sess_end(s, true, now_ns, step);
 		return;
-	} else if (standing == STANDING_KNOWN && s->state == S_PAUSE && s->unnamed) {
+	} else if (standing == STANDING_KNOWN && !s->greeted && (s->state == S_TLS || s->unnamed)) {
 		s->known = true;
 	} else if (standing == STANDING_KNOWN && s->state == S_PAUSE) {
 		greet(s, step, true);
@@ -298,6 +308,8 @@ void sess_answer(struct sess *s, enum sess_outcome outcome, const struct reply *
 
 void sess_secured(struct sess *s, bool ok, __u64 now_ns, struct sess_step *step)
 {
+	bool first = !s->greeted;
+
 	begin(s, now_ns, step);
 	if (s->state == S_TLS) {
 		tally(s, ok ? PST_CNT_TLS_OK : PST_CNT_TLS_FAILED);
@@ -310,7 +322,11 @@ void sess_secured(struct sess *s, bool ok, __u64 now_ns, struct sess_step *step)
 		s->nhelo = 0;
 		s->helo[0] = '\0';
 		s->deadline_ns = now_ns + s->conf->command_timeout_s * NS_PER_S;
-		enter(s, S_START);
+		enter(s, first ? S_PAUSE : S_START);
+		if (first && ok)
+			admit(s, step);
+		else
+			greeted(s, PST_CNT_CONN_ACCEPTED);
 	}
 	finish(s, step);
 }
@@ -345,6 +361,7 @@ static void timed_out(struct sess *s, struct sess_step *step)
 	found(s, step, PST_RSN_SLOW, STR(""));
 	ends_by(s, PST_CNT_SESS_TIMEOUT);
 	if (s->state == S_TLS) { /* no clear text into a handshake */
+		greeted(s, PST_CNT_CONN_ACCEPTED);
 		tally(s, PST_CNT_TLS_FAILED);
 		step->reply = STR("");
 	}

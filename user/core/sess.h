@@ -74,6 +74,7 @@ struct sess_conf {
 	const struct sender_rules *senders;
 	struct body_limits body;
 	enum sess_level tls;
+	bool tls_implicit; /* from the first byte on: RFC 8314 section 3 */
 	enum sess_level auth;
 	bool auth_cleartext; /* AUTH without TLS, for listeners on trusted wires */
 	const struct relay_rules *relay;
