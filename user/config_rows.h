@@ -90,6 +90,7 @@ struct config_whole {
 	X("refuse",   false, "What the kernel half says to a source whose action is refuse or banner. It says it without any process.") \
 	X("syn_budget", false, "How many SYNs to guarded ports pass, from sources that are neither allowed nor refused. Too many never make a ban.") \
 	X("points",   false, "What an offence weighs; 0 = noted, never counted.")                               \
+	X("hide",     false, "Extensions and commands that are not offered to clients. What a backend does not offer is not, either.") \
 	X("limits",   false, "Bounds of a session, a process and the memory of offenders.")
 
 /*
@@ -125,6 +126,7 @@ struct config_whole {
 	S("listener", address,         ADDRESS, "", CONFIG_LISTEN, addr, "::", 0, 0, ":: = every address of both families, 0.0.0.0 = of IPv4") \
 	S("listener", port,            NUMBER, "", CONFIG_LISTEN, port, "25", 1, 65535, "TCP port") \
 	S("listener", tls,             WORD, CONFIG_LEVELS, CONFIG_LISTEN, sess.tls, "off", 0, 0, "STARTTLS") \
+	S("listener", accepts_no_mail, BOOL, "", CONFIG_LISTEN, sess.closed, "no", 0, 1, "521 to everybody: for a host that only sends (RFC 7504)") \
 	S("listener", tls_implicit,    BOOL, "", CONFIG_LISTEN, sess.tls_implicit, "no", 0, 1, "TLS from the first byte on, as on port 465; tls must not be off then") \
 	S("listener", proxy,           BOOL, "", CONFIG_LISTEN, proxy, "no", 0, 1, "connections of balancers begin with a PROXY protocol header, version 1 or 2, which names the client") \
 	S("listener", tls_certificate, PATH, "", CONFIG_LISTEN, tls_certificate, "", 0, 0, "PEM file, the chain included") \
@@ -184,6 +186,18 @@ struct config_whole {
 	S("syn_budget", per_source_burst, NUMBER, "", CONFIG_WHOLE, conf.syn_source_burst, "100", 1, 1000000, "SYNs at once") \
 	S("syn_budget", global,           NUMBER, "", CONFIG_WHOLE, conf.syn_global, "5000", 0, 100000000, "SYNs a second of all sources; when they are spent, only sources that have delivered mail pass; 0 = no limit") \
 	S("syn_budget", global_burst,     NUMBER, "", CONFIG_WHOLE, conf.syn_global_burst, "10000", 1, 100000000, "SYNs at once") \
+	S("hide", pipelining, BOOL, "", CONFIG_WHOLE, sess.hide[EXT_PIPELINING], "no", 0, 1, "commands that come ahead are served all the same") \
+	S("hide", eightbitmime, BOOL, "", CONFIG_WHOLE, sess.hide[EXT_8BITMIME], "no", 0, 1, "clients then send 7-bit content (RFC 6152)") \
+	S("hide", smtputf8, BOOL, "", CONFIG_WHOLE, sess.hide[EXT_SMTPUTF8], "no", 0, 1, "addresses outside ASCII are refused then (RFC 6531)") \
+	S("hide", dsn, BOOL, "", CONFIG_WHOLE, sess.hide[EXT_DSN], "no", 0, 1, "delivery status notifications (RFC 3461)") \
+	S("hide", chunking, BOOL, "", CONFIG_WHOLE, sess.hide[EXT_CHUNKING], "no", 0, 1, "BDAT (RFC 3030)") \
+	S("hide", binarymime, BOOL, "", CONFIG_WHOLE, sess.hide[EXT_BINARYMIME], "no", 0, 1, "content that is not lines (RFC 3030); needs CHUNKING") \
+	S("hide", deliverby, BOOL, "", CONFIG_WHOLE, sess.hide[EXT_DELIVERBY], "no", 0, 1, "time limits of delivery (RFC 2852)") \
+	S("hide", mt_priority, BOOL, "", CONFIG_WHOLE, sess.hide[EXT_MT_PRIORITY], "no", 0, 1, "priorities (RFC 6710)") \
+	S("hide", requiretls, BOOL, "", CONFIG_WHOLE, sess.hide[EXT_REQUIRETLS], "no", 0, 1, "TLS all the way (RFC 8689); offered inside TLS to clients of a backend that is verified and offers it") \
+	S("hide", limits, BOOL, "", CONFIG_WHOLE, sess.hide[EXT_LIMITS], "no", 0, 1, "what section limits allows, as EHLO tells it (RFC 9422)") \
+	S("hide", vrfy, BOOL, "", CONFIG_WHOLE, sess.hide[EXT_VRFY], "no", 0, 1, "answered 502, in place of 252") \
+	S("hide", help, BOOL, "", CONFIG_WHOLE, sess.hide[EXT_HELP], "no", 0, 1, "answered 502, in place of 214") \
 	S("limits", message_size,    BYTES, "", CONFIG_WHOLE, sess.body.size, "50M", 0, 1ull << 40, "octets of a message; 0 = the backend's limit alone") \
 	S("limits", header_size,     BYTES, "", CONFIG_WHOLE, sess.body.header_bytes, "256K", 1024, 1 << 30, "octets of a message's header section") \
 	S("limits", session_size,    BYTES, "", CONFIG_WHOLE, sess.session_max, "0", 0, 1ull << 50, "octets of all messages of a session, at least one message's; 0 = no limit") \

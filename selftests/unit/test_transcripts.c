@@ -6,7 +6,7 @@
  *	== NAME			a session begins ("== NAME (whole)": only in one piece)
  *	with: OPTION...		pause=MS tls=off|offer|require auth=off|offer|require cleartext allowed relay denied
  *				errors=N rcpts=N messages=N size=N headers=N received=N caps=8BITMIME,... mechs=PLAIN,... backend-size=N
- *				implicit session=N rate=N null-rcpts=N own=observe|enforce|off sender=ACTION:ENTRY senders-all
+ *				hide=8BITMIME,... hide-limits hide-vrfy hide-help closed deliverby=N profile=NAME implicit session=N rate=N null-rcpts=N own=observe|enforce|off sender=ACTION:ENTRY senders-all
  *				routes (far.example: anybody may send there; small.local.test: ours, 500 octets, one recipient)
  *				naming=SECONDS (the client's name is being looked up); admit=NAME deny=NAME grant=NAME except=NAME:
  *				one name as the only entry of connection control or relay control
@@ -340,7 +340,11 @@ static enum sess_level level_of(const char *text)
 
 static unsigned caps_of(struct play *p, char *text)
 {
-	static const char *const name[] = { "8BITMIME", "SMTPUTF8", "DSN", "SIZE", "AUTH", "XCLIENT", "PIPELINING", "STARTTLS" };
+	static const char *const name[] = {
+#define SESS_X(sym, keyword) keyword,
+		SESS_EXTENSIONS(SESS_X)
+#undef SESS_X
+	};
 	unsigned bits = 0, i;
 	char *save, *word;
 
@@ -353,6 +357,12 @@ static unsigned caps_of(struct play *p, char *text)
 		bits |= 1u << i;
 	}
 	return bits;
+}
+
+static void hide(struct fixture *f, unsigned bits)
+{
+	for (unsigned i = 0; i < EXT_LIMITS; i++)
+		f->conf.hide[i] = bits >> i & 1;
 }
 
 static void sender_list(struct play *p, char *text)
@@ -420,6 +430,20 @@ static void option(struct play *p, const char *key, char *value)
 		f->relay.connect.rule = &f->rule, f->relay.connect.nrules = 1;
 	else if (!strcmp(key, "size"))
 		f->conf.body.size = n;
+	else if (!strcmp(key, "hide"))
+		hide(f, caps_of(p, value));
+	else if (!strcmp(key, "hide-limits"))
+		f->conf.hide[EXT_LIMITS] = true;
+	else if (!strcmp(key, "hide-vrfy"))
+		f->conf.hide[EXT_VRFY] = true;
+	else if (!strcmp(key, "hide-help"))
+		f->conf.hide[EXT_HELP] = true;
+	else if (!strcmp(key, "closed"))
+		f->conf.closed = true;
+	else if (!strcmp(key, "deliverby"))
+		f->caps.deliverby_min_s = (unsigned)n;
+	else if (!strcmp(key, "profile"))
+		snprintf(f->caps.profile, sizeof(f->caps.profile), "%s", value);
 	else if (!strcmp(key, "implicit"))
 		f->conf.tls_implicit = true;
 	else if (!strcmp(key, "session"))

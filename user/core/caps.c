@@ -41,10 +41,30 @@ static const struct {
 	const char *keyword;
 	unsigned bit;
 } extension[] = {
-	{ "8BITMIME", CAP_8BITMIME }, { "SMTPUTF8", CAP_SMTPUTF8 }, { "DSN", CAP_DSN },
-	{ "SIZE", CAP_SIZE },	      { "AUTH", CAP_AUTH },	    { "XCLIENT", CAP_XCLIENT },
-	{ "PIPELINING", CAP_PIPELINING }, { "STARTTLS", CAP_STARTTLS },
+#define SESS_X(sym, keyword) { keyword, CAP_##sym },
+	SESS_EXTENSIONS(SESS_X)
+#undef SESS_X
 };
+
+/* A profile's name is passed on to clients, so it must be one word of the grammar (RFC 6710 section 4.1). */
+static void take_profile(struct sess_caps *caps, struct str word)
+{
+	for (size_t i = 0; i < word.n; i++)
+		if (word.p[i] <= ' ' || word.p[i] > '~')
+			return;
+	if (word.n > SESS_PROFILE_MAX)
+		return;
+	memcpy(caps->profile, word.p, word.n);
+	caps->profile[word.n] = '\0';
+}
+
+static void take_deliverby(struct sess_caps *caps, struct str text)
+{
+	unsigned long long s;
+
+	if (str_u64(text, &s) && s <= 999999999)
+		caps->deliverby_min_s = (unsigned)s;
+}
 
 static void read_line(struct sess_caps *caps, unsigned *attributes, struct str rest)
 {
@@ -57,6 +77,10 @@ static void read_line(struct sess_caps *caps, unsigned *attributes, struct str r
 	caps->bits |= bit;
 	if (bit == CAP_SIZE)
 		str_u64(str_trim(rest), &caps->size);
+	if (bit == CAP_DELIVERBY)
+		take_deliverby(caps, str_trim(rest));
+	if (bit == CAP_MT_PRIORITY)
+		take_profile(caps, str_word(&rest));
 	if (bit == CAP_XCLIENT)
 		*attributes |= attributes_of(rest);
 	if (bit == CAP_AUTH)
@@ -94,8 +118,10 @@ static const struct {
 	const char *keyword;
 	unsigned bit;
 } parameter[] = {
-	{ "SIZE=", CAP_SIZE }, { "BODY=", CAP_8BITMIME }, { "SMTPUTF8", CAP_SMTPUTF8 }, { "RET=", CAP_DSN },
-	{ "ENVID=", CAP_DSN }, { "NOTIFY=", CAP_DSN },	  { "ORCPT=", CAP_DSN },	{ "AUTH=", CAP_AUTH },
+	{ "SIZE=", CAP_SIZE }, { "BODY=8BITMIME", CAP_8BITMIME }, { "BODY=7BIT", CAP_8BITMIME },
+	{ "BODY=BINARYMIME", CAP_BINARYMIME | CAP_CHUNKING }, { "SMTPUTF8", CAP_SMTPUTF8 }, { "RET=", CAP_DSN },
+	{ "ENVID=", CAP_DSN }, { "NOTIFY=", CAP_DSN }, { "ORCPT=", CAP_DSN }, { "AUTH=", CAP_AUTH },
+	{ "BY=", CAP_DELIVERBY }, { "MT-PRIORITY=", CAP_MT_PRIORITY }, { "REQUIRETLS", CAP_REQUIRETLS },
 };
 
 unsigned caps_used(struct str line)

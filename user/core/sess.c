@@ -173,7 +173,11 @@ static void admit(struct sess *s, struct sess_step *step)
 	enum access access = relay_admits(s->conf->relay, &client, NULL);
 
 	s->unnamed = access == ACCESS_AWAITS_NAME;
-	if (s->unnamed) {
+	if (s->conf->closed) {
+		s->unnamed = false;
+		greeted(s, PST_CNT_CONN_DENIED);
+		say_last(s, step, "521 5.3.2 This host accepts no mail\r\n", PST_CNT_SESS_REFUSED);
+	} else if (s->unnamed) {
 		s->deadline_ns = s->name_until_ns;
 	} else if (access == ACCESS_DENIED) {
 		greeted(s, PST_CNT_CONN_DENIED);

@@ -34,23 +34,41 @@
 #define SESS_RATE_GRACE_S  60	/* a slow start is nobody's offence */
 #define SESS_HELD_MAX	   512	/* of a backend's reply that came before the end of data */
 
-enum sess_cap { /* what a backend offers and the gate parses */
-	CAP_8BITMIME = 1 << 0,
-	CAP_SMTPUTF8 = 1 << 1,
-	CAP_DSN = 1 << 2,
-	CAP_SIZE = 1 << 3,
-	CAP_AUTH = 1 << 4,
-	CAP_XCLIENT = 1 << 5, /* never offered to a client */
-	CAP_PIPELINING = 1 << 6,
-	CAP_STARTTLS = 1 << 7, /* of the backend: never passed on */
+/*
+ * What a backend offers and the gate parses: keyword in EHLO. The gate has PIPELINING and STARTTLS of its own, whatever the backend
+ * says; XCLIENT is never offered to a client.
+ */
+#define SESS_EXTENSIONS(X) \
+	X(8BITMIME, "8BITMIME") X(SMTPUTF8, "SMTPUTF8") X(DSN, "DSN") X(SIZE, "SIZE") X(AUTH, "AUTH") X(XCLIENT, "XCLIENT") \
+	X(PIPELINING, "PIPELINING") X(STARTTLS, "STARTTLS") X(CHUNKING, "CHUNKING") X(BINARYMIME, "BINARYMIME") X(DELIVERBY, "DELIVERBY") \
+	X(MT_PRIORITY, "MT-PRIORITY") X(REQUIRETLS, "REQUIRETLS")
+
+enum sess_extension {
+#define SESS_X(sym, keyword) EXT_##sym,
+	SESS_EXTENSIONS(SESS_X)
+#undef SESS_X
+	/* what is the gate's own alone, for sess_conf.hide */
+	EXT_LIMITS,
+	EXT_VRFY,
+	EXT_HELP,
+	EXT_MAX
+};
+
+enum sess_cap {
+#define SESS_X(sym, keyword) CAP_##sym = 1 << EXT_##sym,
+	SESS_EXTENSIONS(SESS_X)
+#undef SESS_X
 };
 
 #define SESS_MECHS_MAX 128
+#define SESS_PROFILE_MAX 20 /* RFC 6710 section 4.1 */
 
 struct sess_caps {
 	unsigned bits;	     /* enum sess_cap */
 	unsigned long long size; /* the backend's SIZE, 0 = none given */
 	char mechs[SESS_MECHS_MAX]; /* "PLAIN LOGIN", upper case */
+	unsigned deliverby_min_s;   /* RFC 2852 section 4.2; 0 = none given */
+	char profile[SESS_PROFILE_MAX + 1]; /* of MT-PRIORITY; "" = none given */
 };
 
 enum sess_level { SESS_OFF, SESS_OFFER, SESS_REQUIRE };
@@ -73,6 +91,8 @@ struct sess_conf {
 	enum pst_mode own_sender;   /* a sender in a domain of ours, from a client that may not relay */
 	const struct sender_rules *senders;
 	struct body_limits body;
+	bool hide[EXT_MAX]; /* neither offered nor served, though gate and backend have it */
+	bool closed;	    /* this host takes no mail: 521 (RFC 7504) */
 	enum sess_level tls;
 	bool tls_implicit; /* from the first byte on: RFC 8314 section 3 */
 	enum sess_level auth;

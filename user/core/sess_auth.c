@@ -18,7 +18,7 @@ void run_starttls(struct sess *s, struct sess_step *step, struct str args)
 {
 	(void)args;
 	if (s->conf->tls == SESS_OFF) {
-		say(s, step, "502 5.5.1 Command not implemented\r\n");
+		say(s, step, NOT_IMPLEMENTED);
 	} else if (s->tls || s->authenticated) {
 		say(s, step, "503 5.5.1 Bad sequence of commands\r\n");
 	} else {
@@ -43,11 +43,11 @@ void run_auth(struct sess *s, struct sess_step *step, struct str args)
 	struct str mechanism, initial;
 
 	if (s->conf->auth == SESS_OFF || !s->esmtp) {
-		say(s, step, s->esmtp ? "502 5.5.1 Command not implemented\r\n" : "503 5.5.1 Bad sequence of commands\r\n");
+		say(s, step, s->esmtp ? NOT_IMPLEMENTED : "503 5.5.1 Bad sequence of commands\r\n");
 	} else if (!(s->caps.bits & CAP_AUTH) && !s->tls && s->conf->tls != SESS_OFF) {
 		say(s, step, "530 5.7.0 Must issue a STARTTLS command first\r\n");
 	} else if (!(s->caps.bits & CAP_AUTH)) {
-		say(s, step, "502 5.5.1 Command not implemented\r\n");
+		say(s, step, NOT_IMPLEMENTED);
 	} else if (s->authenticated) {
 		say(s, step, "503 5.5.1 Already authenticated\r\n");
 	} else if (!smtp_auth(args, &mechanism, &initial)) {

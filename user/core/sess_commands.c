@@ -51,7 +51,7 @@ void syntax(struct sess *s, struct sess_step *step, const char *line, struct str
 /* What of the backend's offer may be promised on this connection, as it stands now. */
 static void take_caps(struct sess *s)
 {
-	unsigned keep = CAP_8BITMIME | CAP_DSN | CAP_SIZE;
+	unsigned keep = CAP_8BITMIME | CAP_DSN | CAP_SIZE | CAP_CHUNKING | CAP_DELIVERBY | CAP_MT_PRIORITY, i;
 
 	if (s->peer.caps)
 		s->caps = *s->peer.caps;
@@ -61,6 +61,13 @@ static void take_caps(struct sess *s)
 		keep |= CAP_SMTPUTF8;
 	if (s->conf->auth != SESS_OFF && (s->tls || s->conf->auth_cleartext) && s->caps.mechs[0])
 		keep |= CAP_AUTH;
+	if (s->tls) /* RFC 8689 section 2: it means nothing on a wire in clear */
+		keep |= CAP_REQUIRETLS;
+	for (i = 0; i < EXT_LIMITS; i++)
+		if (s->conf->hide[i])
+			keep &= ~(1u << i);
+	if (keep & s->caps.bits & CAP_CHUNKING && !s->conf->hide[EXT_BINARYMIME])
+		keep |= CAP_BINARYMIME;
 	s->caps.bits &= keep;
 	if (!(s->caps.bits & CAP_SIZE))
 		s->caps.size = 0;
@@ -73,29 +80,73 @@ static void put_line(struct put *o, const char *keyword)
 	put_text(o, "\r\n");
 }
 
+static void put_with(struct put *o, const char *keyword, const char *words)
+{
+	put_text(o, "250-");
+	put_text(o, keyword);
+	put_text(o, *words ? " " : "");
+	put_text(o, words);
+	put_text(o, "\r\n");
+}
+
+static void put_number(struct put *o, const char *before, unsigned long long v)
+{
+	put_text(o, before);
+	put_u64(o, v);
+}
+
+static void put_deliverby(const struct sess *s, struct put *o)
+{
+	if (!(s->caps.bits & CAP_DELIVERBY))
+		return;
+	put_text(o, "250-DELIVERBY");
+	if (s->caps.deliverby_min_s)
+		put_number(o, " ", s->caps.deliverby_min_s);
+	put_text(o, "\r\n");
+}
+
+/* RFC 9422: what 452 and 421 would say later. */
+static void put_limits(const struct sess *s, struct put *o)
+{
+	if (s->conf->hide[EXT_LIMITS] || (!s->conf->messages_max && !s->conf->rcpt_max))
+		return;
+	put_text(o, "250-LIMITS");
+	if (s->conf->messages_max)
+		put_number(o, " MAILMAX=", s->conf->messages_max);
+	if (s->conf->rcpt_max)
+		put_number(o, " RCPTMAX=", s->conf->rcpt_max);
+	put_text(o, "\r\n");
+}
+
+/* Passed on as the backend offers them, in this order. */
+static const struct {
+	unsigned cap;
+	const char *keyword;
+} plain[] = {
+	{ CAP_8BITMIME, "8BITMIME" }, { CAP_SMTPUTF8, "SMTPUTF8" }, { CAP_DSN, "DSN" }, { CAP_CHUNKING, "CHUNKING" },
+	{ CAP_BINARYMIME, "BINARYMIME" }, { CAP_REQUIRETLS, "REQUIRETLS" },
+};
+
 static void put_ehlo(const struct sess *s, struct put *o)
 {
 	put_line(o, s->conf->hostname);
-	put_line(o, "PIPELINING");
+	if (!s->conf->hide[EXT_PIPELINING])
+		put_line(o, "PIPELINING");
 	put_text(o, "250-SIZE");
-	if (size_limit(s)) {
-		put_text(o, " ");
-		put_u64(o, size_limit(s));
-	}
+	if (size_limit(s))
+		put_number(o, " ", size_limit(s));
 	put_text(o, "\r\n");
-	if (s->caps.bits & CAP_8BITMIME)
-		put_line(o, "8BITMIME");
-	if (s->caps.bits & CAP_SMTPUTF8)
-		put_line(o, "SMTPUTF8");
-	if (s->caps.bits & CAP_DSN)
-		put_line(o, "DSN");
+	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
+		if (s->caps.bits & plain[i].cap)
+			put_line(o, plain[i].keyword);
 	if (s->conf->tls != SESS_OFF && !s->tls)
 		put_line(o, "STARTTLS");
-	if (s->caps.bits & CAP_AUTH) {
-		put_text(o, "250-AUTH ");
-		put_text(o, s->caps.mechs);
-		put_text(o, "\r\n");
-	}
+	if (s->caps.bits & CAP_AUTH)
+		put_with(o, "AUTH", s->caps.mechs);
+	if (s->caps.bits & CAP_MT_PRIORITY)
+		put_with(o, "MT-PRIORITY", s->caps.profile);
+	put_deliverby(s, o);
+	put_limits(s, o);
 	put_text(o, "250 ENHANCEDSTATUSCODES\r\n");
 }
 
@@ -343,26 +394,32 @@ static void run_quit(struct sess *s, struct sess_step *step, struct str args)
 static void run_vrfy(struct sess *s, struct sess_step *step, struct str args)
 {
 	(void)args;
-	say(s, step, "252 2.5.0 Cannot verify, send some mail and see\r\n");
+	if (s->conf->hide[EXT_VRFY])
+		say(s, step, NOT_IMPLEMENTED);
+	else
+		say(s, step, "252 2.5.0 Cannot verify, send some mail and see\r\n");
 }
 
 static void run_help(struct sess *s, struct sess_step *step, struct str args)
 {
 	(void)args;
-	say(s, step, "214 2.0.0 See the SMTP standard\r\n");
+	if (s->conf->hide[EXT_HELP])
+		say(s, step, NOT_IMPLEMENTED);
+	else
+		say(s, step, "214 2.0.0 See the SMTP standard\r\n");
 }
 
 static void run_unimplemented(struct sess *s, struct sess_step *step, struct str args)
 {
 	(void)args;
-	say(s, step, "502 5.5.1 Command not implemented\r\n");
+	say(s, step, NOT_IMPLEMENTED);
 }
 
 /* What follows are octets, not commands, and how many is not known here: the stream cannot be trusted any more. */
 static void run_bdat(struct sess *s, struct sess_step *step, struct str args)
 {
 	(void)args;
-	say(s, step, "502 5.5.1 Command not implemented\r\n");
+	say(s, step, NOT_IMPLEMENTED);
 	s->final = true;
 }
 

@@ -50,6 +50,7 @@ void run_line(struct sess *s, struct sess_step *step, const struct line *line, b
 /* A refusal of what the client wrote; the reply says it better than the reason's own row does. */
 void syntax(struct sess *s, struct sess_step *step, const char *line, struct str evidence);
 #define NS_PER_S  1000000000ull
+#define NOT_IMPLEMENTED "502 5.5.1 Command not implemented\r\n"
 
 unsigned promised(const struct sess *s); /* enum sess_cap bits whose parameters this client may use */
 unsigned long long size_limit(const struct sess *s); /* 0 = none */

@@ -49,8 +49,12 @@ enum smtp_notify { NOTIFY_NEVER = 1 << 0, NOTIFY_SUCCESS = 1 << 1, NOTIFY_FAILUR
 struct smtp_mail {
 	struct mailbox from;
 	unsigned long long size;
-	bool sized, utf8, auth;
+	bool sized, utf8, auth, binary;
+	bool requiretls; /* RFC 8689 */
+	bool prioritized;
+	int priority; /* -9 .. 9, RFC 6710 */
 	const char *body, *ret; /* static text, NULL = not given */
+	struct str by; /* BY=, checked: RFC 2852 section 4.4; a number of seconds, ";", N or R, perhaps T */
 	struct str envid;	/* xtext */
 };
 

@@ -72,8 +72,46 @@ static bool set_size(struct target *t, struct str v)
 
 static bool set_body(struct target *t, struct str v)
 {
-	t->mail->body = str_ieq(v, STR("7BIT")) ? "7BIT" : str_ieq(v, STR("8BITMIME")) ? "8BITMIME" : NULL;
+	static const char *const name[] = { "7BIT", "8BITMIME", "BINARYMIME" };
+
+	for (unsigned i = 0; i < 3; i++)
+		if (str_ieq(v, str_of(name[i])))
+			t->mail->body = name[i];
+	t->mail->binary = t->mail->body == name[2];
 	return t->mail->body;
+}
+
+static bool set_requiretls(struct target *t, struct str v)
+{
+	t->mail->requiretls = !v.n;
+	return t->mail->requiretls;
+}
+
+/* "120;R", "-60;NT": up to nine digits; zero and less only with N (RFC 2852 section 4.4). */
+static bool set_by(struct target *t, struct str v)
+{
+	bool less = v.n && v.p[0] == '-';
+	const char *semicolon = v.n ? memchr(v.p, ';', v.n) : NULL;
+	struct str time = str_sub(v, less, semicolon ? (size_t)(semicolon - v.p) : less);
+	struct str how = semicolon ? str_sub(v, (size_t)(semicolon - v.p) + 1, v.n) : STR("");
+	bool notify = how.n && (how.p[0] | 0x20) == 'n', deny = how.n && (how.p[0] | 0x20) == 'r';
+	unsigned long long s;
+
+	t->mail->by = v;
+	if (time.n > 9 || !str_u64(time, &s) || !(notify || deny) || (deny && (less || !s)))
+		return false;
+	return how.n == 1 || (how.n == 2 && (how.p[1] | 0x20) == 't');
+}
+
+static bool set_priority(struct target *t, struct str v)
+{
+	bool less = v.n && v.p[0] == '-';
+
+	v = str_sub(v, less, v.n);
+	t->mail->prioritized = v.n == 1 && v.p[0] >= '0' && v.p[0] <= '9';
+	if (t->mail->prioritized)
+		t->mail->priority = less ? '0' - v.p[0] : v.p[0] - '0';
+	return t->mail->prioritized;
 }
 
 static bool set_utf8(struct target *t, struct str v)
@@ -170,6 +208,9 @@ static const struct param mail_param[] = {
 	{ "RET",      CAP_DSN,      true,  set_ret },
 	{ "ENVID",    CAP_DSN,      true,  set_envid },
 	{ "AUTH",     CAP_AUTH,     true,  set_auth },
+	{ "BY",       CAP_DELIVERBY, true, set_by },
+	{ "MT-PRIORITY", CAP_MT_PRIORITY, true, set_priority },
+	{ "REQUIRETLS", CAP_REQUIRETLS, false, set_requiretls },
 };
 
 static const struct param rcpt_param[] = {
@@ -251,6 +292,8 @@ enum smtp_flaw smtp_mail(struct str args, unsigned caps, struct smtp_mail *out)
 	flaw = take_path(&args, STR("FROM:"), true, caps & CAP_SMTPUTF8, &out->from);
 	if (!flaw)
 		flaw = set_params(mail_param, sizeof(mail_param) / sizeof(mail_param[0]), args, caps, &t);
+	if (!flaw && out->binary && !(caps & CAP_BINARYMIME && caps & CAP_CHUNKING))
+		flaw = SMTP_UNPROMISED;
 	if (flaw || out->utf8)
 		return flaw;
 	/* SMTPUTF8 comes behind the address that needs it: look again without the permission */
@@ -282,6 +325,15 @@ static void put_param(struct put *o, const char *keyword, const char *value)
 	put_text(o, value);
 }
 
+static void put_upper(struct put *o, struct str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i] >= 'a' && s.p[i] <= 'z' ? (char)(s.p[i] - 'a' + 'A') : s.p[i];
+
+		put_str(o, (struct str){ &c, 1 });
+	}
+}
+
 size_t smtp_mail_text(const struct smtp_mail *m, unsigned caps, char *out, size_t size)
 {
 	struct put o = { .p = out, .max = size };
@@ -300,6 +352,15 @@ size_t smtp_mail_text(const struct smtp_mail *m, unsigned caps, char *out, size_
 		put_xtext(&o, m->envid);
 	}
 	put_param(&o, " AUTH=<>", m->auth ? "" : NULL);
+	put_param(&o, " REQUIRETLS", m->requiretls ? "" : NULL);
+	if (m->by.n) {
+		put_text(&o, " BY=");
+		put_upper(&o, m->by);
+	}
+	if (m->prioritized) {
+		put_text(&o, m->priority < 0 ? " MT-PRIORITY=-" : " MT-PRIORITY=");
+		put_u64(&o, (unsigned long long)(m->priority < 0 ? -m->priority : m->priority));
+	}
 	return o.full ? 0 : o.n;
 }
 
