@@ -30,7 +30,7 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-mis
 HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 $(CFLAGS) $(WARN) -I. -I$(O) -D_GNU_SOURCE -DPOSTERN_VERSION='"$(VERSION)"' $(HARDEN)
-LIBS := -lxdp -lbpf -lelf -lz -levent -levent_openssl -lssl -lcrypto -lconfuse -ljansson -lseccomp -lnl-3 -lnl-route-3 -lcap
+LIBS := -lxdp -lbpf -lelf -lz -levent -levent_openssl -lssl -lcrypto -lconfuse -ljansson -lseccomp -lnl-3 -lnl-route-3 -lcap -llmdb -lcares
 SAN := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -U_FORTIFY_SOURCE
 # libnl's headers live in their own folder
 ALL_CFLAGS += -I/usr/include/libnl3
@@ -112,8 +112,8 @@ $(PROGRAMS):
 $(O)/selftests/unit/test_judgement: UNIT_LIBS := -lm
 $(O)/selftests/unit/test_stats: UNIT_LIBS := -lbpf -ljansson
 $(O)/selftests/unit/test_stats: $(O)/user/stats.san.o
-$(O)/selftests/unit/test_config: UNIT_LIBS := -lconfuse -lssl -lcrypto -lz -ljansson
-$(O)/selftests/unit/test_config: $(patsubst %,$(O)/user/%.san.o,config config_file config_kinds config_relay config_check listfile listjson tls)
+$(O)/selftests/unit/test_config: UNIT_LIBS := -lconfuse -lssl -lcrypto -lz -ljansson -llmdb
+$(O)/selftests/unit/test_config: $(patsubst %,$(O)/user/%.san.o,config config_access config_file config_kinds config_lmdb config_relay config_check listfile listjson tls tls_client)
 $(O)/selftests/unit/test_never: $(patsubst %,$(O)/user/%.san.o,never log)
 $(O)/selftests/unit/test_listfile: UNIT_LIBS := -lz -ljansson
 $(O)/selftests/unit/test_listfile: $(patsubst %,$(O)/user/%.san.o,listfile listjson)

@@ -189,7 +189,7 @@ static int socket_refused(int family)
 	return -EPERM;
 }
 
-int cage_worker(uid_t uid, gid_t gid)
+static int worker(uid_t uid, gid_t gid, bool datagrams)
 {
 	int err = become(uid, gid);
 
@@ -197,8 +197,18 @@ int cage_worker(uid_t uid, gid_t gid)
 		err = landlock_nothing();
 	if (err && err != -ENOSYS)
 		return err;
-	err = cage_filter_worker();
+	err = cage_filter_worker(datagrams);
 	return err ? err : socket_refused(AF_UNIX);
+}
+
+int cage_worker(uid_t uid, gid_t gid)
+{
+	return worker(uid, gid, false);
+}
+
+int cage_worker_names(uid_t uid, gid_t gid)
+{
+	return worker(uid, gid, true);
 }
 
 int cage_judge(uid_t uid, gid_t gid)

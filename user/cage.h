@@ -19,6 +19,8 @@ int cage_fds(const int *keep, size_t n);
  * of AF_INET and AF_INET6 streams only, no new process, no exec, no file opened.
  */
 int cage_worker(uid_t uid, gid_t gid);
+/* As cage_worker(), for one that asks resolvers: datagram sockets of the same families as well. */
+int cage_worker_names(uid_t uid, gid_t gid);
 
 /*
  * Judge: as above, but it may open files and use unix sockets and bpf() on map fds that it holds. Creating maps,

@@ -69,15 +69,19 @@ static int add_all(scmp_filter_ctx f, uint32_t action, const int *call, size_t n
 }
 
 /* Calls that are harmless with some arguments only. */
-static int worker_arguments(scmp_filter_ctx f)
+static int worker_arguments(scmp_filter_ctx f, bool datagrams)
 {
 	static const int family[] = { AF_INET, AF_INET6 };
 	const uint64_t type = ~(uint64_t)(SOCK_NONBLOCK | SOCK_CLOEXEC);
 	int err = 0;
 
-	for (size_t i = 0; i < NROWS(family) && !err; i++)
+	for (size_t i = 0; i < NROWS(family) && !err; i++) {
 		err = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2, SCMP_A0(SCMP_CMP_EQ, family[i]),
 				       SCMP_A1(SCMP_CMP_MASKED_EQ, type, SOCK_STREAM));
+		if (!err && datagrams)
+			err = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2, SCMP_A0(SCMP_CMP_EQ, family[i]),
+					       SCMP_A1(SCMP_CMP_MASKED_EQ, type, SOCK_DGRAM));
+	}
 	if (!err)
 		err = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
 	if (!err)
@@ -95,7 +99,7 @@ static int worker_arguments(scmp_filter_ctx f)
 	return err;
 }
 
-int cage_filter_worker(void)
+int cage_filter_worker(bool datagrams)
 {
 	/* ENOSYS and not EPERM: libraries that probe for a newer call then fall back. */
 	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
@@ -108,7 +112,7 @@ int cage_filter_worker(void)
 	if (!err)
 		err = seccomp_rule_add(f, SCMP_ACT_KILL_PROCESS, SCMP_SYS(bpf), 0);
 	if (!err)
-		err = worker_arguments(f);
+		err = worker_arguments(f, datagrams);
 	if (!err)
 		err = seccomp_load(f);
 	seccomp_release(f);

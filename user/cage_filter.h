@@ -3,8 +3,10 @@
 #ifndef CAGE_FILTER_H
 #define CAGE_FILTER_H
 
-/* Install the filter for good, for this thread and its children. 0 or -errno. Need no_new_privs. */
-int cage_filter_worker(void);
+#include <stdbool.h>
+
+/* Install the filter for good, for this thread and its children. 0 or -errno. Need no_new_privs. datagrams: IPv4 and IPv6, for DNS. */
+int cage_filter_worker(bool datagrams);
 int cage_filter_judge(void);
 
 #endif

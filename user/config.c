@@ -451,6 +451,7 @@ static void take_whole(struct config_reader *r, cfg_t *cfg, struct config_whole 
 	if (!w->conf.refuse.url)
 		w->conf.refuse.url = "";
 	w->sess.relay = &c->relay;
+	w->sess.name_timeout_s = c->dns.timeout_s;
 	w->sess.senders = &c->senders;
 	listener.sess = w->sess;
 	c->path = config_keep(r, r->path);

@@ -66,6 +66,15 @@ struct conf_list {
 	unsigned line;
 };
 
+/* Where the names of clients come from. */
+struct conf_dns {
+	struct pst_addr *server; /* none = those of /etc/resolv.conf */
+	size_t nservers;
+	unsigned timeout_s;
+	unsigned cache; /* names that one worker remembers */
+	bool names;	/* of every client, not only where an entry is a domain */
+};
+
 /* What the kernel half says to a client that it refuses itself. */
 struct conf_refuse {
 	const char *hostname; /* in its greeting */
@@ -107,6 +116,7 @@ struct conf {
 	struct policy policy;
 	struct relay_rules relay;
 	struct sender_rules senders;
+	struct conf_dns dns;
 	struct conf_refuse refuse;
 
 	unsigned grace_window_s;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "user/config_rows.h"
+#include "user/core/addr.h"
 
 struct config_chunk;
 
@@ -56,6 +57,21 @@ char *config_text(struct config_reader *r);
 
 /* Turns items into the row's member of the section's struct at base. Says what is wrong itself. */
 void config_store(struct config_reader *r, const struct config_row *row, const struct config_item *items, size_t n, void *base);
+
+#define CONFIG_DOMAIN_MAX (MAILBOX_DOMAIN_MAX + 2)
+
+/* config_access.c. The domain, address literal or ".domain" in text as rules have it: lower case, U-labels as A-labels. */
+bool config_domain(const char *text, char out[CONFIG_DOMAIN_MAX]);
+/* As config_domain(), for the name of a client: two labels at least or ".name", no literal, no number at the end. */
+bool config_client_name(const char *text, char out[CONFIG_DOMAIN_MAX]);
+/* "192.0.2.0/255.255.255.0" to "192.0.2.0/24"; other text as it is, cut to fit. -EINVAL when the mask's ones are not in one piece. */
+int config_unmask(const char *text, char out[PREFIX_TEXT_MAX]);
+
+/*
+ * config_lmdb.c: calls each for every key of the LMDB map at path (a file as Postfix makes it, or a folder) until it returns
+ * false; a NUL at a key's end is not part of it. Never waits for a writer. 0, or -errno with the reason in why.
+ */
+int config_lmdb(const char *path, bool (*each)(void *ctx, const char *key), void *ctx, char *why, size_t size);
 
 /*
  * config_relay.c: what relay control needs besides its settings: domains in order, routes with their backends. titled: the

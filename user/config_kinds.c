@@ -294,11 +294,13 @@ static bool take_PORTS(struct config_reader *r, const struct config_row *row, co
 
 static bool take_PREFIXES(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
 {
+	bool names = row->kind == CONFIG_KIND_RULES;
 	char right[PREFIX_TEXT_MAX + 32], text[PREFIX_TEXT_MAX];
 	struct pst_prefix p;
 
-	(void)row;
-	switch (prefix_parse(str_of(it->text), &p)) {
+	if (config_unmask(it->text, text) < 0)
+		return wrong(r, it, "has a mask with a hole", "write the ones first, like 255.255.240.0, or a length, like /20");
+	switch (prefix_parse(str_of(text), &p)) {
 	case PREFIX_OK:
 		*(struct pst_prefix *)dst = p;
 		return true;
@@ -310,35 +312,38 @@ static bool take_PREFIXES(struct config_reader *r, const struct config_row *row,
 	case PREFIX_BOTH_FAMILIES:
 		return wrong(r, it, "covers both families", "write 0.0.0.0/0 for IPv4, 2000::/3 for IPv6");
 	default:
-		return wrong(r, it, "is not an address or network", "write one like 192.0.2.7 or 2001:db8::/32");
+		return names ? wrong(r, it, "is not an address, network or domain", "write one like 192.0.2.7, 2001:db8::/32 or \".example.org\"") :
+			       wrong(r, it, "is not an address or network", "write one like 192.0.2.7 or 2001:db8::/32");
 	}
 }
 
 static bool take_RULES(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
 {
 	struct access_rule *rule = dst;
+	char name[CONFIG_DOMAIN_MAX];
 
 	rule->file = it->file;
 	rule->line = it->line;
-	return take_PREFIXES(r, row, it, &rule->prefix);
+	if (!config_client_name(it->text, name))
+		return take_PREFIXES(r, row, it, &rule->prefix);
+	rule->name.n = strlen(name);
+	rule->name.p = config_keep(r, name);
+	return rule->name.p;
 }
 
 static bool take_DOMAINS(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
 {
 	struct domain_rule *rule = dst;
-	size_t dot = *it->text == '.';
-	char *name;
+	char name[CONFIG_DOMAIN_MAX];
+	const char *kept;
 
 	(void)row;
-	if (!mailbox_is_domain(str_of(it->text + dot)) || (dot && it->text[1] == '['))
+	if (!config_domain(it->text, name))
 		return wrong(r, it, "is not a domain", "write one like \"example.org\" or \".example.org\"");
-	name = (char *)config_keep(r, it->text);
-	if (!name)
-		return false;
-	for (char *p = name; *p; p++)
-		*p = tolower((unsigned char)*p);
-	*rule = (struct domain_rule){ str_of(name), it->file, it->line };
-	return true;
+	kept = config_keep(r, name);
+	if (kept)
+		*rule = (struct domain_rule){ str_of(kept), it->file, it->line };
+	return kept;
 }
 
 static bool take_MAILBOXES(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
@@ -452,6 +457,34 @@ static void add_file(struct config_reader *r, const struct config_row *row, cons
 	fclose(f);
 }
 
+struct map_reader {
+	struct config_reader *r;
+	const struct config_row *row;
+	struct config_item key;
+	struct grown *g;
+};
+
+static bool add_key(void *ctx, const char *key)
+{
+	struct map_reader *m = ctx;
+
+	m->key.line++;
+	m->key.text = key;
+	add_item(m->r, m->row, &m->key, m->g);
+	return !m->r->no_memory;
+}
+
+/* The keys of an LMDB map in place of one item; their "lines" are counted in the map's order. */
+static void add_map(struct config_reader *r, const struct config_row *row, const struct config_item *it, struct grown *g)
+{
+	const char *path = it->text + strlen("lmdb:");
+	struct map_reader m = { r, row, { .file = config_keep(r, path), .where = it->where }, g };
+	char why[128];
+
+	if (config_lmdb(path, add_key, &m, why, sizeof(why)))
+		config_err(r, it->file, it->line, "%s: cannot read %s: %s; name an LMDB map", it->where, path, why);
+}
+
 static void store_list(struct config_reader *r, const struct config_row *row, const struct config_item *items, size_t n, void *base)
 {
 	size_t element = kinds[row->kind].element;
@@ -461,6 +494,8 @@ static void store_list(struct config_reader *r, const struct config_row *row, co
 	for (size_t i = 0; i < n && !r->no_memory; i++) {
 		if (!strncmp(items[i].text, "file:", 5))
 			add_file(r, row, &items[i], &g);
+		else if (!strncmp(items[i].text, "lmdb:", 5))
+			add_map(r, row, &items[i], &g);
 		else
 			add_item(r, row, &items[i], &g);
 	}

@@ -69,7 +69,8 @@ static void default_backends(struct config_reader *r, struct conf *c)
 		if (!is_taken(c, i))
 			route->backend[route->nbackends++] = i;
 	if (c->nbackends && !route->nbackends && route->backend)
-		config_err(r, r->path, r->last_line, "every backend belongs to a route: recipients of other domains have none; leave one out of the routes");
+		config_err(r, r->path, c->route[c->nroutes - 1].line,
+			   "every backend belongs to a route: recipients of other domains have none; leave one out of the routes");
 }
 
 /* --- routes --------------------------------------------------------------------- */
@@ -143,9 +144,19 @@ static void copy_rules(struct config_reader *r, struct conf *c)
 	c->relay.nroutes = v ? c->nroutes : 0;
 }
 
+static bool holds_names(struct access_list *l)
+{
+	for (size_t i = 0; i < l->nrules; i++)
+		l->named |= l->rule[i].name.n > 0;
+	return l->named;
+}
+
 void config_relay(struct config_reader *r, struct conf *c, struct conf_route *titled, size_t n)
 {
 	sort_domains(c->relay.domain, c->relay.ndomains);
+	c->relay.named = holds_names(&c->relay.connect) | holds_names(&c->relay.relay);
+	for (size_t i = 0; titled && i < n; i++)
+		c->relay.named |= holds_names(&titled[i].rules.entries);
 	take_routes(r, c, titled, n);
 	copy_rules(r, c);
 }

@@ -84,6 +84,7 @@ struct config_whole {
 	X("route",    true,  "One per group of domains that goes to backends of its own. Recipients of all other domains go to the backends that no route names.") \
 	X("connect",  false, "Connection control: who may use the gate at all.")                                \
 	X("relay",    false, "Relay control: who may send to domains that are not ours.")                       \
+	X("dns",      false, "Where the names of clients come from: by their address, and confirmed by the name's own addresses.") \
 	X("sender",   true,  "Sender addresses that are refused. Of several lists that speak of a sender the strictest decides.")  \
 	X("list",     true,  "One per blacklist file; kept in the kernel.")                                     \
 	X("ban",      false, "When a source is banned, and for how long.")                                      \
@@ -96,7 +97,7 @@ struct config_whole {
 /*
  * S: section, name, kind, words of a WORD or "", struct, member, default as written, min, max, help
  * L: section, name, kind, struct, pointer member, count member, default (one item at most), help; an item
- *    "file:/path" stands for that file's lines
+ *    "file:/path" stands for that file's lines, "lmdb:/path" for that map's keys
  * An empty default leaves the member alone: zero, or a listener's copy of the global setting.
  * Numbers are stored in a member of any integer width. Seconds and milliseconds are written as durations.
  */
@@ -153,15 +154,19 @@ struct config_whole {
 	L("route", domains,      DOMAINS, CONFIG_ROUTE, rules.domain, rules.ndomains, "", "recipients of these go this way; \".example.org\" = its sub-domains only; of several routes the closest name wins") \
 	L("route", backends,     TITLES, CONFIG_ROUTE, named, nnamed, "", "names of backends, tried in this order; none = those that no route names") \
 	S("route", relay,        WORD, CONFIG_GRANTS, CONFIG_ROUTE, rules.open, "entries", 0, 0, "who may send to these domains although they are not ours: entries = those below and whoever may relay; all = everybody who may use the gate") \
-	L("route", entries,      RULES, CONFIG_ROUTE, rules.entries.rule, rules.entries.nrules, "", "addresses and networks that may send to these domains") \
+	L("route", entries,      RULES, CONFIG_ROUTE, rules.entries.rule, rules.entries.nrules, "", "addresses, networks, and names of clients that may send to these domains") \
 	S("route", message_size, BYTES, "", CONFIG_ROUTE, rules.message_size, "0", 0, 1ull << 40, "octets of a message; 0 = as the listener's, which is the limit anyway") \
 	S("route", rcpts,        NUMBER, "", CONFIG_ROUTE, rules.rcpt_max, "0", 0, 100000, "recipients of a message; 0 = as the listener's, which is the limit anyway") \
 	S("connect", mode,    WORD, CONFIG_ACCESS, CONFIG_WHOLE, conf.relay.connect.mode, "except", 0, 0, "only these, or all except these") \
-	L("connect", entries, RULES, CONFIG_WHOLE, conf.relay.connect.rule, conf.relay.connect.nrules, "", "addresses and networks") \
+	L("connect", entries, RULES, CONFIG_WHOLE, conf.relay.connect.rule, conf.relay.connect.nrules, "", "addresses, networks, and names of clients (\"mx.example.net\", \".example.net\" = names below it)") \
 	S("relay", mode,          WORD, CONFIG_ACCESS, CONFIG_WHOLE, conf.relay.relay.mode, "only", 0, 0, "only these, or all except these") \
-	L("relay", entries,       RULES, CONFIG_WHOLE, conf.relay.relay.rule, conf.relay.relay.nrules, "", "addresses and networks") \
+	L("relay", entries,       RULES, CONFIG_WHOLE, conf.relay.relay.rule, conf.relay.relay.nrules, "", "addresses, networks, and names of clients") \
 	S("relay", authenticated, BOOL, "", CONFIG_WHOLE, conf.relay.authenticated_may_relay, "yes", 0, 1, "whoever authenticated may relay, whatever the entries say") \
 	S("relay", open_relay,    WORD, CONFIG_OPEN_RELAY, CONFIG_WHOLE, open_relay, "no", 0, 0, "\"i-know\" permits mode = except without entries: an open relay") \
+	L("dns", servers, ADDRESSES, CONFIG_WHOLE, conf.dns.server, conf.dns.nservers, "", "resolvers; none = those of /etc/resolv.conf, read when a worker starts") \
+	S("dns", timeout, SECONDS, "", CONFIG_WHOLE, conf.dns.timeout_s, "5s", 1, 60, "a client whose name is not known by then has none: greeting and recipient wait no longer") \
+	S("dns", names,   BOOL, "", CONFIG_WHOLE, conf.dns.names, "no", 0, 1, "look up every client's name, for the log and the Received field; where an entry is a domain it is done anyway") \
+	S("dns", cache,   NUMBER, "", CONFIG_WHOLE, conf.dns.cache, "4096", 16, 1 << 20, "names that one worker remembers; 300 octets each") \
 	L("sender", entries, SENDERS, CONFIG_SENDER_LIST, rule, nrules, "", "addresses, domains (\"bad.example\"), sub-domains (\".bad.example\"), or \"<>\", the blank sender: refusing that refuses every bounce") \
 	S("sender", action,  WORD, CONFIG_SENDERS, CONFIG_SENDER_LIST, action, "refuse", 0, 0, "close: refuse and end the session; observe: count") \
 	S("sender", trusted, BOOL, "", CONFIG_SENDER_LIST, trusted, "no", 0, 1, "also for clients that authenticated, may relay by their address or are on the allow list") \

@@ -307,11 +307,12 @@ static bool is_allowed(const struct conf *conf, const struct pst_addr *a)
 
 void conn_begin(struct conn *c)
 {
-	struct sess_peer peer = { c->who.addr, c->who.id, is_allowed(c->cs->conf, &c->who.addr), false, &c->cs->backs.caps };
+	struct sess_peer peer = { .addr = c->who.addr, .id = c->who.id, .allowed = is_allowed(c->cs->conf, &c->who.addr), .caps = &c->cs->backs.caps };
 	const struct conf_listener *l = &c->cs->conf->listener[c->listener];
 	struct sess_step step;
 
 	c->phase = OPEN;
+	peer.naming = c->cs->names && !resolve_name(c->cs->names, &peer.addr, &peer.name);
 	sess_open(&c->sess, &l->sess, &peer, c->cs->stats, kern_now_ns(), &step);
 	conn_log_before(&c->sess, &c->totals); /* not earlier: it knows the counters only now, and opening decides no message */
 	conn_judge_opened(c);
@@ -361,6 +362,27 @@ void conn_standing(struct conns *cs, __u64 id, enum sess_standing standing)
 	sess_standing(&c->sess, standing, kern_now_ns(), &step);
 	conn_obey(c, &step);
 	conn_drive(c);
+}
+
+static void name_one(struct roster_entry *e)
+{
+	struct conn *c = (struct conn *)e;
+	struct sess_step step;
+
+	if (c->phase >= FLUSH)
+		return;
+	conn_log_before(&c->sess, &c->totals);
+	sess_named(&c->sess, c->cs->name, kern_now_ns(), &step);
+	conn_obey(c, &step);
+	conn_drive(c);
+}
+
+void conn_named(struct conns *cs, const struct pst_addr *addr, struct str name)
+{
+	struct pst_prefix one = prefix_of(addr, 128);
+
+	cs->name = name;
+	roster_each(&cs->roster, &one, name_one);
 }
 
 static void turn_out(struct conn *c, bool banned)

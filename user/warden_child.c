@@ -121,6 +121,9 @@ static int worker_child(struct warden *w, struct child *c, int warden_fd)
 	int keep[2 + s->conf->nlisteners];
 	size_t n = 0;
 
+	bool named = s->conf->relay.named || s->conf->dns.names;
+	const char *why;
+
 	leave_warden(w);
 	munmap(w->ledger, w->ledger_bytes); /* strangers' bytes and the ledger never share a process */
 	setup.stats = stats_map_slot(&w->maps, WORKER_SLOT + c->slot);
@@ -128,7 +131,12 @@ static int worker_child(struct warden *w, struct child *c, int warden_fd)
 	keep[n++] = setup.judge_fd;
 	for (size_t i = 0; i < s->conf->nlisteners; i++)
 		keep[n++] = s->listen_fd[i];
-	if (!setup.stats || caged("worker", cage_worker, s->conf->worker_user, w, keep, n))
+	if (named) { /* while /etc/resolv.conf can be read */
+		setup.names = resolve_open(&s->conf->dns, &why);
+		if (!setup.names)
+			log_warnx("worker %u: clients have no names: %s", c->slot, why);
+	}
+	if (!setup.stats || caged("worker", named ? cage_worker_names : cage_worker, s->conf->worker_user, w, keep, n))
 		return 1;
 	return worker_run(&setup);
 }

@@ -336,6 +336,11 @@ static bool add_events(struct worker *w)
 	return true;
 }
 
+static void on_named(void *ctx, const struct pst_addr *addr, struct str name)
+{
+	conn_named(ctx, addr, name);
+}
+
 static int begin(struct worker *w, const struct worker_setup *setup)
 {
 	__u64 seed = 0;
@@ -348,6 +353,7 @@ static int begin(struct worker *w, const struct worker_setup *setup)
 	w->conns.stats = setup->stats;
 	w->conns.judge_fd = setup->judge_fd;
 	w->conns.emptied = on_emptied;
+	w->conns.names = setup->names;
 	w->conns.base = event_base_new();
 	if (!w->conns.base)
 		return -errno;
@@ -359,7 +365,7 @@ static int begin(struct worker *w, const struct worker_setup *setup)
 	backends_init(&w->conns.backs, w->conns.base, setup->conf, setup->stats);
 	if (roster_init(&w->conns.roster, w->sessions_max, seed) || !add_events(w))
 		return -ENOMEM;
-	return 0;
+	return setup->names ? resolve_start(setup->names, w->conns.base, seed, on_named, &w->conns) : 0;
 }
 
 static void free_event(struct event *e)
@@ -374,6 +380,7 @@ static void finish(struct worker *w)
 		close_listeners(w);
 	conn_free_all(&w->conns);
 	backends_free(&w->conns.backs);
+	resolve_free(w->conns.names);
 	free_event(w->judge);
 	free_event(w->warden);
 	free_event(w->term);

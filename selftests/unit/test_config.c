@@ -7,7 +7,9 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
+#include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +52,41 @@ static void put(const char *name, const char *text)
 	assert_int_equal(fclose(f), 0);
 }
 
+/* A map as Postfix makes it: one file; its keys end in NUL or not. */
+static void put_map(const char *name, const char *const *key, size_t nkeys, size_t extra)
+{
+	char path[256];
+	MDB_env *env;
+	MDB_txn *txn;
+	MDB_dbi dbi;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	assert_int_equal(mdb_env_create(&env), 0);
+	assert_int_equal(mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC, 0644), 0);
+	assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
+	assert_int_equal(mdb_dbi_open(txn, NULL, 0, &dbi), 0);
+	for (size_t i = 0; i < nkeys; i++) {
+		MDB_val k = { strlen(key[i]) + extra, (void *)key[i] }, v = { 3, "OK" };
+
+		assert_int_equal(mdb_put(txn, dbi, &k, &v, 0), 0);
+	}
+	assert_int_equal(mdb_txn_commit(txn), 0);
+	mdb_env_close(env);
+}
+
+static void put_maps(void)
+{
+	static const char *const good[] = { "map.example", ".map.example", "Upper.Example" }, *const odd[] = { "fine.example", "two words" };
+	char path[256];
+
+	put_map("good.lmdb", good, NROWS(good), 1);
+	put_map("odd.lmdb", odd, NROWS(odd), 0);
+	put_map("torn.lmdb", good, NROWS(good), 0);
+	snprintf(path, sizeof(path), "%s/torn.lmdb", dir);
+	assert_int_equal(truncate(path, 9000), 0);
+	put("junk.lmdb", "this is no map\n");
+}
+
 static int make_files(void **state)
 {
 	static const char *const keys[] = { "cert", "key", "other-cert", "other" };
@@ -59,6 +96,8 @@ static int make_files(void **state)
 	if (!mkdtemp(dir))
 		return -1;
 	put("good.txt", "192.0.2.0/24 ; a comment\n\n# another\n2001:db8::/32\n");
+	put("domains.txt", "file.example\n.file.example # and what is below it\n");
+	put_maps();
 	put("senders.txt", "worse.example\n# a person\na@fair.example\n");
 	put("bad.txt", "192.0.2.0/24\n192.0.2.1/24\n");
 	snprintf(command, sizeof(command), "%s/pipe", dir);
@@ -225,6 +264,71 @@ static void test_values(void **state)
 	config_free(c);
 }
 
+static void test_domains(void **state)
+{
+	static const struct { const char *domain; bool own; unsigned route; } rows[] = {
+		{ "example.org", true, 0 }, { "EXAMPLE.ORG", true, 0 }, { "a.example.org", false, 0 }, { "a.example.net", true, 0 },
+		{ "example.net", false, 0 }, { "xn--bcher-kva.example", true, 0 }, { "BÜCHER.example", false, 0 }, { "bücher.example", true, 0 },
+		{ "[192.0.2.1]", true, 0 }, { "[192.0.2.2]", false, 0 }, { "map.example", true, 0 }, { "a.map.example", true, 0 },
+		{ "upper.example", true, 0 }, { "file.example", true, 0 }, { "a.b.file.example", true, 0 },
+		{ "branch.example.org", false, 1 }, { "a.branch.example.org", false, 1 }, { "backup.example", false, 2 }, { "a.backup.example", false, 0 },
+	};
+	char path[256], from[256];
+	struct messages got = { .n = 0 };
+	struct conf *c;
+
+	(void)state;
+	snprintf(from, sizeof(from), "selftests/config/good_routes.conf");
+	snprintf(path, sizeof(path), "%s/routes.conf", dir);
+	prepare(from, path, &got);
+	assert_int_equal(config_read(path, &c, take_message, &got), 0);
+	for (size_t i = 0; i < NROWS(rows); i++) {
+		struct mailbox m;
+		bool parsed = mailbox_domain(str_of(rows[i].domain), true, &m);
+
+		if ((parsed && relay_is_own(&c->relay, &m)) != rows[i].own || (parsed && relay_route_of(&c->relay, &m) != rows[i].route))
+			fail_msg("%s", rows[i].domain);
+	}
+	assert_int_equal(c->nroutes, 4);
+	assert_int_equal(c->relay.nroutes, 4);
+	assert_string_equal(c->route[0].name, "default");
+	assert_int_equal(c->route[0].nbackends, 1);
+	assert_int_equal(c->route[0].backend[0], 0); /* "two" is the branch's */
+	assert_int_equal(c->route[1].backend[0], 1);
+	assert_int_equal(c->route[2].backend[0], 0); /* none of its own: those of the default route */
+	assert_true(c->relay.named && c->relay.connect.named && c->relay.relay.named && c->relay.route[3].entries.named);
+	assert_int_equal(c->relay.route[3].entries.rule[1].prefix.len, 96 + 24);
+	assert_string_equal(c->relay.relay.rule[1].name.p, "xn--strae-oqa.example");
+	assert_int_equal(c->listener[0].sess.name_timeout_s, 3);
+	config_free(c);
+}
+
+/* A map while it is written is refused, not waited for, and read again as soon as the writer is done. */
+static void test_map_is_being_written(void **state)
+{
+	static const char text[] = "hostname = mx.example.org worker_user = 64321 judge_user = 64322 listener mx { port = 25 } "
+				   "backend main { port = 10025 } domains = { \"lmdb:%s/good.lmdb\" }\n";
+	struct flock writing = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct messages got = { .n = 0 };
+	char conf[1024], path[256];
+	struct conf *c;
+	int fd;
+
+	(void)state;
+	snprintf(conf, sizeof(conf), text, dir);
+	put("map.conf", conf);
+	snprintf(path, sizeof(path), "%s/good.lmdb", dir);
+	fd = open(path, O_RDWR);
+	assert_int_equal(fcntl(fd, F_OFD_SETLK, &writing), 0);
+	snprintf(path, sizeof(path), "%s/map.conf", dir);
+	assert_int_equal(config_read(path, &c, take_message, &got), -EINVAL);
+	assert_non_null(strstr(got.text, "good.lmdb: it is being written"));
+	close(fd);
+	c = read_text(conf);
+	assert_int_equal(c->relay.ndomains, 3);
+	config_free(c);
+}
+
 static void write_default(FILE *f, const struct config_row *r)
 {
 	if (config_is_list(r->kind))
@@ -377,6 +481,8 @@ int main(void)
 {
 	const struct CMUnitTest fixed[] = {
 		cmocka_unit_test(test_policy_defaults), cmocka_unit_test(test_listener_inherits), cmocka_unit_test(test_values),
+cmocka_unit_test(test_domains),
+cmocka_unit_test(test_map_is_being_written),
 		cmocka_unit_test(test_defaults_written_out), cmocka_unit_test(test_after_failure), cmocka_unit_test(test_show),
 		cmocka_unit_test(test_lists_are_not_read), cmocka_unit_test(test_unreadable), cmocka_unit_test(test_many_errors),
 	};

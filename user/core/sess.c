@@ -166,6 +166,15 @@ static void greet(struct sess *s, struct sess_step *step, bool whole)
 	enter(s, S_START);
 }
 
+static void keep_name(struct sess *s, struct str name)
+{
+	s->peer.name = STR("");
+	s->nname = name.n <= MAILBOX_DOMAIN_MAX ? name.n : 0;
+	if (s->nname)
+		memcpy(s->name, name.p, s->nname);
+	s->name[s->nname] = '\0';
+}
+
 /* Connection control, then the greeting: at once, behind the pause, or when the client's name is known. */
 static void admit(struct sess *s, struct sess_step *step)
 {
@@ -206,6 +215,7 @@ void sess_open(struct sess *s, const struct sess_conf *c, const struct sess_peer
 	s->peer = *p;
 	ends_by(s, PST_CNT_SESS_REFUSED);
 	begin(s, now_ns, step);
+	keep_name(s, p->name);
 	s->name_until_ns = now_ns + c->name_timeout_s * NS_PER_S;
 	if (c->tls_implicit)
 		shake_first(s);
@@ -226,9 +236,8 @@ static void name_settled(struct sess *s, struct sess_step *step)
 void sess_named(struct sess *s, struct str name, __u64 now_ns, struct sess_step *step)
 {
 	begin(s, now_ns, step);
-	if (name.n <= MAILBOX_DOMAIN_MAX && s->state != S_CLOSED) {
-		memcpy(s->name, name.p, name.n);
-		s->nname = name.n;
+	if (s->state != S_CLOSED) {
+		keep_name(s, name);
 		name_settled(s, step);
 	}
 	finish(s, step);

@@ -105,6 +105,7 @@ struct sess_peer {
 	__u64 id; /* the session's name in logs and findings */
 	bool allowed; /* allow-listed: no greet pause, no findings */
 	bool naming;  /* its name is being looked up: sess_named() follows, once */
+	struct str name; /* known already, as sess_named() would tell it; copied */
 	const struct sess_caps *caps; /* the backend's, as last seen; copied at EHLO */
 };
 
