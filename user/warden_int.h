@@ -17,6 +17,7 @@ struct serving {
 	struct conf *conf;
 	int *listen_fd; /* one per listener */
 	void **tls;	/* one per listener, NULL = none */
+	void **backend_tls; /* one per backend, likewise */
 };
 
 struct warden;

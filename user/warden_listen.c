@@ -13,6 +13,7 @@
 
 #include "user/core/addr.h"
 #include "user/tls.h"
+#include "user/tls_client.h"
 
 #define BACKLOG	     1024
 #define BUSY_TRIES   60 /* a predecessor that was killed lets go within moments */
@@ -154,6 +155,27 @@ int listen_all(const struct serving *old, struct serving *s, char *err, size_t e
 	return 0;
 }
 
+static int backends_tls(struct serving *s, char *err, size_t errsize)
+{
+	char why[256];
+
+	s->backend_tls = calloc(s->conf->nbackends, sizeof(*s->backend_tls));
+	if (!s->backend_tls)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->conf->nbackends; i++) {
+		const struct conf_backend *b = &s->conf->backend[i];
+		int rc = 0;
+
+		if (b->tls != BACKEND_TLS_OFF)
+			rc = tls_client_load(b->tls_ca, b->tls == BACKEND_TLS_VERIFY, &s->backend_tls[i], why, sizeof(why));
+		if (rc) {
+			snprintf(err, errsize, "%s:%u: backend \"%s\": %s", s->conf->path, b->line, b->name, why);
+			return rc;
+		}
+	}
+	return 0;
+}
+
 int serving_tls(struct serving *s, char *err, size_t errsize)
 {
 	char why[256];
@@ -172,7 +194,7 @@ int serving_tls(struct serving *s, char *err, size_t errsize)
 			return rc;
 		}
 	}
-	return 0;
+	return backends_tls(s, err, errsize);
 }
 
 void serving_free(struct serving *s, const struct serving *keep)
@@ -180,7 +202,10 @@ void serving_free(struct serving *s, const struct serving *keep)
 	for (size_t i = 0; s->tls && i < s->conf->nlisteners; i++)
 		if (s->tls[i])
 			tls_free(s->tls[i]);
+	for (size_t i = 0; s->backend_tls && i < s->conf->nbackends; i++)
+		tls_free(s->backend_tls[i]);
 	free(s->tls);
+	free(s->backend_tls);
 	listen_release(s, keep);
 	config_free(s->conf);
 	*s = (struct serving){ 0 };
