@@ -161,7 +161,7 @@ deps:
 
 MAN_SRC := $(wildcard tools/man/*.rst)
 MAN := $(MAN_SRC:tools/man/%.rst=$(O)/man/%)
-MAN_OBJECTS := gate ban allow list client stats monitor config feature
+MAN_OBJECTS := gate ban allow list client relay stats monitor config feature
 MAN_PARTS := objects options reasons counters settings
 SBINDIR := $(PREFIX)/sbin
 MANDIR := $(PREFIX)/share/man

@@ -127,7 +127,8 @@
 	X(MAIL_OBSERVED,   "senders_total",     "result=\"observed\"",        "") \
 	X(MAIL_REFUSED,    "senders_total",     "result=\"refused\"",         "") \
 	X(MAIL_SYNTAX,     "senders_total",     "result=\"syntax\"",          "") \
-	X(MAIL_SIZE,       "senders_total",     "result=\"size\"",            "")
+	X(MAIL_SIZE,       "senders_total",     "result=\"size\"",            "") \
+	X(BACKEND_REUSED,  "backend_reused_total", "",                        "Sessions served by a connection to a backend that had served another before")
 
 enum pst_counter {
 #define PST_X(sym, family, labels, help) PST_CNT_##sym,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * backend.h: one session's way to a backend: connects when first asked, fails over while nothing
- * is lost by it, speaks through core/hop and bounds what is buffered. A transaction or a login
- * never moves to another connection: when its connection is gone, so is it.
+ * is lost by it, speaks through core/hop and bounds what is buffered. A transaction in which a recipient was accepted
+ * and a login never move to another connection: when their connection is gone, so are they. A connection that a
+ * session leaves as it found it may serve another session; see hop_free().
  */
 #ifndef BACKEND_H
 #define BACKEND_H
@@ -12,19 +13,36 @@
 #include <event2/event.h>
 
 #include "user/config.h"
+#include "user/core/pick.h"
 
-#define BACKENDS_MAX 64 /* tried; more in a configuration are not used */
+#define BACKENDS_MAX PICK_MAX /* tried; more in a configuration are not used */
 
 struct backend;
+struct link;
+
+LIST_HEAD(link_list, link);
+
+/* One backend, as one worker sees it. */
+struct backend_state {
+	struct pick_conf pick;
+	bool answered;	       /* once, at least */
+	struct sess_caps caps; /* as last seen in an EHLO reply */
+	struct event *check;   /* the next one */
+	struct link_list idle; /* connections that wait for a session */
+	unsigned nidle;
+};
 
 /* What the sessions of one worker share. */
 struct backends {
 	struct event_base *base;
 	const struct conf *conf;
+	void *const *tls; /* one context per conf->backend: tls_client_load()'s, NULL = none */
 	struct pst_stats *stats;
-	bool answered;	       /* some backend has, once */
-	struct sess_caps caps; /* as last seen in an EHLO reply; what clients are promised */
-	__u64 down_until_ns[BACKENDS_MAX]; /* a backend that failed is tried last for a while */
+	struct sess_caps caps; /* what clients are promised: what the backends that answered have in common */
+	size_t n;
+	struct backend_state state[BACKENDS_MAX];
+	struct pick pick[BACKENDS_MAX];
+	struct link_list links; /* all that are not idle */
 	LIST_HEAD(, backend) all;
 };
 
@@ -33,6 +51,7 @@ struct backend_client {
 	struct pst_addr addr, local;
 	unsigned short port, local_port;
 	const struct sess *sess; /* read only, for the client's name and the listener's settings */
+	const char *tls_version, *tls_cipher; /* of the client's connection, static; NULL = in clear */
 	/*
 	 * Called from the event loop, never from inside a call made here. An answer without an ask comes in the middle of message
 	 * content only: the backend refused early or is gone.
@@ -42,27 +61,29 @@ struct backend_client {
 	void *ctx;
 };
 
-void backends_init(struct backends *bs, struct event_base *base, const struct conf *conf, struct pst_stats *stats);
+/* tls: as in struct backends; NULL = no backend has any. Checks begin when the loop runs. */
+void backends_init(struct backends *bs, struct event_base *base, const struct conf *conf, void *const *tls, struct pst_stats *stats);
 void backends_free(struct backends *bs);
-/* Asks the first backend that answers what it offers, and says QUIT. Results go to bs->caps. */
-void backends_probe(struct backends *bs);
 
 /* Opens nothing yet. NULL when memory is out. */
 struct backend *backend_new(struct backends *bs, const struct backend_client *client);
 /*
  * The slices are copied. ASK_RESET and ASK_ABORT have no answer. route (of ASK_RCPT and ASK_AUTH; others go where those went):
- * index into conf.route, whose backends are tried in their order. A connection to another route's backend is left; the session
- * asks for that only while no recipient of its transaction was accepted and nobody logged in.
+ * index into conf.route. A connection to another route's backend is left; the session asks for that only while no recipient
+ * of its transaction was accepted and nobody logged in.
  */
 void backend_ask(struct backend *b, enum sess_ask ask, unsigned route, struct str mail, struct str line);
-/* Message content, as it goes over the wire. Dropped when the backend takes none (any more). */
-void backend_content(struct backend *b, struct str bytes);
+/*
+ * Message content, as it goes over the wire, in three parts at most. Dropped when the backend takes none (any more).
+ * end: ASK_END follows at once, before the parts die, and they leave with it.
+ */
+void backend_content(struct backend *b, const struct str *part, unsigned n, bool end);
 bool backend_takes_content(const struct backend *b);
 /* Over the high-water mark: give no more until room(). */
 bool backend_full(const struct backend *b);
 /* The backend was told of the client in no other way and its conf wants it told: begin with a Received field. */
 bool backend_wants_received(const struct backend *b);
-/* Ends it: QUIT if the dialogue allows, otherwise at once. b is gone for the caller, who hears no more. */
+/* Ends it: the connection is kept for another session, or QUIT. b is gone for the caller, who hears no more. */
 void backend_leave(struct backend *b);
 
 #endif

@@ -17,7 +17,9 @@
 #define CONFIG_PATH "/etc/postern/postern.conf"
 
 enum xdp_mode { XDP_AUTO, XDP_NATIVE, XDP_GENERIC };
-enum identity { IDENTITY_AUTO, IDENTITY_XCLIENT, IDENTITY_PROXY, IDENTITY_RECEIVED, IDENTITY_NONE };
+enum identity { IDENTITY_AUTO, IDENTITY_XCLIENT, IDENTITY_PROXY, IDENTITY_RECEIVED, IDENTITY_NONE, IDENTITY_PROXY2 };
+enum backend_tls { BACKEND_TLS_OFF, BACKEND_TLS_MAY, BACKEND_TLS_REQUIRE, BACKEND_TLS_VERIFY };
+enum backend_protocol { BACKEND_SMTP, BACKEND_LMTP };
 
 struct conf_listener {
 	const char *name;
@@ -36,12 +38,23 @@ struct conf_certificate {
 	unsigned line;
 };
 
-struct conf_backend { /* tried in the order written */
+struct conf_backend {
 	const char *name;
 	struct pst_addr addr;
 	unsigned short port;
+	enum backend_protocol protocol;
 	enum identity identity;
-	unsigned connect_timeout_s, reply_timeout_s;
+	unsigned weight, priority; /* see core/pick.h, and for the next five */
+	unsigned connections_max;
+	unsigned health_interval_s; /* 0 = no checks */
+	unsigned down_after, up_after;
+	unsigned slow_start_s;
+	unsigned idle_max, idle_timeout_s; /* connections kept for the next session, per worker */
+	unsigned sessions_max;		   /* that one connection serves */
+	enum backend_tls tls;
+	bool tls_implicit;
+	const char *tls_ca, *tls_name; /* PEM file, NULL = the system's; NULL = the address */
+	unsigned connect_timeout_s, greeting_timeout_s, reply_timeout_s, data_timeout_s;
 	unsigned line;
 };
 

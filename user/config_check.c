@@ -9,6 +9,7 @@
 #include "user/core/addr.h"
 #include "user/listfile.h"
 #include "user/tls.h"
+#include "user/tls_client.h"
 
 static bool addr_is_any(const struct pst_addr *a, bool *v4)
 {
@@ -151,6 +152,23 @@ static bool is_loop(const struct conf_backend *b, const struct conf_listener *l,
 	return !memcmp(&l->addr, &b->addr, sizeof(b->addr)) || addr_is_loopback(&b->addr) || addr_is_own(&b->addr, own);
 }
 
+static void check_backend_tls(struct config_reader *r, const struct conf_backend *b)
+{
+	char why[256];
+	void *ctx;
+
+	if (b->tls == BACKEND_TLS_OFF && b->tls_implicit)
+		config_err(r, r->path, b->line, "backend \"%s\": tls_implicit without TLS; set tls = require or verify", b->name);
+	if (b->tls != BACKEND_TLS_VERIFY && b->tls_ca)
+		config_err(r, r->path, b->line, "backend \"%s\": tls_ca is read for tls = verify only; set that, or leave it out", b->name);
+	if (b->tls == BACKEND_TLS_OFF)
+		return;
+	if (tls_client_load(b->tls_ca, b->tls == BACKEND_TLS_VERIFY, &ctx, why, sizeof(why)))
+		config_err(r, r->path, b->line, "backend \"%s\": %s", b->name, why);
+	else
+		tls_free(ctx);
+}
+
 static void check_backends(struct config_reader *r, const struct conf *c)
 {
 	struct ifaddrs *own = NULL;
@@ -163,6 +181,7 @@ static void check_backends(struct config_reader *r, const struct conf *c)
 	for (size_t i = 0; i < c->nbackends; i++) {
 		const struct conf_backend *b = &c->backend[i];
 
+		check_backend_tls(r, b);
 		if (addr_is_any(&b->addr, &v4))
 			config_err(r, r->path, b->line, "backend \"%s\": its address is the wildcard; name the mail server's address", b->name);
 		for (size_t j = 0; j < c->nlisteners; j++)

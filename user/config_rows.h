@@ -15,7 +15,9 @@
 #define CONFIG_MODES	       PST_MODES(CONFIG_WORD)
 #define CONFIG_ACTIONS	       PST_ACTIONS(CONFIG_WORD)
 #define CONFIG_XDP_MODES       "|auto|native|generic"
-#define CONFIG_IDENTITIES      "|auto|xclient|proxy|received|none"
+#define CONFIG_IDENTITIES      "|auto|xclient|proxy|received|none|proxy-v2"
+#define CONFIG_PROTOCOLS       "|smtp|lmtp"
+#define CONFIG_BACK_TLS	       "|off|may|require|verify"
 #define CONFIG_LEVELS	       "|off|offer|require"
 #define CONFIG_ACCESS	       "|only|except"
 #define CONFIG_GRANTS	       "|entries|all"
@@ -80,7 +82,7 @@ struct config_whole {
 	X("",         false, "")                                                                                \
 	X("listener", true,  "One per address and port that clients connect to. Settings here win over the global ones.") \
 	X("certificate", true, "Further certificates for the listeners with TLS: a client that asks for a name (SNI) gets the one that is for it.") \
-	X("backend",  true,  "One per mail server behind the gate; tried in the order written.")                \
+	X("backend",  true,  "One per mail server behind the gate. Those of one priority share the load by weight.")      \
 	X("route",    true,  "One per group of domains that goes to backends of its own. Recipients of all other domains go to the backends that no route names.") \
 	X("connect",  false, "Connection control: who may use the gate at all.")                                \
 	X("relay",    false, "Relay control: who may send to domains that are not ours.")                       \
@@ -148,9 +150,26 @@ struct config_whole {
 	S("certificate", key,   PATH, "", CONFIG_CERT, key, "", 0, 0, "PEM file") \
 	S("backend", address,         ADDRESS, "", CONFIG_BACK, addr, "127.0.0.1", 0, 0, "of the mail server") \
 	S("backend", port,            NUMBER, "", CONFIG_BACK, port, "10025", 1, 65535, "TCP port") \
-	S("backend", identity,        WORD, CONFIG_IDENTITIES, CONFIG_BACK, identity, "auto", 0, 0, "how it learns the true client; auto = XCLIENT if offered, else a Received field") \
+	S("backend", protocol,        WORD, CONFIG_PROTOCOLS, CONFIG_BACK, protocol, "smtp", 0, 0, "lmtp: to a delivery agent (RFC 2033); a message then has one recipient, the others are deferred to messages of their own") \
+	S("backend", identity,        WORD, CONFIG_IDENTITIES, CONFIG_BACK, identity, "auto", 0, 0, "how it learns the true client; auto = XCLIENT if offered, else a Received field; proxy = PROXY protocol version 1") \
+	S("backend", weight,          NUMBER, "", CONFIG_BACK, weight, "1", 0, 1000, "its share of the sessions among those of its priority; 0 = only when those others are down") \
+	S("backend", priority,        NUMBER, "", CONFIG_BACK, priority, "0", 0, 1000, "lower first; the next priority serves when all of this one are down or full") \
+	S("backend", connections,     NUMBER, "", CONFIG_BACK, connections_max, "0", 0, 1000000, "live connections of one worker; 0 = no limit") \
+	S("backend", health_interval, SECONDS, "", CONFIG_BACK, health_interval_s, "1m", 0, CONFIG_DAY, "between checks (connect, EHLO, QUIT) by each worker, 5s at most while it is down; 0s = none once it has answered, and one that is down is tried again after 10s") \
+	S("backend", down_after,      NUMBER, "", CONFIG_BACK, down_after, "1", 1, 100, "failed connections or checks in a row after which it is down; one that is down is tried last") \
+	S("backend", up_after,        NUMBER, "", CONFIG_BACK, up_after, "1", 1, 100, "good ones in a row after which it is up") \
+	S("backend", slow_start,      SECONDS, "", CONFIG_BACK, slow_start_s, "0s", 0, CONFIG_DAY, "after having been down its weight grows from a tenth to the whole in this time") \
+	S("backend", idle_connections, NUMBER, "", CONFIG_BACK, idle_max, "10", 0, 10000, "connections that one worker keeps for the next session; one that was used with AUTH or PROXY or that refused anything is never kept; 0 = none") \
+	S("backend", idle_timeout,    SECONDS, "", CONFIG_BACK, idle_timeout_s, "5s", 1, 300, "how long such a connection is kept") \
+	S("backend", idle_sessions,   NUMBER, "", CONFIG_BACK, sessions_max, "100", 1, 1000000, "sessions that one connection serves, one after another") \
+	S("backend", tls,             WORD, CONFIG_BACK_TLS, CONFIG_BACK, tls, "off", 0, 0, "STARTTLS: may = if offered, require = or no mail, verify = and with the right certificate") \
+	S("backend", tls_implicit,    BOOL, "", CONFIG_BACK, tls_implicit, "no", 0, 1, "TLS from the first byte on, without STARTTLS") \
+	S("backend", tls_ca,          PATH, "", CONFIG_BACK, tls_ca, "", 0, 0, "PEM file of the authorities that tls = verify trusts; empty = the system's") \
+	S("backend", tls_name,        HOST, "", CONFIG_BACK, tls_name, "", 0, 0, "name that is asked for (SNI) and that the certificate must have; empty = none is asked for, and it must have the address") \
 	S("backend", connect_timeout, SECONDS, "", CONFIG_BACK, connect_timeout_s, "10s", 1, 300, "wait for the connection") \
-	S("backend", reply_timeout,   SECONDS, "", CONFIG_BACK, reply_timeout_s, "5m", 1, 3600, "wait for a reply") \
+	S("backend", greeting_timeout, SECONDS, "", CONFIG_BACK, greeting_timeout_s, "1m", 1, 3600, "wait for the greeting, and for a TLS handshake") \
+	S("backend", reply_timeout,   SECONDS, "", CONFIG_BACK, reply_timeout_s, "5m", 1, 3600, "wait for a reply to a command") \
+	S("backend", data_timeout,    SECONDS, "", CONFIG_BACK, data_timeout_s, "3m", 1, 3600, "wait for it to take more of a message") \
 	L("route", domains,      DOMAINS, CONFIG_ROUTE, rules.domain, rules.ndomains, "", "recipients of these go this way; \".example.org\" = its sub-domains only; of several routes the closest name wins") \
 	L("route", backends,     TITLES, CONFIG_ROUTE, named, nnamed, "", "names of backends, tried in this order; none = those that no route names") \
 	S("route", relay,        WORD, CONFIG_GRANTS, CONFIG_ROUTE, rules.open, "entries", 0, 0, "who may send to these domains although they are not ours: entries = those below and whoever may relay; all = everybody who may use the gate") \

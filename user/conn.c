@@ -24,7 +24,7 @@ static void put_reply(struct conn *c, struct str reply)
 	if (c->ssl || c->more)
 		bufferevent_write(c->bev, reply.p, reply.n);
 	else
-		sock_send(c->bev, reply, STR(""));
+		sock_send(c->bev, &reply, 1);
 }
 
 static void put_received(struct conn *c)
@@ -37,7 +37,7 @@ static void put_received(struct conn *c)
 	gmtime_r(&now, &tm);
 	strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S +0000", &tm);
 	n = sess_received(&c->sess, date, field, sizeof(field));
-	backend_content(c->backend, (struct str){ field, n });
+	backend_content(c->backend, &(struct str){ field, n }, 1, false);
 }
 
 static void put_content(struct conn *c, const struct sess_step *step)
@@ -47,8 +47,7 @@ static void put_content(struct conn *c, const struct sess_step *step)
 	if (!c->content_begun && backend_wants_received(c->backend))
 		put_received(c);
 	c->content_begun = true;
-	backend_content(c->backend, step->body[0]);
-	backend_content(c->backend, step->body[1]);
+	backend_content(c->backend, step->body, 2, step->ask == ASK_END);
 }
 
 static void on_answer(void *ctx, enum sess_outcome outcome, const struct reply *r);
@@ -59,8 +58,12 @@ static void put_ask(struct conn *c, const struct sess_step *step)
 	bool opens = step->ask == ASK_RCPT || step->ask == ASK_AUTH;
 
 	if (!c->backend && opens) {
-		struct backend_client client = { c->who.id,	c->who.addr, c->local, c->port, c->local_port,
-						 &c->sess, on_answer,	on_room, c };
+		struct backend_client client = { c->who.id, c->who.addr, c->local, c->port, c->local_port, &c->sess, NULL, NULL, on_answer, on_room, c };
+
+		if (c->ssl) {
+			client.tls_version = SSL_get_version(c->ssl);
+			client.tls_cipher = SSL_get_cipher_name(c->ssl);
+		}
 
 		c->backend = backend_new(&c->cs->backs, &client);
 	}

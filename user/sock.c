@@ -71,20 +71,21 @@ void sock_tune(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 }
 
-void sock_send(struct bufferevent *bev, struct str a, struct str b)
+void sock_send(struct bufferevent *bev, const struct str *part, unsigned n)
 {
-	struct iovec part[2] = { { (void *)a.p, a.n }, { (void *)b.p, b.n } };
-	struct msghdr msg = { .msg_iov = part, .msg_iovlen = 2 };
-	size_t sent = 0, of_a;
-	ssize_t n = 0;
+	struct iovec iov[SOCK_PARTS_MAX];
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = n };
+	ssize_t sent = 0;
 
+	for (unsigned i = 0; i < n; i++)
+		iov[i] = (struct iovec){ (void *)part[i].p, part[i].n };
 	if (!evbuffer_get_length(bufferevent_get_output(bev)))
-		n = sendmsg(bufferevent_getfd(bev), &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (n > 0)
-		sent = (size_t)n;
-	of_a = sent < a.n ? sent : a.n;
-	if (of_a < a.n)
-		bufferevent_write(bev, a.p + of_a, a.n - of_a);
-	if (sent - of_a < b.n)
-		bufferevent_write(bev, b.p + (sent - of_a), b.n - (sent - of_a));
+		sent = sendmsg(bufferevent_getfd(bev), &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	for (unsigned i = 0; i < n; i++) {
+		size_t done = sent <= 0 ? 0 : (size_t)sent < part[i].n ? (size_t)sent : part[i].n;
+
+		sent -= (ssize_t)done;
+		if (done < part[i].n)
+			bufferevent_write(bev, part[i].p + done, part[i].n - done);
+	}
 }

@@ -19,10 +19,12 @@ bool sock_local(int fd, struct pst_addr *a, unsigned short *port); /* getsocknam
 bool sock_peer(int fd, struct pst_addr *a, unsigned short *port);  /* getpeername() */
 /* For a session's sockets: no delay of small writes, and a vanished peer is noticed. */
 void sock_tune(int fd);
+#define SOCK_PARTS_MAX 8
 /*
- * a and b as they are, in clear: at once, as far as the socket takes them; the rest is queued behind what waits already. A queue
- * alone would cost a turn of the loop and three system calls for every line. A dead socket is told of by bev's events only.
+ * The parts (n <= SOCK_PARTS_MAX) as they are, in clear: at once, as far as the socket takes them; the rest is queued behind what
+ * waits already. A queue alone would cost a turn of the loop and three system calls for every line.
+ * A dead socket is told of by bev's events only.
  */
-void sock_send(struct bufferevent *bev, struct str a, struct str b);
+void sock_send(struct bufferevent *bev, const struct str *part, unsigned n);
 
 #endif

@@ -116,7 +116,7 @@ static int caged(const char *role, int (*cage)(uid_t, gid_t), const char *user, 
 static int worker_child(struct warden *w, struct child *c, int warden_fd)
 {
 	const struct serving *s = &w->now;
-	struct worker_setup setup = { .conf = s->conf, .listen_fd = s->listen_fd, .tls = s->tls, .judge_fd = w->worker_end[c->slot],
+	struct worker_setup setup = { .conf = s->conf, .listen_fd = s->listen_fd, .tls = s->tls, .backend_tls = s->backend_tls, .judge_fd = w->worker_end[c->slot],
 				      .warden_fd = warden_fd, .index = c->slot };
 	int keep[2 + s->conf->nlisteners];
 	size_t n = 0;

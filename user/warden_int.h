@@ -19,6 +19,7 @@ struct serving {
 	int *listen_fd; /* one per listener */
 	void **tls;	/* one per listener, NULL = none */
 	struct tls_names *names; /* one per certificate */
+	void **backend_tls; /* one per backend, likewise */
 };
 
 struct warden;
@@ -85,18 +86,19 @@ int listen_all(const struct serving *old, struct serving *s, char *err, size_t e
 /* Closes what keep (may be NULL) does not use. */
 void listen_release(struct serving *s, const struct serving *keep);
 int listen_control(struct warden *w, char *err, size_t errsize);
-int serving_tls(struct serving *s, char *err, size_t errsize);
-/* Forgets every key. */
-void serving_tls_free(struct serving *s);
 void serving_free(struct serving *s, const struct serving *keep);
+
+/* warden_tls.c: certificates and keys. serving_tls_free() forgets every key. */
+int serving_tls(struct serving *s, char *err, size_t errsize);
+void serving_tls_free(struct serving *s);
 
 /* warden_gate.c: the kernel half */
 int gate_start(struct warden *w);
 /* Attaches where the program is not; detaches where old wanted it and c does not. */
 void gate_audit(struct warden *w);
-/* Has an operator unloaded the gate and loaded it again? Then the tables held here are nobody's. */
 /* The configured allow list and the balancers, into the kernel. */
 int gate_allow(const struct kern_maps *m, const struct conf *c);
+/* Has an operator unloaded the gate and loaded it again? Then the tables held here are nobody's. */
 bool gate_is_other(const struct warden *w);
 /* Then mode = off in the tables that are held here is the operator's last word. */
 bool gate_is_unloaded(const struct warden *w);

@@ -153,60 +153,6 @@ int listen_all(const struct serving *old, struct serving *s, char *err, size_t e
 	return 0;
 }
 
-static int load_certificates(struct serving *s, char *err, size_t errsize)
-{
-	const struct conf *c = s->conf;
-	char why[256];
-
-	s->names = calloc(1, sizeof(*s->names) + c->ncertificates * sizeof(void *));
-	if (!s->names)
-		return -ENOMEM;
-	for (; s->names->n < c->ncertificates; s->names->n++) {
-		const struct conf_certificate *cert = &c->certificate[s->names->n];
-		int rc = tls_load(cert->chain, cert->key, &s->names->ctx[s->names->n], why, sizeof(why));
-
-		if (rc) {
-			snprintf(err, errsize, "%s:%u: certificate \"%s\": %s", c->path, cert->line, cert->name, why);
-			return rc;
-		}
-	}
-	return 0;
-}
-
-int serving_tls(struct serving *s, char *err, size_t errsize)
-{
-	char why[256];
-	int rc = load_certificates(s, err, errsize);
-
-	s->tls = calloc(s->conf->nlisteners, sizeof(*s->tls));
-	if (!s->tls)
-		return -ENOMEM;
-	for (size_t i = 0; !rc && i < s->conf->nlisteners; i++) {
-		const struct conf_listener *l = &s->conf->listener[i];
-
-		if (l->sess.tls == SESS_OFF)
-			continue;
-		rc = tls_load(l->tls_certificate, l->tls_key, &s->tls[i], why, sizeof(why));
-		if (rc)
-			snprintf(err, errsize, "%s:%u: listener \"%s\": %s", s->conf->path, l->line, l->name, why);
-		else
-			tls_by_name(s->tls[i], s->names);
-	}
-	return rc;
-}
-
-void serving_tls_free(struct serving *s)
-{
-	for (size_t i = 0; s->tls && i < s->conf->nlisteners; i++)
-		tls_free(s->tls[i]);
-	for (size_t i = 0; s->names && i < s->names->n; i++)
-		tls_free(s->names->ctx[i]);
-	free(s->tls);
-	free(s->names);
-	s->tls = NULL;
-	s->names = NULL;
-}
-
 void serving_free(struct serving *s, const struct serving *keep)
 {
 	serving_tls_free(s);

@@ -21,8 +21,7 @@
 #define ACCEPTS_PER_TURN 64
 #define RECORDS_PER_TURN 256
 #define FDS_OWN		 64 /* the loop's, the listeners', the log's, and room for farewells to backends */
-#define PROBE_S		 60
-#define PROBE_AGAIN_S	 5 /* until a backend has answered for the first time */
+#define MINUTE_S	 60
 #define PAUSE_S		 1 /* between tries to accept when descriptors or memory are out */
 #define STOP_S		 60 /* then whatever is left is cut off */
 
@@ -41,7 +40,7 @@ struct worker {
 	const struct worker_setup *setup;
 	struct conns conns;
 	struct listener *listener;
-	struct event *judge, *warden, *term, *probe, *resume, *cut;
+	struct event *judge, *warden, *term, *minute, *resume, *cut;
 	unsigned sessions_max;
 	__u64 next_id;
 	unsigned long long unsaid; /* as last logged */
@@ -254,14 +253,13 @@ static void on_warden(evutil_socket_t fd, short what, void *ctx)
 
 /* --- once a minute ---------------------------------------------------------- */
 
-static void on_probe(evutil_socket_t fd, short what, void *ctx)
+static void on_minute(evutil_socket_t fd, short what, void *ctx)
 {
 	struct worker *w = ctx;
-	struct timeval tv = { .tv_sec = w->conns.backs.answered ? PROBE_S : PROBE_AGAIN_S };
+	struct timeval tv = { .tv_sec = MINUTE_S };
 
 	(void)fd, (void)what;
-	backends_probe(&w->conns.backs);
-	event_add(w->probe, &tv);
+	event_add(w->minute, &tv);
 	if (w->conns.unsaid != w->unsaid)
 		log_warnx("judge: too slow for %llu records", w->conns.unsaid - w->unsaid);
 	w->unsaid = w->conns.unsaid;
@@ -318,20 +316,20 @@ static bool add_listeners(struct worker *w)
 static bool add_events(struct worker *w)
 {
 	struct event_base *base = w->conns.base;
-	struct timeval now = { 0 };
+	struct timeval minute = { .tv_sec = MINUTE_S };
 
 	w->judge = event_new(base, w->setup->judge_fd, EV_READ | EV_PERSIST, on_judge, w);
 	w->warden = event_new(base, w->setup->warden_fd, EV_READ | EV_PERSIST, on_warden, w);
 	w->term = evsignal_new(base, SIGTERM, on_term, w);
-	w->probe = evtimer_new(base, on_probe, w);
+	w->minute = evtimer_new(base, on_minute, w);
 	w->resume = evtimer_new(base, on_resume, w);
 	w->cut = evtimer_new(base, on_cut, w);
-	if (!w->judge || !w->warden || !w->term || !w->probe || !w->resume || !w->cut || !add_listeners(w))
+	if (!w->judge || !w->warden || !w->term || !w->minute || !w->resume || !w->cut || !add_listeners(w))
 		return false;
 	event_add(w->judge, NULL);
 	event_add(w->warden, NULL);
 	event_add(w->term, NULL);
-	event_add(w->probe, &now);
+	event_add(w->minute, &minute);
 	listen_all(w, true);
 	return true;
 }
@@ -362,7 +360,7 @@ static int begin(struct worker *w, const struct worker_setup *setup)
 	w->conns.live = calloc(setup->conf->nlisteners + 1, sizeof(*w->conns.live));
 	if (!w->conns.live)
 		return -ENOMEM;
-	backends_init(&w->conns.backs, w->conns.base, setup->conf, setup->stats);
+	backends_init(&w->conns.backs, w->conns.base, setup->conf, setup->backend_tls, setup->stats);
 	if (roster_init(&w->conns.roster, w->sessions_max, seed) || !add_events(w))
 		return -ENOMEM;
 	return setup->names ? resolve_start(setup->names, w->conns.base, seed, on_named, &w->conns) : 0;
@@ -384,7 +382,7 @@ static void finish(struct worker *w)
 	free_event(w->judge);
 	free_event(w->warden);
 	free_event(w->term);
-	free_event(w->probe);
+	free_event(w->minute);
 	free_event(w->resume);
 	free_event(w->cut);
 	roster_free(&w->conns.roster);

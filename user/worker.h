@@ -14,6 +14,7 @@ struct worker_setup {
 	const struct conf *conf;
 	const int *listen_fd;	 /* one per conf->listener: bound, listening, non-blocking, shared by all workers */
 	void *const *tls;	 /* one per conf->listener: tls_load()'s context, NULL = no STARTTLS there */
+	void *const *backend_tls; /* one per conf->backend: tls_client_load()'s context, NULL = none */
 	int judge_fd, warden_fd; /* SOCK_SEQPACKET, non-blocking; see ipc.h */
 	struct resolver *names;	 /* resolve_open()'s, the worker's from now on; NULL = nobody's name is looked up */
 	struct pst_stats *stats; /* this process's own slot, mapped writable */

@@ -144,7 +144,8 @@ def scripted(lab):
 def in_front(gate, identity="none", **more):
     """A gate before the scripted server, once it has asked it what it offers."""
     gate.configure(greet_pause="0s", backend__main={"port": PORT, "identity": identity}, **more).start()
-    until("the backend was probed", lambda: gate.counter("backend_connections_total") >= 2)
+    checks = gate.settings["limits"]["workers"] * sum(1 for key in gate.settings if key[0] == "backend")
+    until("every worker checked every backend", lambda: gate.counter("backend_connections_total") >= checks)
     return gate
 
 
@@ -323,12 +324,23 @@ def test_fifty_megabytes(gate, scripted, dial):
 
 
 def test_a_surplus_reply_answers_nothing(gate, scripted, dial):
-    server = scripted(replies={"MAIL": "250 2.1.0 Ok\r\n250 2.1.5 for a recipient?", "RCPT": "550 5.1.1 No such user"})
+    server = scripted(offers=["8BITMIME"], replies={"MAIL": "250 2.1.0 Ok\r\n250 2.1.5 for a recipient?", "RCPT": "550 5.1.1 No such user"})
     in_front(gate)
     with dial(V4) as d:
         for command in ("EHLO client.example.net", f"MAIL FROM:<{FROM}>"):
             assert d.say(command) == 250
         assert str(d.say(f"RCPT TO:<{TO}>")).startswith(LOST)
+    assert not server.messages()
+
+
+@pytest.mark.parametrize("rcpt", ["550 5.1.1 No such user", "250 2.1.5 Ok", "451 4.7.1 Not now"])
+def test_a_surplus_reply_in_a_pipeline_accepts_nothing(gate, scripted, dial, rcpt):
+    """Nobody could tell it from the reply to RCPT when it comes; but from then on nothing fits, and no message is taken."""
+    server = scripted(replies={"MAIL": "250 2.1.0 Ok\r\n250 2.1.5 for a recipient?", "RCPT": rcpt})
+    in_front(gate)
+    with dial(V4) as d:
+        reply = d.mail(FROM, [TO], CONTENT)
+        assert reply.code >= 400 and reply.code != 550, reply
     assert not server.messages()
 
 

@@ -3,6 +3,8 @@
  * Dialogues with backends as transcripts. One line each:
  *   <TEXT   the backend sends TEXT CRLF      >TEXT   the gate must have sent TEXT CRLF next
  *   ?ASK    the session asks                 =EVENT  what the last step must have said
+ *   !DOOR   SECURED: hands were shaken; REUSE: another session takes over; FREE, BUSY: may it, now?
+ *   #N      so many asks were answered
  * Whatever the gate sent and no '>' expected fails the row.
  */
 #include "unit.h"
@@ -16,7 +18,7 @@
 
 static const char *const event_name[] = {
 	[HOP_WAIT] = "WAIT",   [HOP_READY] = "READY",	[HOP_ANSWER] = "ANSWER", [HOP_LACKS] = "LACKS",
-	[HOP_UNFIT] = "UNFIT", [HOP_BROKEN] = "BROKEN", [HOP_OVER] = "OVER",
+	[HOP_UNFIT] = "UNFIT", [HOP_BROKEN] = "BROKEN", [HOP_OVER] = "OVER", [HOP_TLS] = "TLS",
 };
 
 static const struct {
@@ -40,7 +42,7 @@ static const struct {
 	{ "RESET", ASK_RESET, STR(""), STR("") },
 };
 
-enum who { PLAIN, OFFERED, MUST, PROXY, OFFERED6, PROXY6, OFFERED_HELO };
+enum who { PLAIN, OFFERED, MUST, PROXY, OFFERED6, PROXY6, OFFERED_HELO, MAY, TLS, TLS_MUST, IMPLICIT, LMTP };
 
 static struct pst_addr addr_of(const char *text)
 {
@@ -55,8 +57,12 @@ static struct hop_conf conf_of(enum who who)
 	bool v6 = who == OFFERED6 || who == PROXY6;
 	struct hop_conf c = {
 		.hostname = "gate.example.org",
-		.proxy = who == PROXY || who == PROXY6,
-		.xclient = who == MUST ? HOP_XCLIENT_MUST : who == PLAIN || who == PROXY || who == PROXY6 ? HOP_XCLIENT_NEVER : HOP_XCLIENT_OFFERED,
+		.proxy = who == PROXY || who == PROXY6 ? HOP_PROXY_V1 : HOP_PROXY_NONE,
+		.xclient = who == MUST || who == TLS_MUST ? HOP_XCLIENT_MUST :
+			   who == OFFERED || who == OFFERED6 || who == OFFERED_HELO ? HOP_XCLIENT_OFFERED : HOP_XCLIENT_NEVER,
+		.tls = who == MAY ? HOP_TLS_MAY : who == TLS || who == TLS_MUST || who == IMPLICIT ? HOP_TLS_REQUIRE : HOP_TLS_OFF,
+		.implicit = who == IMPLICIT,
+		.lmtp = who == LMTP,
 		.helo = who == OFFERED_HELO ? STR("m\xc3\xbc+l=l.example") : STR("client.example"),
 		.esmtp = who != OFFERED_HELO,
 		.client = addr_of(v6 ? "2001:db8::25" : "192.0.2.7"),
@@ -77,7 +83,7 @@ struct talk {
 
 static void heed(struct talk *t)
 {
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < t->step.nsend; i++) {
 		assert_in_range(t->step.send[i].n, 0, sizeof(t->sent) - t->nsent);
 		if (t->step.send[i].n)
 			memcpy(t->sent + t->nsent, t->step.send[i].p, t->step.send[i].n);
@@ -112,6 +118,24 @@ static void session_asks(struct talk *t, const char *name, size_t n)
 	fail_msg("no such ask: %.*s", (int)n, name);
 }
 
+static void door(struct talk *t, const char *name, size_t n)
+{
+	struct str what = { name, n };
+
+	if (str_eq(what, STR("FREE")) || str_eq(what, STR("BUSY"))) {
+		if (hop_free(&t->hop, true) != (name[0] == 'F'))
+			fail_msg("expected !%.*s", (int)n, name);
+		return;
+	}
+	if (str_eq(what, STR("SECURED")))
+		hop_secured(&t->hop, true, &t->step);
+	else if (str_eq(what, STR("REUSE")))
+		hop_reuse(&t->hop, &t->step);
+	else
+		fail_msg("no such door: %.*s", (int)n, name);
+	heed(t);
+}
+
 static void gate_said(struct talk *t, const char *text, size_t n)
 {
 	if (t->nsent - t->seen < n + 2 || memcmp(t->sent + t->seen, text, n) || memcmp(t->sent + t->seen + n, "\r\n", 2))
@@ -139,6 +163,10 @@ static void run(enum who who, const char *script)
 			session_asks(&t, script + 1, n);
 		else if (*script == '>')
 			gate_said(&t, script + 1, n);
+		else if (*script == '!')
+			door(&t, script + 1, n);
+		else if (*script == '#')
+			assert_int_equal(t.step.answers, script[1] - '0');
 		else if (strlen(event_name[t.step.event]) != n || memcmp(event_name[t.step.event], script + 1, n))
 			fail_msg("expected %.*s, got =%s", (int)n + 1, script, event_name[t.step.event]);
 	}
@@ -147,6 +175,11 @@ static void run(enum who who, const char *script)
 
 #define HELLO	 "<220 be\n>EHLO gate.example.org\n<250-be\n<250-AUTH PLAIN LOGIN\n<250 8BITMIME\n=READY\n"
 #define ONE_RCPT HELLO "?RCPT\n>" MAIL "\n<250 ok\n>" RCPT "\n<250 ok\n=ANSWER\n"
+#define RCPT2	 "RCPT TO:<v@example.org>"
+#define PIPES	 "<220 be\n>EHLO gate.example.org\n<250-be\n<250 PIPELINING\n=READY\n"
+#define PIPED	 PIPES "?RCPT\n>" MAIL "\n>" RCPT "\n<250 ok\n<250 ok\n=ANSWER\n"
+#define SENT	 PIPED "?DATA\n>DATA\n<354 go\n?END\n>.\n<250 taken\n=ANSWER\n"
+#define STARTS	 "<220 be\n>EHLO gate.example.org\n<250-be\n<250 STARTTLS\n>STARTTLS\n"
 #define CONTENT	 ONE_RCPT "?DATA\n>DATA\n<354 go\n=ANSWER\n"
 #define XCLIENT7 ">XCLIENT NAME=[UNAVAILABLE] ADDR=192.0.2.7 PORT=4711 PROTO=ESMTP HELO=client.example\n"
 #define OFFERS	 "<220 be\n>EHLO gate.example.org\n<250-be\n<250 XCLIENT NAME ADDR PORT PROTO HELO LOGIN\n"
@@ -172,6 +205,65 @@ static void dialogues(void **state)
 		{ PLAIN, HELLO "?AUTH\n>AUTH PLAIN dGVzdA==\n<235 ok\n=ANSWER" },
 		{ PLAIN, HELLO "?AUTH-LOGIN\n>AUTH LOGIN\n<334 VXNlcm5hbWU6\n=ANSWER\n?AUTH-MORE\n>dXNlcg==\n<334 UGFzc3dvcmQ6\n=ANSWER\n"
 			       "?AUTH-EMPTY\n>\n<535 no\n=ANSWER\n?AUTH\n>AUTH PLAIN dGVzdA==" },
+
+		/* pipelining: MAIL and RCPT leave together, and every reply finds its own */
+		{ PLAIN, PIPES "?RCPT\n>" MAIL "\n>" RCPT "\n<250 ok\n=WAIT\n<250 ok\n=ANSWER\n#1\n?DATA\n>DATA\n<354 go\n=ANSWER\n?END\n>.\n<250 q\n=ANSWER" },
+		{ PLAIN, PIPES "?RCPT\n>" MAIL "\n>" RCPT "\n?RCPT2\n=BROKEN" }, /* not before MAIL was accepted */
+		{ PLAIN, PIPED "?RCPT2\n>" RCPT2 "\n?RCPT2\n>" RCPT2 "\n<250 ok\n=ANSWER\n#1\n<550 no\n=ANSWER\n#1\n?DATA\n>DATA\n" },
+		{ PLAIN, PIPED "?RCPT2\n>" RCPT2 "\n?DATA\n=BROKEN" },
+		{ PLAIN, PIPED "?RCPT2\n>" RCPT2 "\n?RESET\n=BROKEN" },
+		{ PLAIN, PIPED "?RESET\n>RSET\n?RCPT2\n>" MAIL "\n>" RCPT2 "\n<250 reset\n=WAIT\n<250 ok\n<550 no\n=ANSWER" },
+		/* a refused MAIL answers the RCPT; what the backend makes of that RCPT answers nothing */
+		{ PLAIN, PIPES "?RCPT\n>" MAIL "\n>" RCPT "\n<550 no\n=ANSWER\n#1\n<503 no MAIL\n=WAIT\n?RCPT2\n>" MAIL "\n>" RCPT2 "\n" },
+		{ PLAIN, PIPES "?RCPT\n>" MAIL "\n>" RCPT "\n<550 no\n=ANSWER\n?RCPT2\n>" MAIL "\n>" RCPT2 "\n<503 no MAIL\n=WAIT\n<250 ok\n<250 ok\n=ANSWER" },
+		{ PLAIN, PIPES "?RCPT\n>" MAIL "\n>" RCPT "\n<550 no\n=ANSWER\n<250 what\n=BROKEN" },
+		{ PLAIN, PIPES "?RCPT\n>" MAIL "\n>" RCPT "\n<550 no\n=ANSWER\n<421 bye\n=BROKEN" },
+		{ PLAIN, PIPES "?RCPT\n>" MAIL "\n>" RCPT "\n<421 bye\n=ANSWER\n?RCPT\n=BROKEN" },
+		/* one reply too many shifts all others, and DATA never finds a 354 that is its own */
+		{ PLAIN, PIPES "?RCPT\n>" MAIL "\n>" RCPT "\n<250 ok\n<250 surplus\n=ANSWER\n?DATA\n>DATA\n<250 ok\n=BROKEN" },
+		{ PLAIN, PIPES "?RCPT\n>" MAIL "\n>" RCPT "\n<250 ok\n<250 surplus\n=ANSWER\n<550 no\n=BROKEN" },
+		{ PLAIN, PIPES "?RCPT\n>" MAIL "\n>" RCPT "\n<250 ok\n<250 surplus\n=ANSWER\n?DATA\n>DATA\n<550 no\n=ANSWER\n<354 go\n=BROKEN" },
+		{ PLAIN, PIPES "?RCPT\n>" MAIL "\n>" RCPT "\n<354 what\n=BROKEN" },
+		{ PLAIN, PIPED "?QUIT\n>QUIT\n<221 bye\n=OVER" },
+
+		/* one session after another */
+		{ PLAIN, SENT "!FREE\n!REUSE\n=READY\n?RCPT2\n>" MAIL "\n>" RCPT2 "\n" },
+		{ PLAIN, PIPED "!BUSY\n?RESET\n>RSET\n!BUSY\n<250 ok\n!FREE" },
+		{ PLAIN, HELLO "!FREE\n?AUTH\n>AUTH PLAIN dGVzdA==\n<535 no\n=ANSWER\n!BUSY\n!REUSE\n=BROKEN" },
+		{ PLAIN, HELLO "?AUTH\n>AUTH PLAIN dGVzdA==\n<235 ok\n=ANSWER\n!BUSY" },
+		{ PLAIN, PIPES "?RCPT\n>" MAIL "\n>" RCPT "\n<250 ok\n<550 no\n=ANSWER\n?RESET\n>RSET\n<250 ok\n!BUSY" },
+		{ PROXY, ">PROXY TCP4 192.0.2.7 192.0.2.1 4711 25\n<220 be\n>EHLO client.example\n<250 be\n=READY\n!BUSY" },
+		{ OFFERED, OFFERS XCLIENT7 "<220 again\n>EHLO client.example\n<250-be\n<250 XCLIENT ADDR\n=READY\n!FREE\n"
+			   "!REUSE\n>XCLIENT ADDR=192.0.2.7\n?RCPT\n<220 be\n>EHLO client.example\n<250 be\n>" MAIL "\n=READY\n" },
+		/* the reply is no word about this client: a fresh connection may hear another */
+		{ OFFERED, OFFERS XCLIENT7 "<220 again\n>EHLO client.example\n<250-be\n<250 XCLIENT ADDR\n=READY\n"
+			   "!REUSE\n>XCLIENT ADDR=192.0.2.7\n?RCPT\n<554 5.7.0 too much\n=UNFIT" },
+		/* offers no XCLIENT any more: whom would it believe to serve? */
+		{ OFFERED, OFFERS XCLIENT7 "<220 again\n>EHLO client.example\n<250 be\n=READY\n!BUSY" },
+
+		/* TLS */
+		{ TLS, STARTS "<220 go\n=TLS\n!SECURED\n>EHLO gate.example.org\n<250-be\n<250 8BITMIME\n=READY" },
+		{ TLS, "<220 be\n>EHLO gate.example.org\n<250 be\n=UNFIT" },
+		{ TLS, STARTS "<454 no\n=UNFIT" },
+		{ TLS, STARTS "<220 go\n=TLS\n<250 in clear\n=BROKEN" },
+		{ TLS, "<220 be\n>EHLO gate.example.org\n!SECURED\n=BROKEN" },
+		{ TLS, "?RCPT\n" STARTS "<220 go\n!SECURED\n>EHLO gate.example.org\n<250 be\n>" MAIL "\n=READY" },
+		{ TLS_MUST, STARTS "<220 go\n!SECURED\n>EHLO gate.example.org\n<250-be\n<250 XCLIENT ADDR\n>XCLIENT ADDR=192.0.2.7\n"
+			    "<220 again\n>EHLO client.example\n<250-be\n<250 STARTTLS\n=READY" },
+		{ MAY, "<220 be\n>EHLO gate.example.org\n<250 be\n=READY" },
+		{ MAY, STARTS "<454 no\n=READY" },
+		{ MAY, STARTS "<421 no\n=UNFIT" },
+		{ MAY, STARTS "<250 what\n=UNFIT" },
+		{ MAY, STARTS "<220 go\n=TLS\n!SECURED\n>EHLO gate.example.org\n" },
+		{ IMPLICIT, "=TLS\n!SECURED\n<220 be\n>EHLO gate.example.org\n<250 be\n=READY" },
+		{ IMPLICIT, "<220 in clear\n=BROKEN" },
+		{ PLAIN, "<220 be\n>EHLO gate.example.org\n<250-be\n<250 STARTTLS\n=READY" },
+
+		/* LMTP: one recipient, one fate */
+		{ LMTP, "<220 be\n>LHLO gate.example.org\n<250-be\n<250 PIPELINING\n=READY\n?RCPT\n>" MAIL "\n>" RCPT "\n<250 ok\n<250 ok\n=ANSWER\n"
+			"?RCPT2\n=ANSWER\n#1\n?DATA\n>DATA\n<354 go\n?END\n>.\n<250 taken\n=ANSWER\n?RCPT2\n>" MAIL "\n>" RCPT2 "\n" },
+		{ LMTP, "<220 be\n>LHLO gate.example.org\n<250-be\n<250 PIPELINING\n=READY\n?RCPT\n>" MAIL "\n>" RCPT "\n<250 ok\n<550 no\n=ANSWER\n"
+			"?RCPT2\n>" RCPT2 "\n" },
 
 		/* identity */
 		{ PROXY, ">PROXY TCP4 192.0.2.7 192.0.2.1 4711 25\n<220 be\n>EHLO client.example\n<250 be\n=READY" },
@@ -339,6 +431,41 @@ static void non_ascii_is_passed_only_in_utf8_transactions(void **state)
 	assert_memory_equal(t.hop.reply.text, "550 b??\r\n", t.hop.reply.n);
 }
 
+/* The header of version 2, byte for byte. */
+static void proxy_version_2(void **state)
+{
+	static const unsigned char want4[] = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x1f\xc0\0\x02\x07\xc0\0\x02\x01\x12\x67\0\x19"
+					     "\x05\0\x10" "00000000deadbeef";
+	static const unsigned char ssl[] = "\x20\0\x28\x01\0\0\0\x01\x21\0\x07TLSv1.3\x23\0\x16" "TLS_AES_256_GCM_SHA384";
+	static const unsigned char own[] = "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
+	struct hop_conf conf = conf_of(PLAIN);
+	struct hop_step step;
+	struct hop hop;
+
+	(void)state;
+	conf.proxy = HOP_PROXY_V2;
+	conf.session = 0xdeadbeef;
+	hop_init(&hop, &conf, &step);
+	assert_int_equal(step.send[0].n, sizeof(want4) - 1);
+	assert_memory_equal(step.send[0].p, want4, sizeof(want4) - 1);
+
+	conf.client = addr_of("2001:db8::25");
+	conf.local = addr_of("2001:db8::1");
+	conf.tls_version = "TLSv1.3";
+	conf.tls_cipher = "TLS_AES_256_GCM_SHA384";
+	hop_init(&hop, &conf, &step);
+	assert_int_equal(step.send[0].p[13], 0x21);
+	assert_int_equal(step.send[0].n, 16 + 36 + 19 + sizeof(ssl) - 1);
+	assert_int_equal((unsigned char)step.send[0].p[15], step.send[0].n - 16);
+	assert_memory_equal(step.send[0].p + 16, conf.client.b, 16);
+	assert_memory_equal(step.send[0].p + 16 + 36 + 19, ssl, sizeof(ssl) - 1);
+
+	conf.own = true;
+	hop_init(&hop, &conf, &step);
+	assert_int_equal(step.send[0].n, sizeof(own) - 1);
+	assert_memory_equal(step.send[0].p, own, sizeof(own) - 1);
+}
+
 static void an_endless_line_breaks_it(void **state)
 {
 	static char junk[HOP_LINE_MAX];
@@ -363,6 +490,7 @@ int main(void)
 		cmocka_unit_test(too_many_mechanisms_are_cut_at_a_word),
 		cmocka_unit_test(uses_are_seen),
 		cmocka_unit_test(non_ascii_is_passed_only_in_utf8_transactions),
+		cmocka_unit_test(proxy_version_2),
 		cmocka_unit_test(an_endless_line_breaks_it),
 	};
 

@@ -117,82 +117,129 @@ static bool is_trap(const struct relay_rules *r, const struct mailbox *m)
 	return false;
 }
 
-static enum relay_result decide_own(const struct relay_rules *r, const struct mailbox *rcpt)
+/* What one decision is made from, and the questions it has asked; trace may be NULL. */
+struct asking {
+	const struct relay_rules *r;
+	const struct relay_client *c;
+	const struct mailbox *rcpt;
+	struct relay_trace *trace;
+};
+
+static void note(const struct asking *a, enum relay_step step, enum access answer, const struct relay_decision *why)
 {
-	if (is_trap(r, rcpt))
+	struct relay_trace *t = a->trace;
+
+	if (!t || t->n == RELAY_STEPS_MAX)
+		return;
+	t->step[t->n].step = step;
+	t->step[t->n].answer = answer == ACCESS_GRANTED;
+	t->step[t->n].unknown = answer == ACCESS_AWAITS_NAME;
+	t->step[t->n].file = why ? why->file : NULL;
+	t->step[t->n].line = why ? why->line : 0;
+	t->n++;
+}
+
+static bool is_so(const struct asking *a, enum relay_step step, bool so, const struct relay_decision *why)
+{
+	note(a, step, so ? ACCESS_GRANTED : ACCESS_DENIED, why);
+	return so;
+}
+
+static enum relay_result decide_own(const struct asking *a, const struct relay_decision *d)
+{
+	if (is_so(a, RELAY_STEP_TRAP, is_trap(a->r, a->rcpt), NULL))
 		return RELAY_TRAP;
-	return rcpt->routed ? RELAY_ROUTED : RELAY_OWN;
+	return is_so(a, RELAY_STEP_ROUTING, a->rcpt->routed, d) ? RELAY_ROUTED : RELAY_OWN;
 }
 
 /* What the route itself grants; DENIED when it grants nothing. */
-static enum relay_result by_route(const struct relay_route *route, const struct relay_client *c, const struct mailbox *rcpt,
-				  struct relay_decision *d)
+static enum relay_result by_route(const struct asking *a, const struct relay_route *route, struct relay_decision *d)
 {
 	enum access access = ACCESS_GRANTED;
 
 	decided_by(d, route->file, route->line);
-	if (!route->open)
-		access = judge(&route->entries, c, true, d);
+	if (!is_so(a, RELAY_STEP_ROUTE, route->open, d)) {
+		access = judge(&route->entries, a->c, true, d);
+		note(a, RELAY_STEP_ENTRIES, access, d);
+	}
 	if (access == ACCESS_DENIED)
 		return RELAY_DENIED;
-	if (rcpt->routed)
+	if (is_so(a, RELAY_STEP_ROUTING, a->rcpt->routed, d))
 		return RELAY_ROUTED;
 	return access == ACCESS_GRANTED ? RELAY_BY_ROUTE : RELAY_AWAITS_NAME;
 }
 
-static enum relay_result by_relay_control(const struct relay_rules *r, const struct relay_client *c, struct relay_decision *d)
+static enum relay_result by_relay_control(const struct asking *a, struct relay_decision *d)
 {
-	enum access access = judge(&r->relay, c, true, d);
+	enum access access = judge(&a->r->relay, a->c, true, d);
 
+	note(a, RELAY_STEP_CONTROL, access, d);
 	if (access == ACCESS_GRANTED)
 		return RELAY_BY_ADDRESS;
-	if (c->authenticated && r->authenticated_may_relay)
+	if (is_so(a, RELAY_STEP_AUTH, a->c->authenticated && a->r->authenticated_may_relay, NULL))
 		return RELAY_BY_AUTH;
 	return access == ACCESS_DENIED ? RELAY_DENIED : RELAY_AWAITS_NAME;
 }
 
-static void decide_foreign(const struct relay_rules *r, const struct relay_client *c, const struct mailbox *rcpt,
-			   struct relay_decision *d)
+static void decide_foreign(const struct asking *a, struct relay_decision *d)
 {
 	struct relay_decision route = *d;
 
-	route.result = d->route ? by_route(&r->route[d->route], c, rcpt, &route) : RELAY_DENIED;
+	route.result = d->route ? by_route(a, &a->r->route[d->route], &route) : RELAY_DENIED;
 	if (route.result == RELAY_BY_ROUTE) {
 		*d = route;
 		return;
 	}
-	d->result = by_relay_control(r, c, d);
+	d->result = by_relay_control(a, d);
 	if (d->result == RELAY_DENIED && route.result != RELAY_DENIED)
 		*d = route;
 }
 
-static void decide(const struct relay_rules *r, const struct relay_client *c, const struct mailbox *rcpt, struct relay_decision *d)
+static void decide_admitted(const struct asking *a, struct relay_decision *d)
 {
-	const struct domain_rule *own = domain_find(r->domain, r->ndomains, rcpt);
-	enum access access = relay_admits(r, c, d);
+	const struct domain_rule *own = domain_find(a->r->domain, a->r->ndomains, a->rcpt);
+	bool postmaster = a->rcpt->kind == MAILBOX_POSTMASTER; /* ours wherever we are: RFC 5321 section 4.5.1 */
 
-	if (access != ACCESS_GRANTED) {
-		d->result = access == ACCESS_DENIED ? RELAY_NO_ACCESS : RELAY_AWAITS_NAME;
-	} else if (own) {
-		d->result = decide_own(r, rcpt);
-		decided_by(d, own->file, own->line);
-	} else if (rcpt->kind == MAILBOX_POSTMASTER) { /* ours wherever we are: RFC 5321 section 4.5.1 */
-		d->result = RELAY_OWN;
-		decided_by(d, NULL, 0);
-	} else if (rcpt->kind == MAILBOX_NULL) { /* no grant makes the null path a recipient */
+	decided_by(d, own ? own->file : NULL, own ? own->line : 0);
+	if (is_so(a, RELAY_STEP_OWN, own || postmaster, d))
+		d->result = postmaster ? RELAY_OWN : decide_own(a, d);
+	else if (a->rcpt->kind == MAILBOX_NULL) /* no grant makes the null path a recipient */
 		d->result = RELAY_DENIED;
-		decided_by(d, NULL, 0);
-	} else {
-		decide_foreign(r, c, rcpt, d);
-	}
+	else
+		decide_foreign(a, d);
+}
+
+struct relay_decision relay_explain(const struct relay_rules *r, const struct relay_client *c, const struct mailbox *rcpt,
+				    struct relay_trace *t)
+{
+	const struct asking a = { r, c, rcpt, t };
+	struct relay_decision d = { .result = RELAY_NO_ACCESS, .route = relay_route_of(r, rcpt) };
+	enum access access = relay_admits(r, c, &d);
+
+	if (t)
+		t->n = 0;
+	note(&a, RELAY_STEP_CONNECT, access, &d);
+	if (access == ACCESS_AWAITS_NAME)
+		d.result = RELAY_AWAITS_NAME;
+	else if (access == ACCESS_GRANTED)
+		decide_admitted(&a, &d);
+	return d;
 }
 
 struct relay_decision relay_decide(const struct relay_rules *r, const struct relay_client *c, const struct mailbox *rcpt)
 {
-	struct relay_decision d = { .route = relay_route_of(r, rcpt) };
+	return relay_explain(r, c, rcpt, NULL);
+}
 
-	decide(r, c, rcpt, &d);
-	return d;
+const char *relay_step_text(enum relay_step s)
+{
+	static const char *const text[] = {
+#define RELAY_X(sym, words) words,
+		RELAY_STEPS(RELAY_X)
+#undef RELAY_X
+	};
+
+	return s < RELAY_STEPS_MAX ? text[s] : "?";
 }
 
 unsigned relay_route_of(const struct relay_rules *r, const struct mailbox *rcpt)

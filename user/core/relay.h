@@ -101,6 +101,34 @@ struct relay_decision {
 	unsigned route; /* of the recipient, whatever the result: index into relay_rules.route and conf.route */
 };
 
+/* Questions in the order in which a decision asks them, as operators are told. */
+#define RELAY_STEPS(X) \
+	X(CONNECT, "connection control lets the client in") \
+	X(OWN, "the recipient's domain is ours") \
+	X(TRAP, "the recipient is a trap") \
+	X(ROUTING, "the local part asks for routing") \
+	X(ROUTE, "the route lets everybody send to its domains") \
+	X(ENTRIES, "the client is in the route's entries") \
+	X(CONTROL, "relay control grants the client") \
+	X(AUTH, "the client authenticated, and that is enough")
+
+enum relay_step {
+#define RELAY_X(sym, text) RELAY_STEP_##sym,
+	RELAY_STEPS(RELAY_X)
+#undef RELAY_X
+	RELAY_STEPS_MAX,
+};
+
+struct relay_trace {
+	unsigned n;
+	struct {
+		enum relay_step step;
+		bool answer, unknown; /* unknown: the client's name would tell */
+		const char *file;     /* NULL = no rule says so */
+		unsigned line;
+	} step[RELAY_STEPS_MAX];
+};
+
 struct relay_client {
 	struct pst_addr addr;
 	bool authenticated;
@@ -118,6 +146,10 @@ enum access {
 enum access relay_admits(const struct relay_rules *r, const struct relay_client *c, struct relay_decision *why);
 struct relay_decision relay_decide(const struct relay_rules *r, const struct relay_client *c,
 				   const struct mailbox *rcpt);
+/* As relay_decide(), and writes down every question that was asked. */
+struct relay_decision relay_explain(const struct relay_rules *r, const struct relay_client *c, const struct mailbox *rcpt,
+				    struct relay_trace *t);
+const char *relay_step_text(enum relay_step s);
 /* The most specific route that names the recipient's domain: an exact name, then the longest sub-domain rule; 0 when none does. */
 unsigned relay_route_of(const struct relay_rules *r, const struct mailbox *rcpt);
 /* Is the domain one of ours? Not of <postmaster> and <>, which have none. */
