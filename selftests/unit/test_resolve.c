@@ -235,7 +235,7 @@ static void cache_tells_no_lies(void **state)
 		resolve_cache_put(c, &a, str_of(model[i].name), model[i].until_ns);
 	}
 	assert_int_equal(wrong, 0);
-	assert_true(found > 20000);
+	assert_true(found > 60000); /* of 200000: half of the addresses fit */
 	resolve_cache_free(c);
 }
 
