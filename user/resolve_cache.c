@@ -45,8 +45,10 @@ static struct entry *set_of(struct resolve_cache *c, const struct pst_addr *addr
 
 	memcpy(half, addr, sizeof(half));
 	for (int i = 0; i < 2; i++) {
-		h = (h ^ half[i]) * 0x9e3779b97f4a7c15ull;
-		h ^= h >> 32;
+		h ^= half[i]; /* the bytes that differ are at its high end, and the set is chosen by the low one */
+		h = (h ^ h >> 30) * 0xbf58476d1ce4e5b9ull;
+		h = (h ^ h >> 27) * 0x94d049bb133111ebull;
+		h ^= h >> 31;
 	}
 	return c->entry + (h & (c->nsets - 1)) * WAYS;
 }

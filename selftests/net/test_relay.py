@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Relay control from outside, against a mail server that trusts the gate's own address."""
+"""Relay control from outside, against a mail server that trusts the gate's own address, and routes to two of them."""
+
+import pytest
+
+import mta
+import wide_open
 
 FROM, TO = "sender@example.net", "user@example.org"
 # The gate passes no identity here, so the backend, trusting 127.0.0.1, would relay whatever reaches it.
@@ -43,3 +48,86 @@ def test_connection_control_comes_first(gate, dial):
         assert replies[0].code in (421, 554, 550)
     with dial("203.0.113.1") as d:
         assert d.greeting == 220
+
+
+@pytest.fixture(scope="module")
+def exim(lab):
+    """A second mail server, another make: mail for domains that it does not know goes to the Maildir "leaked"."""
+    server = wide_open.Exim(lab)
+    lab.later(server.stop)
+    return server.start()
+
+
+BRANCH, SUB = "t@branch.example", "t@a.branch.example"
+
+
+def routed(gate, **branch):
+    return gate.configure(backend__main=TRUSTING, backend__branch={"address": "127.0.0.1", "port": 10030, "identity": "none"},
+                          points={"relay-attempt": 1},
+                          route__branch={"domains": ["branch.example", ".branch.example"], "backends": ["branch"], "relay": "all", **branch}).start()
+
+
+def test_routes(gate, dial, box, exim):
+    there = mta.Mailbox("leaked")
+    there.empty()
+    routed(gate)
+    with dial("198.51.100.31") as d:
+        d.say("EHLO client.example.net")
+        d.say(f"MAIL FROM:<{FROM}>")
+        assert d.say(f"RCPT TO:<{TO}>") == 250
+        assert d.say(f"RCPT TO:<{BRANCH}>") == 452
+        assert d.say("RCPT TO:<t@remote.example>") == 550
+        assert d.say("DATA") == 354
+        assert d.content(b"Subject: to the main one\r\n\r\n") == 250
+        d.say(f"MAIL FROM:<{FROM}>")
+        assert d.say("RCPT TO:<t%remote.example@branch.example>") == 550
+        assert d.say(f"RCPT TO:<{BRANCH}>") == 250
+        assert d.say(f"RCPT TO:<{TO}>") == 452
+        assert d.say(f"RCPT TO:<{SUB}>") == 250
+        assert d.say("DATA") == 354
+        assert d.content(b"Subject: to the branch\r\n\r\n") == 250
+    assert b"the branch" not in box.wait_for(b"to the main one")
+    assert b"the main one" not in there.wait_for(b"to the branch")
+
+
+def test_the_first_recipient_refused_by_its_backend_binds_nothing(gate, dial, exim):
+    """MAIL was sent to the one backend, and yet the message goes to the other."""
+    there = mta.Mailbox("leaked")
+    there.empty()
+    routed(gate)
+    with dial("198.51.100.32") as d:
+        d.say("EHLO client.example.net")
+        d.say(f"MAIL FROM:<{FROM}>")
+        assert d.say("RCPT TO:<nobody-here@example.org>") == 550
+        assert d.say(f"RCPT TO:<{BRANCH}>") == 250
+        assert d.say("DATA") == 354
+        assert d.content(b"Subject: after a refusal\r\n\r\n") == 250
+    there.wait_for(b"after a refusal")
+
+
+def test_a_route_grants_by_its_own_entries_and_limits(gate, dial, exim):
+    routed(gate, relay="entries", entries=["198.51.100.40/31"], message_size="1K")
+    for source, code in (("198.51.100.39", 550), ("198.51.100.40", 250), ("198.51.100.41", 250), ("198.51.100.42", 550)):
+        with dial(source) as d:
+            assert d.mail(FROM, [BRANCH], b"Subject: small\r\n\r\n") == code, source
+    with dial("198.51.100.40") as d:
+        d.say("EHLO client.example.net")
+        d.say(f"MAIL FROM:<{FROM}> SIZE=1025")
+        assert d.say(f"RCPT TO:<{BRANCH}>") == 552
+        assert d.say(f"RCPT TO:<{TO}>") == 250
+    with dial("198.51.100.40") as d:
+        assert d.mail(FROM, [BRANCH], b"Subject: large\r\n\r\n" + b"x" * 78 * 20) == 552
+
+
+def test_a_route_that_is_down_takes_no_other(gate, dial, box):
+    """No failover from one route to another: the branch's mail waits with its sender, the rest goes on."""
+    gate.configure(backend__main=TRUSTING, backend__branch={"address": "127.0.0.1", "port": 10999, "identity": "none"},
+                   route__branch={"domains": ["branch.example"], "backends": ["branch"], "relay": "all"}).start()
+    with dial("198.51.100.33") as d:
+        d.say("EHLO client.example.net")
+        d.say(f"MAIL FROM:<{FROM}>")
+        assert d.say(f"RCPT TO:<{BRANCH}>") == 451
+        assert d.say(f"RCPT TO:<{TO}>") == 250
+        assert d.say("DATA") == 354
+        assert d.content(b"Subject: for the main one\r\n\r\n") == 250
+    box.wait_for(b"for the main one")
