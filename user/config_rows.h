@@ -24,6 +24,7 @@
 #define CONFIG_LOGS	       "|stderr|syslog"
 #define CONFIG_SENDER(sym, name) "|" name
 #define CONFIG_SENDERS	       SENDER_ACTIONS(CONFIG_SENDER)
+#define CONFIG_FLAWS	       "|reject|normalize"
 #define CONFIG_OPEN_RELAY      "|no|i-know"
 
 /* How a text becomes a value: one function per kind, see config_kinds.c. The size of a list's element, 0 = not a list. */
@@ -94,6 +95,7 @@ struct config_whole {
 	X("syn_budget", false, "How many SYNs to guarded ports pass, from sources that are neither allowed nor refused. Too many never make a ban.") \
 	X("points",   false, "What an offence weighs; 0 = noted, never counted.")                               \
 	X("hide",     false, "Extensions and commands that are not offered to clients. What a backend does not offer is not, either.") \
+	X("content",  false, "What of a message's content is refused with the session's end, or mended on its way. Only CRLF.CRLF ends a message in either case.") \
 	X("limits",   false, "Bounds of a session, a process and the memory of offenders.")
 
 /*
@@ -214,14 +216,16 @@ struct config_whole {
 	S("hide", eightbitmime, BOOL, "", CONFIG_WHOLE, sess.hide[EXT_8BITMIME], "no", 0, 1, "clients then send 7-bit content (RFC 6152)") \
 	S("hide", smtputf8, BOOL, "", CONFIG_WHOLE, sess.hide[EXT_SMTPUTF8], "no", 0, 1, "addresses outside ASCII are refused then (RFC 6531)") \
 	S("hide", dsn, BOOL, "", CONFIG_WHOLE, sess.hide[EXT_DSN], "no", 0, 1, "delivery status notifications (RFC 3461)") \
-	S("hide", chunking, BOOL, "", CONFIG_WHOLE, sess.hide[EXT_CHUNKING], "no", 0, 1, "BDAT (RFC 3030)") \
-	S("hide", binarymime, BOOL, "", CONFIG_WHOLE, sess.hide[EXT_BINARYMIME], "no", 0, 1, "content that is not lines (RFC 3030); needs CHUNKING") \
+	S("hide", chunking, BOOL, "", CONFIG_WHOLE, sess.hide[EXT_CHUNKING], "no", 0, 1, "BDAT (RFC 3030), which goes to the backend as DATA; whether it has CHUNKING does not matter") \
 	S("hide", deliverby, BOOL, "", CONFIG_WHOLE, sess.hide[EXT_DELIVERBY], "no", 0, 1, "time limits of delivery (RFC 2852)") \
 	S("hide", mt_priority, BOOL, "", CONFIG_WHOLE, sess.hide[EXT_MT_PRIORITY], "no", 0, 1, "priorities (RFC 6710)") \
 	S("hide", requiretls, BOOL, "", CONFIG_WHOLE, sess.hide[EXT_REQUIRETLS], "no", 0, 1, "TLS all the way (RFC 8689); offered inside TLS to clients of a backend that is verified and offers it") \
 	S("hide", limits, BOOL, "", CONFIG_WHOLE, sess.hide[EXT_LIMITS], "no", 0, 1, "what section limits allows, as EHLO tells it (RFC 9422)") \
 	S("hide", vrfy, BOOL, "", CONFIG_WHOLE, sess.hide[EXT_VRFY], "no", 0, 1, "answered 502, in place of 252") \
 	S("hide", help, BOOL, "", CONFIG_WHOLE, sess.hide[EXT_HELP], "no", 0, 1, "answered 502, in place of 214") \
+	S("content", bare_lf, WORD, CONFIG_FLAWS, CONFIG_WHOLE, sess.mend.lf, "reject", 0, 0, "LF without CR, as used to smuggle messages; normalize: becomes CRLF. Signatures (DKIM) over such messages break") \
+	S("content", bare_cr, WORD, CONFIG_FLAWS, CONFIG_WHOLE, sess.mend.cr, "reject", 0, 0, "CR without LF; normalize: becomes a space") \
+	S("content", nul,     WORD, CONFIG_FLAWS, CONFIG_WHOLE, sess.mend.nul, "reject", 0, 0, "NUL; normalize: becomes a space") \
 	S("limits", message_size,    BYTES, "", CONFIG_WHOLE, sess.body.size, "50M", 0, 1ull << 40, "octets of a message; 0 = the backend's limit alone") \
 	S("limits", header_size,     BYTES, "", CONFIG_WHOLE, sess.body.header_bytes, "256K", 1024, 1 << 30, "octets of a message's header section") \
 	S("limits", session_size,    BYTES, "", CONFIG_WHOLE, sess.session_max, "0", 0, 1ull << 50, "octets of all messages of a session, at least one message's; 0 = no limit") \

@@ -310,7 +310,8 @@ static bool is_allowed(const struct conf *conf, const struct pst_addr *a)
 
 void conn_begin(struct conn *c)
 {
-	struct sess_peer peer = { .addr = c->who.addr, .id = c->who.id, .allowed = is_allowed(c->cs->conf, &c->who.addr), .caps = &c->cs->backs.caps };
+	struct sess_peer peer = { .addr = c->who.addr, .id = c->who.id, .allowed = is_allowed(c->cs->conf, &c->who.addr), .caps = &c->cs->backs.caps,
+				  .room = c->cs->room, .nroom = sizeof(c->cs->room) };
 	const struct conf_listener *l = &c->cs->conf->listener[c->listener];
 	struct sess_step step;
 

@@ -10,6 +10,8 @@
 #include "user/resolve.h"
 #include "user/roster.h"
 
+#define CONN_ROOM_BYTES (48 * 1024)
+
 struct conn;
 
 /* What the connections of one worker share. */
@@ -21,6 +23,7 @@ struct conns {
 	struct backends backs;
 	struct roster roster;
 	unsigned *live; /* sessions of each listener */
+	char room[CONN_ROOM_BYTES]; /* of sess_peer */
 	struct resolver *names; /* NULL = nobody's name is looked up */
 	struct str name;	/* while conn_named() runs */
 	int judge_fd;		   /* -1 = there is no judge */

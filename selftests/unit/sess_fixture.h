@@ -20,6 +20,7 @@ struct fixture {
 	struct access_rule rule;
 	char client[64]; /* the name in it */
 	struct pst_stats stats;
+	char room[SESS_ROOM_MIN];
 	struct sender_rules senders;
 	struct sender_list list[4]; /* of one entry each */
 	struct sender_rule entry[4];
@@ -56,6 +57,8 @@ static inline void fixture_init(struct fixture *f)
 	};
 	f->senders.list = f->list;
 	f->conf.senders = &f->senders;
+	f->peer.room = f->room;
+	f->peer.nroom = sizeof(f->room);
 	f->peer.id = 0xabc;
 	f->peer.caps = &f->caps;
 }

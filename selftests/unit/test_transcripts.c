@@ -5,8 +5,8 @@
  *
  *	== NAME			a session begins ("== NAME (whole)": only in one piece)
  *	with: OPTION...		pause=MS tls=off|offer|require auth=off|offer|require cleartext allowed relay denied
- *				errors=N rcpts=N messages=N size=N headers=N received=N caps=8BITMIME,... mechs=PLAIN,... backend-size=N
- *				hide=8BITMIME,... hide-limits hide-vrfy hide-help closed deliverby=N profile=NAME implicit session=N rate=N null-rcpts=N own=observe|enforce|off sender=ACTION:ENTRY senders-all
+ *				errors=N rcpts=N messages=N size=N headers=N received=N caps=8BITMIME,... mechs=PLAIN,... backend-size=N mend
+ *				hide=8BITMIME,... hide-chunking hide-limits hide-vrfy hide-help closed deliverby=N profile=NAME implicit session=N rate=N null-rcpts=N own=observe|enforce|off sender=ACTION:ENTRY senders-all
  *				routes (far.example: anybody may send there; small.local.test: ours, 500 octets, one recipient)
  *				naming=SECONDS (the client's name is being looked up); admit=NAME deny=NAME grant=NAME except=NAME:
  *				one name as the only entry of connection control or relay control
@@ -361,7 +361,7 @@ static unsigned caps_of(struct play *p, char *text)
 
 static void hide(struct fixture *f, unsigned bits)
 {
-	for (unsigned i = 0; i < EXT_LIMITS; i++)
+	for (unsigned i = 0; i < EXT_CHUNKING; i++)
 		f->conf.hide[i] = bits >> i & 1;
 }
 
@@ -432,12 +432,16 @@ static void option(struct play *p, const char *key, char *value)
 		f->conf.body.size = n;
 	else if (!strcmp(key, "hide"))
 		hide(f, caps_of(p, value));
+	else if (!strcmp(key, "hide-chunking"))
+		f->conf.hide[EXT_CHUNKING] = true;
 	else if (!strcmp(key, "hide-limits"))
 		f->conf.hide[EXT_LIMITS] = true;
 	else if (!strcmp(key, "hide-vrfy"))
 		f->conf.hide[EXT_VRFY] = true;
 	else if (!strcmp(key, "hide-help"))
 		f->conf.hide[EXT_HELP] = true;
+	else if (!strcmp(key, "mend"))
+		f->conf.mend = (struct mend_rules){ true, true, true };
 	else if (!strcmp(key, "closed"))
 		f->conf.closed = true;
 	else if (!strcmp(key, "deliverby"))

@@ -118,8 +118,7 @@ static const struct {
 	const char *keyword;
 	unsigned bit;
 } parameter[] = {
-	{ "SIZE=", CAP_SIZE }, { "BODY=8BITMIME", CAP_8BITMIME }, { "BODY=7BIT", CAP_8BITMIME },
-	{ "BODY=BINARYMIME", CAP_BINARYMIME | CAP_CHUNKING }, { "SMTPUTF8", CAP_SMTPUTF8 }, { "RET=", CAP_DSN },
+	{ "SIZE=", CAP_SIZE }, { "BODY=", CAP_8BITMIME }, { "SMTPUTF8", CAP_SMTPUTF8 }, { "RET=", CAP_DSN },
 	{ "ENVID=", CAP_DSN }, { "NOTIFY=", CAP_DSN }, { "ORCPT=", CAP_DSN }, { "AUTH=", CAP_AUTH },
 	{ "BY=", CAP_DELIVERBY }, { "MT-PRIORITY=", CAP_MT_PRIORITY }, { "REQUIRETLS", CAP_REQUIRETLS },
 };

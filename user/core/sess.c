@@ -6,7 +6,7 @@
 
 void fate(struct sess *s, enum pst_counter row)
 {
-	if (s->state == S_DATA || s->state == S_END)
+	if (in_content(s) || s->state == S_END)
 		tally(s, row);
 }
 
@@ -99,13 +99,16 @@ void await_name(struct sess *s)
 
 void drop_transaction(struct sess *s, struct sess_step *step)
 {
-	if (s->begun)
-		ask(s, step, ASK_RESET);
+	if (s->begun) /* in the middle of content a backend can be told nothing */
+		ask(s, step, in_content(s) ? ASK_ABORT : ASK_RESET);
 	s->begun = s->refused = s->lost = s->utf8 = s->blank = false;
 	s->rcpts = s->route = 0;
 	s->declared = 0;
 	s->nmail = s->nheld = 0;
-	if (s->state == S_MAIL || s->state == S_DATA || s->state == S_END)
+	s->chunking = false;
+	if (in_content(s))
+		fate(s, PST_CNT_MSG_ABORTED);
+	if (s->state == S_MAIL || s->state == S_END || in_content(s))
 		enter(s, S_READY);
 }
 
@@ -124,7 +127,7 @@ static void set_deadline(struct sess *s, const struct sess_step *step)
 		s->deadline_ns = s->now_ns + s->conf->answer_timeout_s * NS_PER_S;
 	else if (s->state == S_TLS && step->reply.n)
 		s->deadline_ns = s->now_ns + s->conf->tls_timeout_s * NS_PER_S;
-	else if (s->state != S_DATA && s->state != S_PAUSE && step->reply.n)
+	else if (s->state != S_DATA && s->state != S_CHUNK && s->state != S_PAUSE && step->reply.n)
 		s->deadline_ns = s->now_ns + s->conf->command_timeout_s * NS_PER_S;
 }
 
@@ -303,6 +306,9 @@ size_t sess_bytes(struct sess *s, struct str in, __u64 now_ns, struct sess_step 
 	} else if (in.n && s->state == S_DATA) {
 		n = data_bytes(s, step, in);
 		data_deadline(s);
+	} else if (in.n && (s->state == S_CHUNK || s->state == S_SWALLOW)) {
+		n = chunk_bytes(s, step, in);
+		data_deadline(s);
 	} else if (in.n && s->state != S_CLOSED) {
 		n = command_bytes(s, step, in);
 	}
@@ -347,7 +353,7 @@ void sess_secured(struct sess *s, bool ok, __u64 now_ns, struct sess_step *step)
 /* What is under way at the backend must not be delivered, unless its end was sent: then it is the backend's. */
 static void abandon(struct sess *s, struct sess_step *step)
 {
-	if (s->state == S_DATA) {
+	if (in_content(s)) {
 		data_broken_off(s, step);
 		step->ask = ASK_ABORT;
 	} else if (s->asked && s->state != S_END) {

@@ -22,6 +22,7 @@
 #include "user/core/body.h"
 #include "user/core/finding.h"
 #include "user/core/line.h"
+#include "user/core/mend.h"
 #include "user/core/relay.h"
 #include "user/core/reply.h"
 #include "user/core/sender.h"
@@ -30,6 +31,7 @@
 #define SESS_AUTH_LINE_MAX 12290 /* RFC 4954 section 4 */
 #define SESS_FINDINGS_MAX  4
 #define SESS_OUT_MAX	   1024
+#define SESS_ROOM_MIN	   64
 #define SESS_ASK_MAX	   1024 /* MAIL or RCPT as re-emitted: the path, ENVID 100, ORCPT 500 and small change */
 #define SESS_RATE_GRACE_S  60	/* a slow start is nobody's offence */
 #define SESS_HELD_MAX	   512	/* of a backend's reply that came before the end of data */
@@ -40,7 +42,7 @@
  */
 #define SESS_EXTENSIONS(X) \
 	X(8BITMIME, "8BITMIME") X(SMTPUTF8, "SMTPUTF8") X(DSN, "DSN") X(SIZE, "SIZE") X(AUTH, "AUTH") X(XCLIENT, "XCLIENT") \
-	X(PIPELINING, "PIPELINING") X(STARTTLS, "STARTTLS") X(CHUNKING, "CHUNKING") X(BINARYMIME, "BINARYMIME") X(DELIVERBY, "DELIVERBY") \
+	X(PIPELINING, "PIPELINING") X(STARTTLS, "STARTTLS") X(DELIVERBY, "DELIVERBY") \
 	X(MT_PRIORITY, "MT-PRIORITY") X(REQUIRETLS, "REQUIRETLS")
 
 enum sess_extension {
@@ -48,6 +50,7 @@ enum sess_extension {
 	SESS_EXTENSIONS(SESS_X)
 #undef SESS_X
 	/* what is the gate's own alone, for sess_conf.hide */
+	EXT_CHUNKING,
 	EXT_LIMITS,
 	EXT_VRFY,
 	EXT_HELP,
@@ -91,6 +94,7 @@ struct sess_conf {
 	enum pst_mode own_sender;   /* a sender in a domain of ours, from a client that may not relay */
 	const struct sender_rules *senders;
 	struct body_limits body;
+	struct mend_rules mend;
 	bool hide[EXT_MAX]; /* neither offered nor served, though gate and backend have it */
 	bool closed;	    /* this host takes no mail: 521 (RFC 7504) */
 	enum sess_level tls;
@@ -107,6 +111,8 @@ struct sess_peer {
 	bool naming;  /* its name is being looked up: sess_named() follows, once */
 	struct str name; /* known already, as sess_named() would tell it; copied */
 	const struct sess_caps *caps; /* the backend's, as last seen; copied at EHLO */
+	char *room;   /* for content that is changed on its way; sessions may share it: it is used in one call, until its step is obeyed */
+	size_t nroom; /* SESS_ROOM_MIN at least */
 };
 
 /* What the judge knows of the source. */
@@ -155,6 +161,9 @@ struct sess {
 	struct sess_caps caps; /* as promised in the last EHLO reply */
 	__u64 now_ns, deadline_ns;
 	unsigned char state, asked, end; /* end: offset of the SESS_ counter, counted at CLOSE */
+	unsigned char after; /* the state behind the octets of a refused BDAT */
+	bool chunking;	     /* the message comes by BDAT */
+	bool last;	     /* this chunk is the last */
 	bool esmtp, tls, authenticated;
 	bool final;	/* the session ends with this reply */
 	bool greeted;	/* the connection is counted */
@@ -175,6 +184,8 @@ struct sess {
 	__u64 data_ns;		    /* 354 was said, later by what the backend made the client wait */
 	struct line_cut cut;
 	struct body body;
+	struct mend mend;
+	unsigned long long chunk, nchunk; /* octets of the chunk: still to come, all */
 	size_t nhelo, nname, nmail, nline, nheld;
 	char name[MAILBOX_DOMAIN_MAX + 1]; /* of the client, confirmed; NUL-terminated */
 	char helo[MAILBOX_DOMAIN_MAX + 1]; /* canonical, NUL-terminated */

@@ -168,7 +168,7 @@ static void answer_data(struct sess *s, struct sess_step *step, enum sess_outcom
 	unsigned code = outcome == ANSWER_REPLY ? r->code : 0;
 
 	if (code == 354) {
-		step->reply = STR("354 End data with <CR><LF>.<CR><LF>\r\n");
+		step->reply = s->chunking ? STR("") : STR("354 End data with <CR><LF>.<CR><LF>\r\n");
 		data_begin(s);
 	} else if (code >= 400) {
 		drop_transaction(s, step);
@@ -179,6 +179,15 @@ static void answer_data(struct sess *s, struct sess_step *step, enum sess_outcom
 			step->ask = ASK_NONE;
 		s->final |= s->authenticated;
 	}
+}
+
+static void data_answered(struct sess *s, struct sess_step *step, enum sess_outcome outcome, const struct reply *r)
+{
+	bool chunking = s->chunking;
+
+	answer_data(s, step, outcome, r);
+	if (chunking)
+		chunk_answered(s, step);
 }
 
 /* The only place where a message is said to be accepted. */
@@ -225,10 +234,10 @@ void take_answer(struct sess *s, struct sess_step *step, enum sess_outcome outco
 	else if (asked == ASK_AUTH)
 		answer_auth(s, step, outcome, r);
 	else if (asked == ASK_DATA)
-		answer_data(s, step, outcome, r);
+		data_answered(s, step, outcome, r);
 	else if (asked == ASK_END)
 		answer_end(s, step, outcome, r);
-	else if (s->state == S_DATA)
+	else if (in_content(s))
 		hold(s, outcome, r);
 	else
 		lost(s, step);

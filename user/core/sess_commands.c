@@ -4,6 +4,7 @@
 
 #define AT(state) (1u << (state))
 #define AT_ANY	  (AT(S_START) | AT(S_READY) | AT(S_MAIL))
+#define AT_ALL	  (AT_ANY | AT(S_CHUNKS)) /* between chunks, too */
 
 enum row_flags {
 	F_BARE = 1 << 0,  /* takes no argument */
@@ -51,7 +52,7 @@ void syntax(struct sess *s, struct sess_step *step, const char *line, struct str
 /* What of the backend's offer may be promised on this connection, as it stands now. */
 static void take_caps(struct sess *s)
 {
-	unsigned keep = CAP_8BITMIME | CAP_DSN | CAP_SIZE | CAP_CHUNKING | CAP_DELIVERBY | CAP_MT_PRIORITY, i;
+	unsigned keep = CAP_8BITMIME | CAP_DSN | CAP_SIZE | CAP_DELIVERBY | CAP_MT_PRIORITY, i;
 
 	if (s->peer.caps)
 		s->caps = *s->peer.caps;
@@ -63,11 +64,9 @@ static void take_caps(struct sess *s)
 		keep |= CAP_AUTH;
 	if (s->tls) /* RFC 8689 section 2: it means nothing on a wire in clear */
 		keep |= CAP_REQUIRETLS;
-	for (i = 0; i < EXT_LIMITS; i++)
+	for (i = 0; i < EXT_CHUNKING; i++)
 		if (s->conf->hide[i])
 			keep &= ~(1u << i);
-	if (keep & s->caps.bits & CAP_CHUNKING && !s->conf->hide[EXT_BINARYMIME])
-		keep |= CAP_BINARYMIME;
 	s->caps.bits &= keep;
 	if (!(s->caps.bits & CAP_SIZE))
 		s->caps.size = 0;
@@ -123,8 +122,7 @@ static const struct {
 	unsigned cap;
 	const char *keyword;
 } plain[] = {
-	{ CAP_8BITMIME, "8BITMIME" }, { CAP_SMTPUTF8, "SMTPUTF8" }, { CAP_DSN, "DSN" }, { CAP_CHUNKING, "CHUNKING" },
-	{ CAP_BINARYMIME, "BINARYMIME" }, { CAP_REQUIRETLS, "REQUIRETLS" },
+	{ CAP_8BITMIME, "8BITMIME" }, { CAP_SMTPUTF8, "SMTPUTF8" }, { CAP_DSN, "DSN" }, { CAP_REQUIRETLS, "REQUIRETLS" },
 };
 
 static void put_ehlo(const struct sess *s, struct put *o)
@@ -139,6 +137,8 @@ static void put_ehlo(const struct sess *s, struct put *o)
 	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
 		if (s->caps.bits & plain[i].cap)
 			put_line(o, plain[i].keyword);
+	if (!s->conf->hide[EXT_CHUNKING])
+		put_line(o, "CHUNKING");
 	if (s->conf->tls != SESS_OFF && !s->tls)
 		put_line(o, "STARTTLS");
 	if (s->caps.bits & CAP_AUTH)
@@ -387,6 +387,8 @@ static void run_noop(struct sess *s, struct sess_step *step, struct str args)
 static void run_quit(struct sess *s, struct sess_step *step, struct str args)
 {
 	(void)args;
+	if (in_content(s))
+		drop_transaction(s, step);
 	say_last(s, step, "221 2.0.0 Bye\r\n", PST_CNT_SESS_QUIT);
 }
 
@@ -415,14 +417,6 @@ static void run_unimplemented(struct sess *s, struct sess_step *step, struct str
 	say(s, step, NOT_IMPLEMENTED);
 }
 
-/* What follows are octets, not commands, and how many is not known here: the stream cannot be trusted any more. */
-static void run_bdat(struct sess *s, struct sess_step *step, struct str args)
-{
-	(void)args;
-	say(s, step, NOT_IMPLEMENTED);
-	s->final = true;
-}
-
 static void run_unknown(struct sess *s, struct sess_step *step, struct str line)
 {
 	found(s, step, PST_RSN_UNKNOWN, evidence_of(s, line));
@@ -440,12 +434,12 @@ static const struct row rows[SMTP_VERBS_MAX] = {
 	[SMTP_MAIL]     = { AT(S_READY),               F_ARG,                     run_mail },
 	[SMTP_RCPT]     = { AT(S_MAIL),                F_ARG,                     run_rcpt },
 	[SMTP_DATA]     = { AT(S_MAIL),                F_BARE | F_LAST,           run_data },
-	[SMTP_RSET]     = { AT_ANY,                    F_BARE | F_CLEAR,          run_rset },
-	[SMTP_NOOP]     = { AT_ANY,                    F_CLEAR,                   run_noop },
-	[SMTP_QUIT]     = { AT_ANY,                    F_BARE | F_CLEAR,          run_quit },
-	[SMTP_VRFY]     = { AT_ANY,                    F_ARG,                     run_vrfy },
+	[SMTP_RSET]     = { AT_ALL,                    F_BARE | F_CLEAR,          run_rset },
+	[SMTP_NOOP]     = { AT_ALL,                    F_CLEAR,                   run_noop },
+	[SMTP_QUIT]     = { AT_ALL,                    F_BARE | F_CLEAR,          run_quit },
+	[SMTP_VRFY]     = { AT_ALL,                    F_ARG,                     run_vrfy },
 	[SMTP_EXPN]     = { AT_ANY,                    0,                         run_unimplemented },
-	[SMTP_HELP]     = { AT_ANY,                    0,                         run_help },
+	[SMTP_HELP]     = { AT_ALL,                    0,                         run_help },
 	[SMTP_STARTTLS] = { AT(S_READY),               F_BARE | F_LAST | F_CLEAR, run_starttls },
 	[SMTP_AUTH]     = { AT(S_READY),               F_ARG | F_LAST,            run_auth },
 	[SMTP_ETRN]     = { AT_ANY,                    0,                         run_unimplemented },
@@ -454,7 +448,7 @@ static const struct row rows[SMTP_VERBS_MAX] = {
 	[SMTP_SEND]     = { AT_ANY,                    0,                         run_unimplemented },
 	[SMTP_SOML]     = { AT_ANY,                    0,                         run_unimplemented },
 	[SMTP_SAML]     = { AT_ANY,                    0,                         run_unimplemented },
-	[SMTP_BDAT]     = { AT_ANY,                    0,                         run_bdat },
+	[SMTP_BDAT]     = { AT_ALL,                    F_CLEAR,                   run_bdat },
 	[SMTP_UNKNOWN]  = { AT_ANY,                    F_CLEAR,                   run_unknown },
 	[SMTP_FOREIGN]  = { AT_ANY,                    F_CLEAR,                   run_foreign },
 };
@@ -506,8 +500,10 @@ void run_line(struct sess *s, struct sess_step *step, const struct line *line, b
 		run_continuation(s, step, line);
 		return;
 	}
-	if (line_flawed(s, step, line, c.verb))
+	if (line_flawed(s, step, line, c.verb)) {
+		s->final |= c.verb == SMTP_BDAT; /* content follows, nobody knows how much */
 		return;
+	}
 	s->secrets |= c.verb == SMTP_AUTH;
 	if (may_run(s, step, row, c.args))
 		row->run(s, step, c.verb <= SMTP_FOREIGN ? line->text : c.args);

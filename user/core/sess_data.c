@@ -53,8 +53,9 @@ static void refuse_message(struct sess *s, struct sess_step *step)
 void data_begin(struct sess *s)
 {
 	body_init(&s->body);
+	mend_init(&s->mend, s->chunking);
 	s->data_ns = s->now_ns;
-	enter(s, S_DATA);
+	enter(s, s->chunking ? S_CHUNK : S_DATA);
 }
 
 void data_broken_off(struct sess *s, struct sess_step *step)
@@ -73,7 +74,7 @@ static void pass_held(struct sess *s, struct sess_step *step)
 }
 
 /* The end of data was read and nothing of the message may be delivered. */
-static void close_message(struct sess *s, struct sess_step *step)
+static void refuse(struct sess *s, struct sess_step *step)
 {
 	if (s->body.flaws) {
 		fate(s, over_session_only(s) ? PST_CNT_MSG_DEFERRED : PST_CNT_MSG_REJECTED);
@@ -100,7 +101,7 @@ void data_deadline(struct sess *s)
 	unsigned rate = s->conf->data_rate;
 	__u64 seconds, fair_ns;
 
-	if (s->state != S_DATA)
+	if (s->state != S_DATA && s->state != S_CHUNK)
 		return;
 	s->deadline_ns = s->now_ns + s->conf->data_timeout_s * NS_PER_S;
 	seconds = rate ? s->body.bytes / rate + SESS_RATE_GRACE_S : 0;
@@ -109,28 +110,71 @@ void data_deadline(struct sess *s)
 		s->deadline_ns = fair_ns;
 }
 
-size_t data_bytes(struct sess *s, struct sess_step *step, struct str in)
+static bool mends(const struct sess *s)
+{
+	const struct mend_rules *m = &s->conf->mend;
+
+	return s->chunking || m->lf || m->cr || m->nul;
+}
+
+/* Octets on their way, unless nothing of the message is passed any more. */
+static size_t pass(struct sess *s, struct sess_step *step, struct str content, bool *end)
 {
 	struct body_limits limits = s->conf->body;
 	struct body_out out;
 	size_t n;
 
 	limits.size = room(s);
-	n = body_take(&s->body, &limits, in, &out);
+	n = body_take(&s->body, &limits, content, &out);
 	if (!s->lost) {
 		step->body[0] = out.held;
 		step->body[1] = out.now;
 	}
-	if (out.end && !s->body.flaws && !s->lost) {
-		enter(s, S_END);
-		ask(s, step, ASK_END);
-	} else if (out.end) {
-		close_message(s, step);
-	} else if (s->body.flaws && out_of_patience(s)) {
-		close_message(s, step);
-		s->final = true;
+	*end = out.end;
+	return n;
+}
+
+size_t data_take(struct sess *s, struct sess_step *step, struct str in, bool last, bool *end)
+{
+	struct put o = { .p = s->peer.room, .max = s->peer.nroom };
+	size_t n;
+
+	if (!mends(s))
+		return pass(s, step, in, end);
+	n = mend_take(&s->mend, &s->conf->mend, in, &o);
+	if (last && n == in.n)
+		mend_end(&s->mend, &s->conf->mend, &o);
+	pass(s, step, put_done(&o), end);
+	return n;
+}
+
+void data_end(struct sess *s, struct sess_step *step)
+{
+	s->content += s->body.bytes;
+	if (s->body.flaws || s->lost) {
+		refuse(s, step);
+		return;
 	}
-	if (out.end)
-		s->content += s->body.bytes;
+	enter(s, S_END);
+	ask(s, step, ASK_END);
+}
+
+void data_give_up(struct sess *s, struct sess_step *step)
+{
+	if (!s->body.flaws || !out_of_patience(s))
+		return;
+	refuse(s, step);
+	s->final = true;
+}
+
+size_t data_bytes(struct sess *s, struct sess_step *step, struct str in)
+{
+	bool end;
+	size_t n = data_take(s, step, in, false, &end);
+
+	if (end)
+		data_end(s, step);
+	else
+		data_give_up(s, step);
 	return n;
 }

@@ -15,6 +15,9 @@ enum sess_state {
 	S_MAIL,	  /* in a transaction */
 	S_AUTH,	  /* the client owes a continuation line */
 	S_DATA,	  /* content comes */
+	S_CHUNK,  /* octets of a chunk come */
+	S_CHUNKS, /* between two chunks */
+	S_SWALLOW, /* octets of a BDAT that was refused come */
 	S_END,	  /* the backend owes the message's fate */
 	S_TLS,	  /* hands are being shaken */
 	S_CLOSED,
@@ -65,8 +68,25 @@ void run_continuation(struct sess *s, struct sess_step *step, const struct line 
 /* A client's line as evidence; empty when it may hold credentials. */
 struct str evidence_of(const struct sess *s, struct str line);
 
+static inline bool in_content(const struct sess *s)
+{
+	return s->state == S_DATA || s->state == S_CHUNK || s->state == S_CHUNKS;
+}
+
+/* sess_chunk.c */
+void run_bdat(struct sess *s, struct sess_step *step, struct str args);
+/* The backend answered the DATA that a first BDAT caused. */
+void chunk_answered(struct sess *s, struct sess_step *step);
+size_t chunk_bytes(struct sess *s, struct sess_step *step, struct str in);
+
 /* sess_data.c */
 void data_begin(struct sess *s);
+/* Passes content on and returns the octets consumed. last: in ends the last chunk. *end: the end of data was among them. */
+size_t data_take(struct sess *s, struct sess_step *step, struct str in, bool last, bool *end);
+/* The content is complete: its fate is asked for, or said. */
+void data_end(struct sess *s, struct sess_step *step);
+/* Ends the session when a message that is refused anyway does not end. */
+void data_give_up(struct sess *s, struct sess_step *step);
 size_t data_bytes(struct sess *s, struct sess_step *step, struct str in);
 /* The next block is due, or the message has been too slow for too long: whichever comes first. */
 void data_deadline(struct sess *s);

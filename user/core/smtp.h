@@ -49,7 +49,8 @@ enum smtp_notify { NOTIFY_NEVER = 1 << 0, NOTIFY_SUCCESS = 1 << 1, NOTIFY_FAILUR
 struct smtp_mail {
 	struct mailbox from;
 	unsigned long long size;
-	bool sized, utf8, auth, binary;
+	bool sized, utf8, auth;
+	bool binary; /* BODY=BINARYMIME: never promised, for content goes on as lines */
 	bool requiretls; /* RFC 8689 */
 	bool prioritized;
 	int priority; /* -9 .. 9, RFC 6710 */

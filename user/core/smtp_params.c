@@ -72,13 +72,9 @@ static bool set_size(struct target *t, struct str v)
 
 static bool set_body(struct target *t, struct str v)
 {
-	static const char *const name[] = { "7BIT", "8BITMIME", "BINARYMIME" };
-
-	for (unsigned i = 0; i < 3; i++)
-		if (str_ieq(v, str_of(name[i])))
-			t->mail->body = name[i];
-	t->mail->binary = t->mail->body == name[2];
-	return t->mail->body;
+	t->mail->body = str_ieq(v, STR("7BIT")) ? "7BIT" : str_ieq(v, STR("8BITMIME")) ? "8BITMIME" : NULL;
+	t->mail->binary = str_ieq(v, STR("BINARYMIME"));
+	return t->mail->body || t->mail->binary;
 }
 
 static bool set_requiretls(struct target *t, struct str v)
@@ -292,7 +288,7 @@ enum smtp_flaw smtp_mail(struct str args, unsigned caps, struct smtp_mail *out)
 	flaw = take_path(&args, STR("FROM:"), true, caps & CAP_SMTPUTF8, &out->from);
 	if (!flaw)
 		flaw = set_params(mail_param, sizeof(mail_param) / sizeof(mail_param[0]), args, caps, &t);
-	if (!flaw && out->binary && !(caps & CAP_BINARYMIME && caps & CAP_CHUNKING))
+	if (!flaw && out->binary)
 		flaw = SMTP_UNPROMISED;
 	if (flaw || out->utf8)
 		return flaw;
