@@ -297,7 +297,7 @@ static void test_domains(void **state)
 	assert_int_equal(c->route[1].backend[0], 1);
 	assert_int_equal(c->route[2].backend[0], 0); /* none of its own: those of the default route */
 	assert_true(c->relay.named && c->relay.connect.named && c->relay.relay.named && c->relay.route[3].entries.named);
-	assert_int_equal(c->relay.route[3].entries.rule[1].prefix.len, 96 + 24);
+	assert_int_equal(c->relay.route[3].entries.rule[0].prefix.len, 96 + 24);
 	assert_string_equal(c->relay.relay.rule[1].name.p, "xn--strae-oqa.example");
 	assert_int_equal(c->listener[0].sess.name_timeout_s, 3);
 	config_free(c);

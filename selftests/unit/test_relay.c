@@ -273,6 +273,10 @@ static struct access_list random_list(struct access_rule *r, enum access_mode mo
 		r[l.nrules++] = (struct access_rule){ .file = CONF, .line = 50, .name = str_of(name_rules[rnd_below(NROWS(name_rules))]) };
 		l.named = true;
 	}
+	if (rnd_below(2)) { /* as a configuration is read; else as it comes */
+		qsort(r, l.nrules, sizeof(*r), access_order);
+		l.nrules = access_prune(r, l.nrules, &l.nsorted);
+	}
 	return l;
 }
 
@@ -373,6 +377,36 @@ static enum relay_result decide_naive(const struct relay_rules *r, const struct 
 	return route && routed && entry ? RELAY_ROUTED : RELAY_DENIED;
 }
 
+/* Many networks, half of them within others: sorted and pruned they hold the same addresses. */
+static void many_networks(void **state)
+{
+	static struct access_rule plain[4000], sorted[4000];
+	struct access_list a = { ACCESS_ONLY, plain, NROWS(plain), CONF, 1 }, b = { ACCESS_ONLY, sorted, NROWS(sorted), CONF, 1 };
+	unsigned in = 0;
+
+	(void)state;
+	for (size_t i = 0; i < NROWS(plain); i++) {
+		struct pst_addr at = i && rnd_below(2) ? plain[rnd_below((unsigned)i)].prefix.addr : rnd_below(4) ? rnd_addr4() : rnd_addr6();
+
+		plain[i] = (struct access_rule){ .prefix = prefix_of(&at, addr_is4(&at) ? 96 + 12 + rnd_below(21) : 20 + rnd_below(109)), .file = CONF };
+	}
+	memcpy(sorted, plain, sizeof(sorted));
+	qsort(sorted, b.nrules, sizeof(*sorted), access_order);
+	b.nrules = access_prune(sorted, b.nrules, &b.nsorted);
+	assert_int_equal(b.nrules, b.nsorted);
+	assert_true(b.nrules < NROWS(plain) * 3 / 4);
+	for (int round = 0; round < 20000; round++) {
+		struct pst_addr at = rnd_below(2) ? plain[rnd_below(NROWS(plain))].prefix.addr : rnd_below(2) ? rnd_addr4() : rnd_addr6();
+		struct relay_rules ra = { .connect = a }, rb = { .connect = b };
+		struct relay_client c = { .addr = at };
+
+		c.addr.b[15] ^= (__u8)rnd_below(4);
+		in += relay_admits(&ra, &c, NULL) == ACCESS_GRANTED;
+		assert_int_equal(relay_admits(&ra, &c, NULL), relay_admits(&rb, &c, NULL));
+	}
+	assert_true(in > 5000 && in < 19000);
+}
+
 /* What was asked last decided, and nothing that granted was asked before it in vain. */
 static void check_trace(const struct relay_trace *t, const struct relay_decision *d)
 {
@@ -432,6 +466,7 @@ int main(void)
 		cmocka_unit_test(decides_row_by_row),
 		cmocka_unit_test(empty_lists),
 		cmocka_unit_test(both_conditions_hold),
+		cmocka_unit_test(many_networks),
 		cmocka_unit_test(decides_as_the_oracle),
 		cmocka_unit_test(every_result_has_words),
 	};

@@ -43,6 +43,7 @@ struct access_list {
 	const char *file; /* of the list's own setting */
 	unsigned line;
 	bool named; /* some rule is a domain */
+	size_t nsorted; /* so many rules at the head are networks as access_prune() leaves them, searched by halves; the rest is walked */
 };
 
 struct domain_rule {
@@ -135,6 +136,14 @@ struct relay_client {
 	bool naming;	 /* its name is still being looked up */
 	struct str name; /* by reverse DNS and confirmed by forward DNS, lower case, no dot at the end; empty = none or not known */
 };
+
+/* For qsort: networks before names, a network before those within it. */
+int access_order(const void *a, const void *b);
+/*
+ * Takes out the networks that lie within another one of the list. rule is in access_order(). Returns how many rules are left;
+ * *nsorted of them, the first, are networks, none within another.
+ */
+size_t access_prune(struct access_rule *rule, size_t n, size_t *nsorted);
 
 enum access {
 	ACCESS_DENIED,
