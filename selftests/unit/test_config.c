@@ -96,6 +96,7 @@ static int make_files(void **state)
 	if (!mkdtemp(dir))
 		return -1;
 	put("good.txt", "192.0.2.0/24 ; a comment\n\n# another\n2001:db8::/32\n");
+	put("everybody.txt", "2001:db8::/32\n2000::/3\n");
 	put("domains.txt", "file.example\n.file.example # and what is below it\n");
 	put_maps();
 	put("senders.txt", "worse.example\n# a person\na@fair.example\n");
