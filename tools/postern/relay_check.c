@@ -102,8 +102,6 @@ static int take_options(struct args *a, struct check_options *o)
 	}
 	if (rc)
 		return rc;
-	if (!o->timeout_s)
-		return usage_error(a, "timeout must be 1 second or more");
 	if (o->deliver && (!strcmp(o->to, DEFAULT_TO) || !o->domain))
 		return usage_error(a, "deliver needs \"to ADDRESS\", a mailbox elsewhere that you can look into, and \"domain LOCAL\"");
 	return CLI_OK;

@@ -208,6 +208,14 @@ static int ask(struct check *c, struct str mail, struct str rcpt, const char *id
 	return code;
 }
 
+/* Perhaps the server counts connections by the second. */
+static int retry_session(struct check *c)
+{
+	if (c->connections < CHECK_CONNECTIONS_MAX)
+		sleep(1);
+	return open_session(c);
+}
+
 /* Asks on a connection that is fit for it, and once more on a new one if it broke. */
 static int ask_twice(struct check *c, struct str mail, struct str rcpt, const char *id, bool *at_mail, bool *sent)
 {
@@ -219,7 +227,7 @@ static int ask_twice(struct check *c, struct str mail, struct str rcpt, const ch
 		if (fresh) {
 			if (c->wire.fd >= 0 && !attempt)
 				end_session(c);
-			if (open_session(c) && (sleep(1), open_session(c))) { /* perhaps it counts connections */
+			if (open_session(c) && retry_session(c)) {
 				snprintf(c->last.text, sizeof(c->last.text), "%s", c->why);
 				return -1;
 			}

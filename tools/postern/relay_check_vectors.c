@@ -39,7 +39,6 @@ const struct relay_vector relay_vectors[] = {
 	R("C05", QUOTE, FOREIGN, false, "<\"{u}\"@{r}>"),
 	R("C07", QUOTE, OWN, false, "<\"{u}\\@{r}\"@{l}>"),
 	R("C08", QUOTE, OWN, false, "<{u}\"@\"{r}@{l}>"),
-	R("C10", QUOTE, OWN, false, "<\"\"@{l}>"),
 	R("C11", QUOTE, OWN, false, "<\"{u}@{r}>"),
 	R("C13", QUOTE, OWN, false, "<\"{u}@{r}\".x@{l}>"),
 	R("D01", LIST, OWN, false, "<{u}@{r}@{l}>"),
