@@ -254,7 +254,7 @@ class Listening(wide_open.OpenSMTPD):
     """An OpenSMTPD that wants version 2 of the PROXY protocol."""
 
     ports = (10032,)
-    files = {"etc/wide-open.conf": wide_open.OpenSMTPD.files["etc/wide-open.conf"].replace(
+    files = {**wide_open.OpenSMTPD.files, "etc/wide-open.conf": wide_open.OpenSMTPD.files["etc/wide-open.conf"].replace(
         "port 10031 hostname mx.example.org", "port 10032 proxy-v2 hostname mx.example.org")}
 
 
