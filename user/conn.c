@@ -340,7 +340,10 @@ static void greet(struct conn *c)
 	const struct conf_listener *l = &c->cs->conf->listener[c->listener];
 	struct sess_step step;
 
-	peer.naming = c->cs->names && !resolve_name(c->cs->names, &peer.addr, &peer.name);
+	if (c->cs->names)
+		peer.naming = !resolve_name(c->cs->names, &peer.addr, &peer.name, &peer.unsure);
+	else
+		peer.unsure = c->cs->conf->relay.named;
 	sess_open(&c->sess, &l->sess, &peer, c->cs->stats, kern_now_ns(), &step);
 	conn_log_before(&c->sess, &c->totals); /* not earlier: it knows the counters only now, and opening decides no message */
 	conn_judge_opened(c);
@@ -397,16 +400,17 @@ static void name_one(struct roster_entry *e)
 	if (c->phase >= FLUSH)
 		return;
 	conn_log_before(&c->sess, &c->totals);
-	sess_named(&c->sess, c->cs->name, kern_now_ns(), &step);
+	sess_named(&c->sess, c->cs->name, c->cs->unsure, kern_now_ns(), &step);
 	conn_obey(c, &step);
 	conn_drive(c);
 }
 
-void conn_named(struct conns *cs, const struct pst_addr *addr, struct str name)
+void conn_named(struct conns *cs, const struct pst_addr *addr, struct str name, bool unsure)
 {
 	struct pst_prefix one = prefix_of(addr, 128);
 
 	cs->name = name;
+	cs->unsure = unsure;
 	roster_each(&cs->roster, &one, name_one);
 }
 

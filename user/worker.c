@@ -334,9 +334,9 @@ static bool add_events(struct worker *w)
 	return true;
 }
 
-static void on_named(void *ctx, const struct pst_addr *addr, struct str name)
+static void on_named(void *ctx, const struct pst_addr *addr, struct str name, bool unsure)
 {
-	conn_named(ctx, addr, name);
+	conn_named(ctx, addr, name, unsure);
 }
 
 static int begin(struct worker *w, const struct worker_setup *setup)

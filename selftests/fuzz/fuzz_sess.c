@@ -140,7 +140,7 @@ static void event(struct world *w, uint8_t what, struct str bytes)
 		client(w, bytes);
 		return;
 	case 7:
-		sess_named(&w->s, bytes.n % 3 == 2 ? STR("x.bad") : bytes.n % 3 ? STR("x.good") : STR(""), w->now_ns, &w->step);
+		sess_named(&w->s, bytes.n % 3 == 2 ? STR("x.bad") : bytes.n % 3 ? STR("x.good") : STR(""), bytes.n % 2, w->now_ns, &w->step);
 		MUST(w->step.want != SESS_NAME);
 		break;
 	case 8:

@@ -303,7 +303,7 @@ static bool below(const char *rule, const char *name)
 }
 
 /* 1 = in the list, 0 = not, -1 = its name would tell */
-static int listed_naive(const struct access_list *l, const struct relay_client *c, const char *name)
+static int listed_naive(const struct access_list *l, const struct relay_client *c, const char *name, bool may_have_one)
 {
 	for (size_t i = 0; i < l->nrules; i++) {
 		struct access_list one = { .rule = &l->rule[i], .nrules = 1 };
@@ -311,7 +311,7 @@ static int listed_naive(const struct access_list *l, const struct relay_client *
 		if (l->rule[i].name.n ? below(l->rule[i].name.p, name) : in_naive(&one, &c->addr))
 			return 1;
 	}
-	return l->named && c->naming ? -1 : 0;
+	return l->named && may_have_one ? -1 : 0;
 }
 
 static bool has_domain_naive(const struct domain_rule *d, size_t n, const char *domain, size_t *closest)
@@ -347,7 +347,8 @@ static unsigned route_naive(const struct relay_rules *r, const char *domain)
 /* The order of relay.h in plain words. */
 static enum relay_result decide_naive(const struct relay_rules *r, const struct relay_client *c, const char *name, const char *domain, bool routed)
 {
-	int connect = listed_naive(&r->connect, c, name), relay = listed_naive(&r->relay, c, name), entry = 0;
+	bool maybe = c->naming || c->unsure;
+	int connect = listed_naive(&r->connect, c, name, c->naming), relay = listed_naive(&r->relay, c, name, maybe), entry = 0;
 	unsigned route = route_naive(r, domain);
 	size_t closest = 0;
 	bool awaits = false;
@@ -359,7 +360,7 @@ static enum relay_result decide_naive(const struct relay_rules *r, const struct 
 	if (has_domain_naive(r->domain, r->ndomains, domain, &closest))
 		return routed ? RELAY_ROUTED : RELAY_OWN;
 	if (route) {
-		entry = r->route[route].open ? 1 : listed_naive(&r->route[route].entries, c, name);
+		entry = r->route[route].open ? 1 : listed_naive(&r->route[route].entries, c, name, maybe);
 		if (entry == 1 && !routed)
 			return RELAY_BY_ROUTE;
 		awaits = entry < 0 && !routed;
@@ -430,7 +431,7 @@ static void decides_as_the_oracle(void **state)
 	(void)state;
 	for (int round = 0; round < 1000000; round++) {
 		const char *name = client_names[rnd_below(NROWS(client_names))], *domain = mail_domains[rnd_below(NROWS(mail_domains))];
-		struct relay_client c = { rnd_below(2) ? rnd_addr4() : rnd_addr6(), !rnd_below(3), !*name && rnd_below(2), str_of(name) };
+		struct relay_client c = { rnd_below(2) ? rnd_addr4() : rnd_addr6(), !rnd_below(3), !*name && rnd_below(2), !*name && rnd_below(2), str_of(name) };
 		bool routed = !rnd_below(4);
 		struct mailbox m = mailbox(domain[0] == '[' ? MAILBOX_LITERAL : MAILBOX_DOMAIN, routed ? "u%x" : "u", domain, routed);
 		struct relay_decision d;

@@ -134,7 +134,7 @@ static enum access judge(const struct access_list *l, const struct relay_client 
 		decided_by(why, rule->file, rule->line);
 	else
 		decided_by(why, l->file, l->line);
-	if (!rule && l->named && c->naming)
+	if (!rule && l->named && (c->naming || (strict && c->unsure)))
 		return ACCESS_AWAITS_NAME;
 	if (!rule && l->mode == ACCESS_EXCEPT && strict && nameless)
 		return ACCESS_DENIED;
