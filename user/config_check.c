@@ -192,6 +192,22 @@ static void check_backends(struct config_reader *r, const struct conf *c)
 	freeifaddrs(own);
 }
 
+/* All of IPv4, or all of global IPv6, in as few words. */
+static bool is_everybody(const struct access_rule *rule)
+{
+	return !rule->name.n && (prefix_is4(&rule->prefix) ? rule->prefix.len == 96 : rule->prefix.len <= 3);
+}
+
+static void check_grants(struct config_reader *r, const struct config_whole *w)
+{
+	const struct access_list *l = &w->conf.relay.relay;
+
+	for (size_t i = 0; i < l->nrules && l->mode == ACCESS_ONLY && !w->open_relay; i++)
+		if (is_everybody(&l->rule[i]))
+			config_err(r, l->rule[i].file, l->rule[i].line,
+				   "relay: entries: this lets everybody relay; name who may, or set open_relay = \"i-know\"");
+}
+
 static void check_relay(struct config_reader *r, const struct config_whole *w)
 {
 	const struct access_list *l = &w->conf.relay.relay;
@@ -199,7 +215,8 @@ static void check_relay(struct config_reader *r, const struct config_whole *w)
 	if (l->mode == ACCESS_EXCEPT && !l->nrules && !w->open_relay)
 		config_err(r, r->path, l->line,
 			   "relay: mode = except without entries lets everybody relay; name who may not, or set open_relay = \"i-know\"");
-	if (!w->conf.relay.ndomains && l->mode == ACCESS_ONLY && !l->nrules && !w->conf.relay.authenticated_may_relay)
+	check_grants(r, w);
+	if (!w->conf.relay.ndomains && w->conf.nroutes < 2 && l->mode == ACCESS_ONLY && !l->nrules && !w->conf.relay.authenticated_may_relay)
 		config_err(r, r->path, r->last_line, "no mail could pass: no own domains and nobody may relay; set domains = { \"example.org\" }");
 }
 

@@ -144,19 +144,24 @@ static void copy_rules(struct config_reader *r, struct conf *c)
 	c->relay.nroutes = v ? c->nroutes : 0;
 }
 
-static bool holds_names(struct access_list *l)
+static bool order_list(struct access_list *l)
 {
-	for (size_t i = 0; i < l->nrules; i++)
-		l->named |= l->rule[i].name.n > 0;
+	struct access_rule *rule = (struct access_rule *)l->rule;
+
+	if (!l->nrules)
+		return false;
+	qsort(rule, l->nrules, sizeof(*rule), access_order);
+	l->nrules = access_prune(rule, l->nrules, &l->nsorted);
+	l->named = l->nrules > l->nsorted;
 	return l->named;
 }
 
 void config_relay(struct config_reader *r, struct conf *c, struct conf_route *titled, size_t n)
 {
 	sort_domains(c->relay.domain, c->relay.ndomains);
-	c->relay.named = holds_names(&c->relay.connect) | holds_names(&c->relay.relay);
+	c->relay.named = order_list(&c->relay.connect) | order_list(&c->relay.relay);
 	for (size_t i = 0; titled && i < n; i++)
-		c->relay.named |= holds_names(&titled[i].rules.entries);
+		c->relay.named |= order_list(&titled[i].rules.entries);
 	take_routes(r, c, titled, n);
 	copy_rules(r, c);
 }

@@ -183,7 +183,7 @@ struct config_whole {
 	S("relay", mode,          WORD, CONFIG_ACCESS, CONFIG_WHOLE, conf.relay.relay.mode, "only", 0, 0, "only these, or all except these") \
 	L("relay", entries,       RULES, CONFIG_WHOLE, conf.relay.relay.rule, conf.relay.relay.nrules, "", "addresses, networks, and names of clients") \
 	S("relay", authenticated, BOOL, "", CONFIG_WHOLE, conf.relay.authenticated_may_relay, "yes", 0, 1, "whoever authenticated may relay, whatever the entries say") \
-	S("relay", open_relay,    WORD, CONFIG_OPEN_RELAY, CONFIG_WHOLE, open_relay, "no", 0, 0, "\"i-know\" permits mode = except without entries: an open relay") \
+	S("relay", open_relay,    WORD, CONFIG_OPEN_RELAY, CONFIG_WHOLE, open_relay, "no", 0, 0, "\"i-know\" permits an open relay: mode = except without entries, or an entry that is everybody") \
 	L("dns", servers, ADDRESSES, CONFIG_WHOLE, conf.dns.server, conf.dns.nservers, "", "resolvers; none = those of /etc/resolv.conf, read when a worker starts") \
 	S("dns", timeout, SECONDS, "", CONFIG_WHOLE, conf.dns.timeout_s, "5s", 1, 60, "a client whose name is not known by then has none: greeting and recipient wait no longer") \
 	S("dns", names,   BOOL, "", CONFIG_WHOLE, conf.dns.names, "no", 0, 1, "look up every client's name, for the log and the Received field; where an entry is a domain it is done anyway") \

@@ -12,7 +12,9 @@
 #define IN_MAX_BYTES	 (16 * 1024) /* offered to the session at once; more waits in the socket */
 #define OUT_MAX_BYTES	 (32 * 1024) /* a client that does not read gets no further command executed */
 #define LINGER_MAX_BYTES (256 * 1024)
+#define CONTENT_BYTES	 (64 * 1024) /* of a message read at once */
 #define TURN_STEPS	 256 /* session steps before the others have their turn */
+#define CONTENT_STEPS	 16  /* and what such a read counts for */
 
 _Static_assert(IN_MAX_BYTES >= SESS_AUTH_LINE_MAX, "a whole line fits");
 
@@ -116,7 +118,7 @@ void conn_obey(struct conn *c, const struct sess_step *step)
 		return;
 	}
 	set_deadline(c, step->deadline_ns);
-	if (step->want == SESS_TLS && c->phase == OPEN) /* not again when the judge's word comes meanwhile */
+	if (step->want == SESS_TLS && c->phase == OPEN) /* the judge's word may come in the middle of a handshake */
 		conn_tls_begin(c);
 }
 
@@ -157,7 +159,7 @@ static struct str offer(struct conn *c, struct evbuffer *in, bool whole)
 	if (!whole && c->backend && backend_takes_content(c->backend)) {
 		size_t first = evbuffer_get_contiguous_space(in);
 
-		n = n < first ? n : first;
+		n = have < first ? have : first;
 	}
 	return (struct str){ (const char *)evbuffer_pullup(in, (ev_ssize_t)n), n };
 }
@@ -186,19 +188,43 @@ static bool step_once(struct conn *c, struct evbuffer *in)
 	return n > 0;
 }
 
+/*
+ * The event loop reads 4 KiB a turn. Message content in clear is read here, as long as there is much of it. End of file and
+ * errors are left to the loop.
+ */
+static bool read_content(struct conn *c, struct evbuffer *in)
+{
+	struct evbuffer_iovec space;
+	ssize_t n = -1;
+
+	if (c->ssl || c->eof || !c->backend || !backend_takes_content(c->backend))
+		return false;
+	evbuffer_unfreeze(in, 0);
+	if (evbuffer_reserve_space(in, CONTENT_BYTES, &space, 1) == 1)
+		n = recv(c->fd, space.iov_base, CONTENT_BYTES, MSG_DONTWAIT);
+	space.iov_len = n > 0 ? (size_t)n : 0;
+	if (n > 0)
+		evbuffer_commit_space(in, &space, 1);
+	evbuffer_freeze(in, 0);
+	return n > 0;
+}
+
 /* Gives the session all the bytes that it may have now. */
 void conn_drive(struct conn *c)
 {
 	struct evbuffer *in = bufferevent_get_input(c->bev);
 	unsigned steps = 0;
 
-	while (evbuffer_get_length(in) && may_step(c) && steps++ < TURN_STEPS)
-		if (!step_once(c, in))
-			break;
+	do {
+		while (evbuffer_get_length(in) && may_step(c) && steps++ < TURN_STEPS)
+			if (!step_once(c, in))
+				break;
+		steps += CONTENT_STEPS;
+	} while (!evbuffer_get_length(in) && may_step(c) && steps < TURN_STEPS && read_content(c, in));
 	if (c->phase != OPEN)
 		return;
 	set_reading(c);
-	if (steps > TURN_STEPS)
+	if (steps >= TURN_STEPS)
 		bufferevent_trigger(c->bev, EV_READ, BEV_TRIG_DEFER_CALLBACKS | BEV_TRIG_IGNORE_WATERMARKS);
 	else if (c->eof && may_step(c))
 		conn_end_gone(c);
@@ -316,7 +342,10 @@ void conn_begin(struct conn *c)
 	struct sess_step step;
 
 	c->phase = OPEN;
-	peer.naming = c->cs->names && !resolve_name(c->cs->names, &peer.addr, &peer.name);
+	if (c->cs->names)
+		peer.naming = !resolve_name(c->cs->names, &peer.addr, &peer.name, &peer.unsure);
+	else
+		peer.unsure = c->cs->conf->relay.named;
 	sess_open(&c->sess, &l->sess, &peer, c->cs->stats, kern_now_ns(), &step);
 	conn_log_before(&c->sess, &c->totals); /* not earlier: it knows the counters only now, and opening decides no message */
 	conn_judge_opened(c);
@@ -376,16 +405,17 @@ static void name_one(struct roster_entry *e)
 	if (c->phase >= FLUSH)
 		return;
 	conn_log_before(&c->sess, &c->totals);
-	sess_named(&c->sess, c->cs->name, kern_now_ns(), &step);
+	sess_named(&c->sess, c->cs->name, c->cs->unsure, kern_now_ns(), &step);
 	conn_obey(c, &step);
 	conn_drive(c);
 }
 
-void conn_named(struct conns *cs, const struct pst_addr *addr, struct str name)
+void conn_named(struct conns *cs, const struct pst_addr *addr, struct str name, bool unsure)
 {
 	struct pst_prefix one = prefix_of(addr, 128);
 
 	cs->name = name;
+	cs->unsure = unsure;
 	roster_each(&cs->roster, &one, name_one);
 }
 

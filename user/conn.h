@@ -25,7 +25,8 @@ struct conns {
 	unsigned *live; /* sessions of each listener */
 	char room[CONN_ROOM_BYTES]; /* of sess_peer */
 	struct resolver *names; /* NULL = nobody's name is looked up */
-	struct str name;	/* while conn_named() runs */
+	struct str name;	/* while conn_named() runs, */
+	bool unsure;		/* both */
 	int judge_fd;		   /* -1 = there is no judge */
 	unsigned long long unsaid; /* records that the judge was too slow to take */
 	void (*emptied)(struct conns *cs); /* the last connection is gone */
@@ -40,7 +41,7 @@ bool conn_open(struct conns *cs, int fd, unsigned listener, __u64 id, const stru
 /* The judge's word on a session's source; an unknown id is a session that has ended. */
 void conn_standing(struct conns *cs, __u64 id, enum sess_standing standing);
 /* What came of the lookup of an address' name. */
-void conn_named(struct conns *cs, const struct pst_addr *addr, struct str name);
+void conn_named(struct conns *cs, const struct pst_addr *addr, struct str name, bool unsure);
 /* Ends every session of p: its source is banned. */
 void conn_kick(struct conns *cs, const struct pst_prefix *p);
 /* 421 to every session. A message whose end was sent waits for the backend's word, by its own deadline. */

@@ -48,8 +48,8 @@ struct resolver {
 	unsigned nlookups;
 	char said[MAILBOX_DOMAIN_MAX + 1]; /* of a lookup that ended within the call that began it */
 	size_t nsaid;
-	bool ended, freed;
-	void (*named)(void *ctx, const struct pst_addr *addr, struct str name);
+	bool ended, freed, said_unsure;
+	void (*named)(void *ctx, const struct pst_addr *addr, struct str name, bool unsure);
 	void *ctx;
 };
 
@@ -121,17 +121,19 @@ static void on_state(void *ctx, ares_socket_t fd, int readable, int writable)
 static void finish(struct lookup *l, struct str name, unsigned ttl_s)
 {
 	struct resolver *r = l->r;
+	bool unsure = !name.n && l->failed;
 
 	if (ttl_s)
-		resolve_cache_put(r->cache, &l->addr, name, kern_now_ns() + ttl_s * S_NS);
+		resolve_cache_put(r->cache, &l->addr, name, unsure, kern_now_ns() + ttl_s * S_NS);
 	LIST_REMOVE(l, entry);
 	r->nlookups--;
 	if (l->own) {
 		memcpy(r->said, name.p, name.n);
 		r->nsaid = name.n;
+		r->said_unsure = unsure;
 		r->ended = true;
 	} else if (!r->freed) {
-		r->named(r->ctx, &l->addr, name);
+		r->named(r->ctx, &l->addr, name, unsure);
 	}
 	free(l);
 }
@@ -208,6 +210,7 @@ static bool look_up(struct resolver *r, const struct pst_addr *addr)
 	char arpa[RESOLVE_ARPA_MAX];
 
 	r->nsaid = 0;
+	r->said_unsure = true;
 	r->ended = false;
 	if (!l)
 		return true;
@@ -283,7 +286,7 @@ struct resolver *resolve_open(const struct conf_dns *conf, const char **why)
 }
 
 int resolve_start(struct resolver *r, struct event_base *base, __u64 seed,
-		  void (*named)(void *ctx, const struct pst_addr *addr, struct str name), void *ctx)
+		  void (*named)(void *ctx, const struct pst_addr *addr, struct str name, bool unsure), void *ctx)
 {
 	r->base = base;
 	r->named = named;
@@ -293,19 +296,21 @@ int resolve_start(struct resolver *r, struct event_base *base, __u64 seed,
 	return r->cache && r->timer ? 0 : -ENOMEM;
 }
 
-bool resolve_name(struct resolver *r, const struct pst_addr *addr, struct str *name)
+bool resolve_name(struct resolver *r, const struct pst_addr *addr, struct str *name, bool *unsure)
 {
-	if (resolve_cache_find(r->cache, addr, kern_now_ns(), name))
+	if (resolve_cache_find(r->cache, addr, kern_now_ns(), name, unsure))
 		return true;
 	if (lookup_of(r, addr))
 		return false;
 	if (r->nlookups == RESOLVE_LOOKUPS_MAX) {
 		*name = STR("");
+		*unsure = true;
 		return true;
 	}
 	if (!look_up(r, addr))
 		return false;
 	*name = (struct str){ r->said, r->nsaid };
+	*unsure = r->said_unsure;
 	return true;
 }
 

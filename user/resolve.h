@@ -19,13 +19,14 @@ struct resolver;
 struct resolver *resolve_open(const struct conf_dns *conf, const char **why);
 /*
  * Lookups run in base from now on. named is called from the loop, once per lookup that resolve_name() began: name is canonical
- * (user/core/mailbox.h), its bytes die with the call, and it is empty when the client has none or it could not be had.
+ * (user/core/mailbox.h), its bytes die with the call, and it is empty when the client has none that can be confirmed; unsure: when
+ * there was no answer.
  * seed: of the table's hash. 0 or -ENOMEM.
  */
-int resolve_start(struct resolver *r, struct event_base *base, __u64 seed, void (*named)(void *ctx, const struct pst_addr *addr, struct str name),
+int resolve_start(struct resolver *r, struct event_base *base, __u64 seed, void (*named)(void *ctx, const struct pst_addr *addr, struct str name, bool unsure),
 		  void *ctx);
-/* True: *name is known, empty = has none; its bytes live until the next call. False: named() will tell. */
-bool resolve_name(struct resolver *r, const struct pst_addr *addr, struct str *name);
+/* True: *name is known; its bytes live until the next call. False: named() will tell. */
+bool resolve_name(struct resolver *r, const struct pst_addr *addr, struct str *name, bool *unsure);
 /* NULL is fine. Nobody is called any more. */
 void resolve_free(struct resolver *r);
 
@@ -52,7 +53,7 @@ struct resolve_cache *resolve_cache_new(size_t entries, __u64 seed);
 /* NULL is fine. */
 void resolve_cache_free(struct resolve_cache *c);
 /* The bytes live until the next put. */
-bool resolve_cache_find(struct resolve_cache *c, const struct pst_addr *addr, __u64 now_ns, struct str *name);
-void resolve_cache_put(struct resolve_cache *c, const struct pst_addr *addr, struct str name, __u64 until_ns);
+bool resolve_cache_find(struct resolve_cache *c, const struct pst_addr *addr, __u64 now_ns, struct str *name, bool *unsure);
+void resolve_cache_put(struct resolve_cache *c, const struct pst_addr *addr, struct str name, bool unsure, __u64 until_ns);
 
 #endif

@@ -18,7 +18,7 @@
 #include "user/log.h"
 #include "user/sock.h"
 
-#define ACCEPTS_PER_TURN 64
+#define ACCEPTS_PER_TURN 2 /* more, and a burst would be one worker's while the others sleep */
 #define RECORDS_PER_TURN 256
 #define FDS_OWN		 64 /* the loop's, the listeners', the log's, and room for farewells to backends */
 #define MINUTE_S	 60
@@ -334,9 +334,9 @@ static bool add_events(struct worker *w)
 	return true;
 }
 
-static void on_named(void *ctx, const struct pst_addr *addr, struct str name)
+static void on_named(void *ctx, const struct pst_addr *addr, struct str name, bool unsure)
 {
-	conn_named(ctx, addr, name);
+	conn_named(ctx, addr, name, unsure);
 }
 
 static int begin(struct worker *w, const struct worker_setup *setup)

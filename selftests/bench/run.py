@@ -22,6 +22,7 @@ PARTS = {
     "refuse": ([f"{BUILD}/selftests/bench/refuse"], "ns per segment of a refused dialogue, by BPF_PROG_RUN"),
     "flood": ([f"{BUILD}/selftests/bench/flood"], "real frames against an nftables set"),
     "mail": ([PYTHON, f"{HERE}/mail.py"], "messages through the gate against the backend directly"),
+    "proxy": ([PYTHON, f"{HERE}/proxy.py"], "the gate beside HAProxy, nginx and Postfix as proxies"),
     "demo": ([PYTHON, f"{HERE}/figures.py"], "the demo's own figures"),
 }
 
@@ -57,7 +58,7 @@ def main(parts):
     if os.geteuid() != 0:
         print("bench: takes root: sudo make bench", file=sys.stderr)
         return 1
-    subprocess.run([PYTHON, f"{DEMO}/mta.py", "postfix"], stdout=subprocess.DEVNULL, check=True)
+    subprocess.run([PYTHON, f"{DEMO}/mta.py", "postfix", "haproxy", "nginx", "libnginx-mod-mail"], stdout=subprocess.DEVNULL, check=True)
     everything, failed = [], []
     for part in parts or PARTS:
         rows = measure(part)

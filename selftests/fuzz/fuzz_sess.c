@@ -21,7 +21,11 @@ struct world {
 	bool closed;
 };
 
-static const struct domain_rule domains[] = { { STR("a.b"), "fuzz", 1 } };
+static const struct domain_rule domains[] = { { STR("a.b"), "fuzz", 1 } }, far[] = { { STR(".f"), "fuzz", 2 } };
+static const struct access_rule bad[] = { { .name = STR(".bad") } }, good[] = { { .name = STR(".good") } };
+static const struct relay_route routes[] = {
+	{ .name = "default" }, { .name = "far", .domain = far, .ndomains = 1, .open = true, .message_size = 100, .rcpt_max = 2 },
+};
 
 static void check_reply(struct str r)
 {
@@ -67,16 +71,20 @@ static __u64 sum(const struct world *w, unsigned from, unsigned to)
 	return n;
 }
 
+static void begin(struct world *w)
+{
+	w->messages++;
+	w->tail[0] = '\r';
+	w->tail[1] = '\n';
+}
+
 static void after(struct world *w)
 {
 	const struct sess_step *step = &w->step;
 
 	check_reply(step->reply);
-	if (step->reply.n >= 3 && !memcmp(step->reply.p, "354", 3)) {
-		w->messages++;
-		w->tail[0] = '\r';
-		w->tail[1] = '\n';
-	}
+	if (step->reply.n >= 3 && !memcmp(step->reply.p, "354", 3))
+		begin(w);
 	MUST(step->nfound <= SESS_FINDINGS_MAX);
 	check_body(w, step->body[0]);
 	check_body(w, step->body[1]);
@@ -85,6 +93,8 @@ static void after(struct world *w)
 		MUST(step->ask_mail.n > 10 && step->ask_line.n > 8);
 	}
 	check_ask_line(step->ask_line);
+	MUST(step->want != SESS_NAME || w->s.peer.naming);
+	MUST(step->route < 2 && (!step->route || step->ask == ASK_RCPT));
 	MUST((step->want == SESS_ASK) == (w->s.asked != ASK_NONE));
 	MUST(!w->closed || (step->want == SESS_CLOSE && !step->reply.n && !step->ask && !step->nfound));
 	w->closed = step->want == SESS_CLOSE;
@@ -120,6 +130,8 @@ static void answer(struct world *w, enum sess_outcome outcome, struct str line)
 	reply_init(&w->reply);
 	if (outcome == ANSWER_REPLY && reply_line(&w->reply, line) != REPLY_DONE)
 		return;
+	if (w->s.asked == ASK_DATA && w->s.chunking && outcome == ANSWER_REPLY && w->reply.code == 354)
+		begin(w); /* of which the client hears nothing */
 	sess_answer(&w->s, outcome, &w->reply, w->now_ns, &w->step);
 	after(w);
 	client(w, STR(""));
@@ -133,6 +145,10 @@ static void event(struct world *w, uint8_t what, struct str bytes)
 	default:
 		client(w, bytes);
 		return;
+	case 7:
+		sess_named(&w->s, bytes.n % 3 == 2 ? STR("x.bad") : bytes.n % 3 ? STR("x.good") : STR(""), bytes.n % 2, w->now_ns, &w->step);
+		MUST(w->step.want != SESS_NAME);
+		break;
 	case 8:
 		answer(w, ANSWER_REPLY, bytes);
 		return;
@@ -169,13 +185,16 @@ static void event(struct world *w, uint8_t what, struct str bytes)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct world w;
-	static const struct relay_rules relay = { .connect = { .mode = ACCESS_EXCEPT }, .authenticated_may_relay = true, .domain = domains, .ndomains = 1 };
+	static char room[SESS_ROOM_MIN];
+	struct relay_rules relay = {
+		.connect = { .mode = ACCESS_EXCEPT }, .authenticated_may_relay = true, .domain = domains, .ndomains = 1, .route = routes, .nroutes = 2,
+	};
 	struct sess_caps caps = { .bits = 0xff, .size = 1000, .mechs = "PLAIN LOGIN" };
 	struct sess_conf conf = {
 		.hostname = "mx.a.b", .banner = "gate", .command_timeout_s = 100, .data_timeout_s = 100, .answer_timeout_s = 100,
 		.errors_max = 20, .rcpt_max = 3, .messages_max = 3, .relay = &relay, .body = { 500, 200, 3 },
 	};
-	struct sess_peer peer = { .caps = &caps };
+	struct sess_peer peer = { .caps = &caps, .room = room, .nroom = sizeof(room) };
 	size_t at = 1;
 
 	if (size < 2)
@@ -184,8 +203,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	conf.tls = (enum sess_level)(data[0] % 3);
 	conf.auth = (enum sess_level)(data[0] / 3 % 3);
 	conf.auth_cleartext = data[0] & 64;
+	conf.mend = (struct mend_rules){ size & 1, size & 2, size & 4 };
 	peer.allowed = data[0] & 128;
 	conf.greet_pause_ms = data[0] & 32 ? 1000 : 0;
+	conf.name_timeout_s = 5;
+	peer.naming = (data[0] ^ data[0] >> 3) & 1;
+	if (data[0] & 4)
+		relay.connect = (struct access_list){ .mode = ACCESS_EXCEPT, .rule = bad, .nrules = 1, .named = true };
+	if (data[0] & 8)
+		relay.relay = (struct access_list){ .mode = ACCESS_ONLY, .rule = good, .nrules = 1, .named = true };
 	w.now_ns = 1000;
 	sess_open(&w.s, &conf, &peer, &w.stats, w.now_ns, &w.step);
 	after(&w);

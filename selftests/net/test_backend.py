@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import socket
+import ssl
 import threading
 
 import pytest
@@ -33,6 +34,8 @@ class Conversation(threading.Thread):
         try:
             if self.script.proxy:
                 self.said.append(self.reader.readline().decode().rstrip())
+            if self.script.implicit:
+                self.secure()
             self.say(self.script.greeting)
             while self.command():
                 pass
@@ -40,29 +43,40 @@ class Conversation(threading.Thread):
             pass
         self.said.append("(end)")
 
+    def secure(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*self.script.certificate)
+        self.sock = context.wrap_socket(self.sock, server_side=True)
+        self.reader = self.sock.makefile("rb")
+        self.said.append("(TLS)")
+
     def say(self, text):
         data = text.encode() + b"\r\n"
         for piece in (bytes([byte]) for byte in data) if self.script.crumbs else (data,):
             self.sock.sendall(piece)
 
     def command(self):
-        line = self.reader.readline().decode().rstrip("\r\n")
+        line = self.reader.readline().decode(errors="replace").rstrip("\r\n")
         if not line:
             return False
         self.said.append(line)
         verb = line.split(" ")[0].upper()
         reply = self.script.replies.get(verb, self.usual(verb))
+        if verb == "MAIL" and self.messages:
+            reply = self.script.second_mail
         if reply is None:
             self.close()
             return False
         self.say(reply)
+        if verb == "STARTTLS" and reply.startswith("220"):
+            self.secure()
         return verb != "QUIT" and (verb != "DATA" or not reply.startswith("354") or self.content())
 
     def usual(self, verb):
-        if verb == "EHLO":
+        if verb in ("EHLO", "LHLO"):
             lines = ["scripted.example.org", *self.script.offers]
             return "\r\n".join([f"250-{line}" for line in lines[:-1]] + [f"250 {lines[-1]}"])
-        return {"QUIT": "221 2.0.0 Bye", "DATA": "354 Go on", "XCLIENT": "220 again"}.get(verb, "250 2.0.0 Ok")
+        return {"QUIT": "221 2.0.0 Bye", "DATA": "354 Go on", "XCLIENT": "220 again", "STARTTLS": "220 go"}.get(verb, "250 2.0.0 Ok")
 
     def content(self):
         content = bytearray()
@@ -93,6 +107,8 @@ class Scripted:
     def __init__(self, net, port):
         self.greeting, self.offers, self.proxy, self.replies = "220 scripted.example.org", EHLO, False, {}
         self.crumbs, self.last_words = False, False  # byte by byte; closes after its word on a message
+        self.implicit, self.certificate = False, None  # TLS from the first byte on; (chain, key) files
+        self.second_mail = "250 2.1.0 Ok"  # reply to a MAIL after a message on the same connection
         self.pace, self.verdict, self.conversations = threading.Event(), threading.Event(), []
         self.pace.set()
         self.verdict.set()

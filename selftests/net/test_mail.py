@@ -110,7 +110,7 @@ def test_a_refusal_of_the_backend_reaches_the_client(serving, dial):
 
 
 @pytest.mark.parametrize("source", [V4, V6])
-@pytest.mark.parametrize("identity, port", [("xclient", 10025), ("proxy", 10026), ("received", 10027), ("auto", 10025)])
+@pytest.mark.parametrize("identity, port", [("xclient", 10025), ("proxy", 10026), ("proxy-v2", 10026), ("received", 10027), ("auto", 10025)])
 def test_backend_learns_the_client(gate, dial, box, source, identity, port):
     gate.configure(backend__main={"identity": identity, "port": port}).start()
     with dial(source) as d:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Relay control from outside, against a mail server that trusts the gate's own address, and routes to two of them."""
 
+import os
+
 import pytest
 
 import mta
@@ -131,3 +133,54 @@ def test_a_route_that_is_down_takes_no_other(gate, dial, box):
         assert d.say("DATA") == 354
         assert d.content(b"Subject: for the main one\r\n\r\n") == 250
     box.wait_for(b"for the main one")
+
+
+def codes(dial, source, *recipients):
+    with dial(source) as d:
+        d.say("EHLO client.example.net")
+        d.say(f"MAIL FROM:<{FROM}>")
+        return [d.say(f"RCPT TO:<{to}>").code for to in recipients]
+
+
+def test_domains_from_a_file_are_read_again(gate, dial):
+    """A list that cannot be read, or holds what is no domain, fails the reload: what was true stays true."""
+    path = f"{mta.HOME}/domains.txt"
+
+    def write(*lines):
+        with open(path, "w", encoding="utf-8") as f:
+            f.writelines(f"{line}\n" for line in lines)
+
+    def reload(works):
+        assert (gate.postern("config", "reload", check=False).returncode == 0) == works
+        return codes(dial, "198.51.100.50", TO, "u@second.example", "u@a.second.example", "u@third.example")
+
+    write("example.org", "# ours", ".second.example")
+    gate.configure(backend__main=TRUSTING, domains=[f"file:{path}"], points={"relay-attempt": 0}).start()
+    assert codes(dial, "198.51.100.50", TO, "u@second.example", "u@a.second.example") == [250, 550, 250]
+    write("example.org", "second.example", "third.example")
+    assert reload(True) == [250, 250, 550, 250]
+    write("example.org", "two words")
+    assert reload(False) == [250, 250, 550, 250]
+    os.unlink(path)
+    assert reload(False) == [250, 250, 550, 250]
+    os.mkdir(path)
+    assert reload(False) == [250, 250, 550, 250]
+    os.rmdir(path)
+    write()
+    assert reload(True) == [550, 550, 550, 550]  # an empty list is nobody's domain
+
+
+def test_an_empty_list_grants_nobody(gate, dial):
+    path = f"{mta.HOME}/nobody.txt"
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("# nobody\n")
+    gate.configure(backend__main=TRUSTING, relay={"entries": [f"file:{path}"]}).start()
+    assert codes(dial, "198.51.100.51", TO, "t@remote.example") == [250, 550]
+
+
+def test_many_domains(gate, dial):
+    path = f"{mta.HOME}/many.txt"
+    with open(path, "w", encoding="utf-8") as f:
+        f.writelines(f"d{n}.example\n.sub{n}.example\n" for n in range(50000))
+    gate.configure(backend__main=TRUSTING, domains=["example.org", f"file:{path}"]).start()
+    assert codes(dial, "198.51.100.52", "u@d0.example", "u@d49999.example", "u@x.sub31415.example", "u@sub31415.example") == [250, 250, 250, 550]

@@ -9,6 +9,7 @@ import pytest
 import gate as gate_
 import mta
 import smtp
+import spellings
 import wide_open
 from lab import until
 
@@ -112,3 +113,43 @@ def test_good_mail(serving, dial, box):
     until("three messages", lambda: box.count() == 3)
     for message in box.messages():
         assert HEAD.replace(b"\r\n", b"\n") in message and message.endswith(BODY.replace(b"\r\n", b"\n")), message
+
+
+MADE_UP = 800 # for each server; the parser alone meets many thousands in unit/test_mailbox
+
+
+def take_all(dial, recipients, smtputf8):
+    """Says each recipient in a transaction of its own, and mails to those that are accepted: how many were."""
+    taken, d = 0, None
+    for n, recipient in enumerate(recipients):
+        if d is None:
+            d = dial(V4)
+            d.say("EHLO client.example.net")
+        d.send(b"MAIL FROM:<spam@remote.example>" + b" SMTPUTF8" * smtputf8 + b"\r\n")
+        assert d.reply() == 250
+        d.send(b"RCPT TO:" + recipient + b"\r\n")
+        reply = d.reply()
+        assert reply == 250 or 500 <= reply.code < 600, (recipient, reply)
+        try:
+            if reply == 250:
+                assert d.say("DATA") == 354
+                taken += d.content(f"Subject: made up {n}\r\n\r\n".encode() + recipient.replace(b"\r", b" ").replace(b"\0", b" ") + b"\r\n") == 250
+            else:
+                d.say("RSET")
+        except (OSError, smtp.Hangup):
+            d = None
+    return taken
+
+
+def test_nothing_made_up_leaves(lab, serving, server, dial, leaked, box):
+    """Whatever the server would send elsewhere for this client, the gate refuses: by a random grammar of spellings."""
+    made = spellings.Spellings(f"wide open {server.package}")
+    recipients = [made.recipient() for _ in range(MADE_UP)]
+    with dial(V4) as d:
+        smtputf8 = "250-SMTPUTF8" in d.say("EHLO client.example.net").lines
+    taken = take_all(dial, recipients[::2], False) + take_all(dial, recipients[1::2], smtputf8)
+    assert taken >= 10
+    assert straight(lab, server, "user@example.org", "the last made up") == 250
+    box.wait_for(b"the last made up")
+    until("every message is delivered", lambda: box.count() + leaked.count() >= taken + 1)
+    assert not leaked.messages()

@@ -96,6 +96,7 @@ static int make_files(void **state)
 	if (!mkdtemp(dir))
 		return -1;
 	put("good.txt", "192.0.2.0/24 ; a comment\n\n# another\n2001:db8::/32\n");
+	put("everybody.txt", "2001:db8::/32\n2000::/3\n");
 	put("domains.txt", "file.example\n.file.example # and what is below it\n");
 	put_maps();
 	put("senders.txt", "worse.example\n# a person\na@fair.example\n");
@@ -297,7 +298,7 @@ static void test_domains(void **state)
 	assert_int_equal(c->route[1].backend[0], 1);
 	assert_int_equal(c->route[2].backend[0], 0); /* none of its own: those of the default route */
 	assert_true(c->relay.named && c->relay.connect.named && c->relay.relay.named && c->relay.route[3].entries.named);
-	assert_int_equal(c->relay.route[3].entries.rule[1].prefix.len, 96 + 24);
+	assert_int_equal(c->relay.route[3].entries.rule[0].prefix.len, 96 + 24);
 	assert_string_equal(c->relay.relay.rule[1].name.p, "xn--strae-oqa.example");
 	assert_int_equal(c->listener[0].sess.name_timeout_s, 3);
 	config_free(c);

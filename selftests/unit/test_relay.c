@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "unit.h"
 
+#include <stdlib.h>
+
 #include "rnd.h"
 #include "user/core/relay.h"
 
@@ -234,6 +236,218 @@ static void both_conditions_hold(void **state)
 	assert_true(seen[RELAY_BY_AUTH] > 1000 && seen[RELAY_DENIED] > 1000);
 }
 
+/* --- everything together, against a plain oracle ------------------------------ */
+
+static const char *const client_names[] = { "", "a.example", "b.a.example", "c.b.a.example", "xa.example", "example" };
+static const char *const name_rules[] = { "a.example", ".a.example", ".example", "b.a.example", "example", "a.b.a.example" };
+static const char *const mail_domains[] = { "d.test", "e.d.test", "f.e.d.test", "xd.test", "test", "[192.0.2.1]" };
+static const char *const domain_rules[] = { "d.test", ".d.test", ".e.d.test", "e.d.test", ".test", "xd.test", "[192.0.2.1]" };
+
+struct world {
+	struct access_rule rule[4][4]; /* connect, relay, two routes */
+	struct domain_rule domain[3][3]; /* ours, two routes */
+	struct relay_route route[3];
+	struct relay_rules rules;
+};
+
+static int by_name(const void *a, const void *b)
+{
+	return domain_order(((const struct domain_rule *)a)->name, ((const struct domain_rule *)b)->name);
+}
+
+static size_t random_domains(struct domain_rule *d, size_t max)
+{
+	size_t n = rnd_below((unsigned)max + 1);
+
+	for (size_t i = 0; i < n; i++)
+		d[i] = (struct domain_rule){ str_of(domain_rules[rnd_below(NROWS(domain_rules))]), CONF, 1 };
+	qsort(d, n, sizeof(*d), by_name);
+	return n;
+}
+
+static struct access_list random_list(struct access_rule *r, enum access_mode mode, const struct pst_addr *near)
+{
+	struct access_list l = { mode, r, random_rules(r, 2, near), CONF, 100 };
+
+	while (l.nrules < 4 && rnd_below(3)) {
+		r[l.nrules++] = (struct access_rule){ .file = CONF, .line = 50, .name = str_of(name_rules[rnd_below(NROWS(name_rules))]) };
+		l.named = true;
+	}
+	if (rnd_below(2)) { /* as a configuration is read; else as it comes */
+		qsort(r, l.nrules, sizeof(*r), access_order);
+		l.nrules = access_prune(r, l.nrules, &l.nsorted);
+	}
+	return l;
+}
+
+static void make_world(struct world *w, const struct pst_addr *near)
+{
+	memset(w, 0, sizeof(*w));
+	w->rules.connect = random_list(w->rule[0], rnd_below(4) ? ACCESS_EXCEPT : ACCESS_ONLY, near);
+	w->rules.relay = random_list(w->rule[1], rnd_below(2), near);
+	w->rules.authenticated_may_relay = rnd_below(2);
+	w->rules.domain = w->domain[0];
+	w->rules.ndomains = random_domains(w->domain[0], 2);
+	w->rules.route = w->route;
+	w->rules.nroutes = rnd_below(4);
+	for (unsigned i = 1; i < w->rules.nroutes; i++)
+		w->route[i] = (struct relay_route){ .domain = w->domain[i], .ndomains = random_domains(w->domain[i], 3),
+						    .entries = random_list(w->rule[1 + i], ACCESS_ONLY, near), .open = !rnd_below(3) };
+}
+
+static bool below(const char *rule, const char *name)
+{
+	size_t r = strlen(rule), n = strlen(name);
+
+	return rule[0] == '.' ? n > r && !strcmp(name + n - r, rule) : !strcmp(rule, name);
+}
+
+/* 1 = in the list, 0 = not, -1 = its name would tell */
+static int listed_naive(const struct access_list *l, const struct relay_client *c, const char *name, bool may_have_one)
+{
+	for (size_t i = 0; i < l->nrules; i++) {
+		struct access_list one = { .rule = &l->rule[i], .nrules = 1 };
+
+		if (l->rule[i].name.n ? below(l->rule[i].name.p, name) : in_naive(&one, &c->addr))
+			return 1;
+	}
+	return l->named && may_have_one ? -1 : 0;
+}
+
+static bool has_domain_naive(const struct domain_rule *d, size_t n, const char *domain, size_t *closest)
+{
+	bool has = false;
+
+	for (size_t i = 0; i < n; i++)
+		if (d[i].name.p[0] != '.' || domain[0] != '[')
+			if (below(d[i].name.p, domain)) {
+				size_t close = d[i].name.p[0] == '.' ? d[i].name.n : 1000;
+
+				*closest = close > *closest ? close : *closest;
+				has = true;
+			}
+	return has;
+}
+
+static unsigned route_naive(const struct relay_rules *r, const char *domain)
+{
+	size_t best = 0, length = 0;
+
+	for (size_t i = 1; i < r->nroutes; i++) {
+		size_t close = 0;
+
+		if (has_domain_naive(r->route[i].domain, r->route[i].ndomains, domain, &close) && close > length) {
+			length = close;
+			best = i;
+		}
+	}
+	return (unsigned)best;
+}
+
+/* The order of relay.h in plain words. */
+static enum relay_result decide_naive(const struct relay_rules *r, const struct relay_client *c, const char *name, const char *domain, bool routed)
+{
+	bool maybe = c->naming || c->unsure;
+	int connect = listed_naive(&r->connect, c, name, c->naming), relay = listed_naive(&r->relay, c, name, maybe), entry = 0;
+	unsigned route = route_naive(r, domain);
+	size_t closest = 0;
+	bool awaits = false;
+
+	if (connect < 0)
+		return RELAY_AWAITS_NAME;
+	if (connect != (r->connect.mode == ACCESS_ONLY))
+		return RELAY_NO_ACCESS;
+	if (has_domain_naive(r->domain, r->ndomains, domain, &closest))
+		return routed ? RELAY_ROUTED : RELAY_OWN;
+	if (route) {
+		entry = r->route[route].open ? 1 : listed_naive(&r->route[route].entries, c, name, maybe);
+		if (entry == 1 && !routed)
+			return RELAY_BY_ROUTE;
+		awaits = entry < 0 && !routed;
+	}
+	if (relay >= 0) {
+		bool nameless = r->relay.named && !*name;
+
+		if (r->relay.mode == ACCESS_ONLY ? relay == 1 : relay == 0 && !nameless)
+			return RELAY_BY_ADDRESS;
+	}
+	if (c->authenticated && r->authenticated_may_relay)
+		return RELAY_BY_AUTH;
+	if (relay < 0 || awaits)
+		return RELAY_AWAITS_NAME;
+	return route && routed && entry ? RELAY_ROUTED : RELAY_DENIED;
+}
+
+/* Many networks, half of them within others: sorted and pruned they hold the same addresses. */
+static void many_networks(void **state)
+{
+	static struct access_rule plain[4000], sorted[4000];
+	struct access_list a = { ACCESS_ONLY, plain, NROWS(plain), CONF, 1 }, b = { ACCESS_ONLY, sorted, NROWS(sorted), CONF, 1 };
+	unsigned in = 0;
+
+	(void)state;
+	for (size_t i = 0; i < NROWS(plain); i++) {
+		struct pst_addr at = i && rnd_below(2) ? plain[rnd_below((unsigned)i)].prefix.addr : rnd_below(4) ? rnd_addr4() : rnd_addr6();
+
+		plain[i] = (struct access_rule){ .prefix = prefix_of(&at, addr_is4(&at) ? 96 + 12 + rnd_below(21) : 20 + rnd_below(109)), .file = CONF };
+	}
+	memcpy(sorted, plain, sizeof(sorted));
+	qsort(sorted, b.nrules, sizeof(*sorted), access_order);
+	b.nrules = access_prune(sorted, b.nrules, &b.nsorted);
+	assert_int_equal(b.nrules, b.nsorted);
+	assert_true(b.nrules < NROWS(plain) * 3 / 4);
+	for (int round = 0; round < 20000; round++) {
+		struct pst_addr at = rnd_below(2) ? plain[rnd_below(NROWS(plain))].prefix.addr : rnd_below(2) ? rnd_addr4() : rnd_addr6();
+		struct relay_rules ra = { .connect = a }, rb = { .connect = b };
+		struct relay_client c = { .addr = at };
+
+		c.addr.b[15] ^= (__u8)rnd_below(4);
+		in += relay_admits(&ra, &c, NULL) == ACCESS_GRANTED;
+		assert_int_equal(relay_admits(&ra, &c, NULL), relay_admits(&rb, &c, NULL));
+	}
+	assert_true(in > 5000 && in < 19000);
+}
+
+/* What was asked last decided, and nothing that granted was asked before it in vain. */
+static void check_trace(const struct relay_trace *t, const struct relay_decision *d)
+{
+	assert_true(t->n > 0);
+	assert_int_equal(t->step[0].step, RELAY_STEP_CONNECT);
+	for (unsigned i = 1; i < t->n; i++)
+		assert_true(t->step[i].step != t->step[i - 1].step);
+	if (d->result == RELAY_OWN || d->result == RELAY_BY_ROUTE)
+		assert_int_equal(t->step[t->n - 1].answer, t->step[t->n - 1].step == RELAY_STEP_OWN);
+	else if (relay_allows(d->result))
+		assert_true(t->step[t->n - 1].answer);
+	else if (d->result == RELAY_NO_ACCESS)
+		assert_int_equal(t->n, 1);
+}
+
+static void decides_as_the_oracle(void **state)
+{
+	unsigned seen[RELAY_AWAITS_NAME + 1] = { 0 };
+	struct world w;
+
+	(void)state;
+	for (int round = 0; round < 1000000; round++) {
+		const char *name = client_names[rnd_below(NROWS(client_names))], *domain = mail_domains[rnd_below(NROWS(mail_domains))];
+		struct relay_client c = { rnd_below(2) ? rnd_addr4() : rnd_addr6(), !rnd_below(3), !*name && rnd_below(2), !*name && rnd_below(2), str_of(name) };
+		bool routed = !rnd_below(4);
+		struct mailbox m = mailbox(domain[0] == '[' ? MAILBOX_LITERAL : MAILBOX_DOMAIN, routed ? "u%x" : "u", domain, routed);
+		struct relay_decision d;
+		struct relay_trace t;
+
+		make_world(&w, &c.addr);
+		d = relay_explain(&w.rules, &c, &m, &t);
+		seen[d.result]++;
+		assert_int_equal(d.result, decide_naive(&w.rules, &c, name, domain, routed));
+		assert_int_equal(d.route, route_naive(&w.rules, domain));
+		check_trace(&t, &d);
+	}
+	for (unsigned r = 0; r < NROWS(seen); r++)
+		assert_true(r == RELAY_TRAP || seen[r] > 1000);
+}
+
 static void every_result_has_words(void **state)
 {
 	(void)state;
@@ -253,6 +467,8 @@ int main(void)
 		cmocka_unit_test(decides_row_by_row),
 		cmocka_unit_test(empty_lists),
 		cmocka_unit_test(both_conditions_hold),
+		cmocka_unit_test(many_networks),
+		cmocka_unit_test(decides_as_the_oracle),
 		cmocka_unit_test(every_result_has_words),
 	};
 

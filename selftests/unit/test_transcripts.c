@@ -13,7 +13,7 @@
  *	C: TEXT			the client sends TEXT and CRLF; a final \c sends no CRLF. \r \n \t \0 \\ \xHH
  *	A: TEXT			the backend answers; " | " between lines; "down" and "caps" are outcomes of their own
  *	T: N			N seconds pass (N may be "300ms"), then the tick
- *	E: EVENT		hangup, kick, shutdown, known, unknown, banned, secured, insecure, named, named=NAME
+ *	E: EVENT		hangup, kick, shutdown, known, unknown, banned, secured, insecure, named, named=NAME, nameless (no answer)
  *	S: PREFIX		the client gets a line that begins so
  *	B: TEXT			the backend is sent the line TEXT ("TEXT...": a line that begins so); "(abort)" = it is cut off,
  *				"(route N)" = what follows goes to that route, if it is not the default one
@@ -293,7 +293,9 @@ static void event(struct play *p, const char *name)
 	else if (!strcmp(name, "kick") || !strcmp(name, "shutdown"))
 		sess_end(&p->s, name[0] == 'k', p->now_ns, &p->step);
 	else if (!strncmp(name, "named", 5))
-		sess_named(&p->s, str_of(name + strcspn(name, "=") + (name[5] == '=')), p->now_ns, &p->step);
+		sess_named(&p->s, str_of(name + strcspn(name, "=") + (name[5] == '=')), false, p->now_ns, &p->step);
+	else if (!strcmp(name, "nameless"))
+		sess_named(&p->s, STR(""), true, p->now_ns, &p->step);
 	else if (!strcmp(name, "secured") || !strcmp(name, "insecure"))
 		sess_secured(&p->s, name[0] == 's', p->now_ns, &p->step);
 	else

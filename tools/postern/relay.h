@@ -6,5 +6,6 @@
 #include "tools/postern/cli.h"
 
 int relay_do_explain(struct args *a); /* relay_explain.c */
+int relay_do_check(struct args *a);   /* relay_check.c */
 
 #endif

@@ -128,7 +128,7 @@ static const char *reply_to(enum relay_result r)
 	if (r == RELAY_NO_ACCESS)
 		return "554 5.7.1 when it connects";
 	if (r == RELAY_AWAITS_NAME)
-		return "none before its name is known, or known to be none";
+		return "none before its name is known; 450 4.7.1 if nobody can tell";
 	return r == RELAY_TRAP ? "550 5.1.1" : "550 5.7.1";
 }
 

@@ -67,12 +67,53 @@ static bool rule_matches(const struct access_rule *rule, const struct relay_clie
 	return rule->name.n ? name_matches(rule->name, c->name) : prefix_covers(&rule->prefix, &c->addr);
 }
 
+int access_order(const void *a, const void *b)
+{
+	const struct access_rule *x = a, *y = b;
+
+	if (!x->name.n && !y->name.n)
+		return prefix_cmp(&x->prefix, &y->prefix);
+	return x->name.n && y->name.n ? domain_order(x->name, y->name) : x->name.n ? 1 : -1;
+}
+
+size_t access_prune(struct access_rule *rule, size_t n, size_t *nsorted)
+{
+	size_t kept = 0;
+
+	*nsorted = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (!rule[i].name.n && kept && prefix_within(&rule[kept - 1].prefix, &rule[i].prefix))
+			continue;
+		rule[kept++] = rule[i];
+		*nsorted += !rule[i].name.n;
+	}
+	return kept;
+}
+
+/* Of networks that share no address, only the last that begins at or before the client's can have it. */
+static const struct access_rule *network_of(const struct access_list *l, const struct pst_addr *addr)
+{
+	size_t low = 0, high = l->nsorted;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (memcmp(&l->rule[middle].prefix.addr, addr, sizeof(*addr)) <= 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low && prefix_covers(&l->rule[low - 1].prefix, addr) ? &l->rule[low - 1] : NULL;
+}
+
 static const struct access_rule *listed(const struct access_list *l, const struct relay_client *c)
 {
-	for (size_t i = 0; i < l->nrules; i++)
+	const struct access_rule *rule = network_of(l, &c->addr);
+
+	for (size_t i = l->nsorted; !rule && i < l->nrules; i++)
 		if (rule_matches(&l->rule[i], c))
-			return &l->rule[i];
-	return NULL;
+			rule = &l->rule[i];
+	return rule;
 }
 
 static void decided_by(struct relay_decision *why, const char *file, unsigned line)
@@ -93,7 +134,7 @@ static enum access judge(const struct access_list *l, const struct relay_client 
 		decided_by(why, rule->file, rule->line);
 	else
 		decided_by(why, l->file, l->line);
-	if (!rule && l->named && c->naming)
+	if (!rule && l->named && (c->naming || (strict && c->unsure)))
 		return ACCESS_AWAITS_NAME;
 	if (!rule && l->mode == ACCESS_EXCEPT && strict && nameless)
 		return ACCESS_DENIED;

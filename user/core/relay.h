@@ -16,7 +16,8 @@
  *   8. refused
  * A list that names domains speaks of the client's confirmed name. A client without one matches no such entry: it is
  * not among "only these", it is not among those that connection control turns away, and relay control read as "all
- * except these" does not grant it either, for it could be one of them.
+ * except these" does not grant it either, for it could be one of them. Where DNS gave no answer at all, what only a name could
+ * grant is AWAITS_NAME for ever: the edge of the session defers it (450), it is nobody's offence.
  */
 #ifndef RELAY_H
 #define RELAY_H
@@ -43,6 +44,7 @@ struct access_list {
 	const char *file; /* of the list's own setting */
 	unsigned line;
 	bool named; /* some rule is a domain */
+	size_t nsorted; /* so many rules at the head are networks as access_prune() leaves them, searched by halves; the rest is walked */
 };
 
 struct domain_rule {
@@ -133,8 +135,17 @@ struct relay_client {
 	struct pst_addr addr;
 	bool authenticated;
 	bool naming;	 /* its name is still being looked up */
+	bool unsure;	 /* nobody answered in time, or only a failure: it may have a name */
 	struct str name; /* by reverse DNS and confirmed by forward DNS, lower case, no dot at the end; empty = none or not known */
 };
+
+/* For qsort: networks before names, a network before those within it. */
+int access_order(const void *a, const void *b);
+/*
+ * Takes out the networks that lie within another one of the list. rule is in access_order(). Returns how many rules are left;
+ * *nsorted of them, the first, are networks, none within another.
+ */
+size_t access_prune(struct access_rule *rule, size_t n, size_t *nsorted);
 
 enum access {
 	ACCESS_DENIED,

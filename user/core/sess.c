@@ -236,11 +236,12 @@ static void name_settled(struct sess *s, struct sess_step *step)
 	s->unnamed = false;
 }
 
-void sess_named(struct sess *s, struct str name, __u64 now_ns, struct sess_step *step)
+void sess_named(struct sess *s, struct str name, bool unsure, __u64 now_ns, struct sess_step *step)
 {
 	begin(s, now_ns, step);
 	if (s->state != S_CLOSED) {
 		keep_name(s, name);
+		s->peer.unsure = unsure;
 		name_settled(s, step);
 	}
 	finish(s, step);
@@ -364,6 +365,7 @@ static void abandon(struct sess *s, struct sess_step *step)
 static void timed_out(struct sess *s, struct sess_step *step)
 {
 	if (s->unnamed) {
+		s->peer.unsure = true;
 		name_settled(s, step);
 		return;
 	}

@@ -110,6 +110,7 @@ struct sess_peer {
 	bool allowed; /* allow-listed: no greet pause, no findings */
 	bool naming;  /* its name is being looked up: sess_named() follows, once */
 	struct str name; /* known already, as sess_named() would tell it; copied */
+	bool unsure;	 /* likewise: there was no answer */
 	const struct sess_caps *caps; /* the backend's, as last seen; copied at EHLO */
 	char *room;   /* for content that is changed on its way; sessions may share it: it is used in one call, until its step is obeyed */
 	size_t nroom; /* SESS_ROOM_MIN at least */
@@ -198,8 +199,11 @@ struct sess {
 /* The doors. Each fills *step completely. now_ns: CLOCK_MONOTONIC. */
 void sess_open(struct sess *s, const struct sess_conf *c, const struct sess_peer *p, struct pst_stats *stats, __u64 now_ns, struct sess_step *step);
 void sess_standing(struct sess *s, enum sess_standing standing, __u64 now_ns, struct sess_step *step);
-/* What came of the lookup of the client's name: canonical, or empty when it has none or none could be confirmed. */
-void sess_named(struct sess *s, struct str name, __u64 now_ns, struct sess_step *step);
+/*
+ * What came of the lookup of the client's name: canonical, or empty when it has none or none could be confirmed. unsure: it is
+ * empty because nobody answered; what only a name could grant is deferred then.
+ */
+void sess_named(struct sess *s, struct str name, bool unsure, __u64 now_ns, struct sess_step *step);
 /* At most one command, or one block of message content. Returns the bytes consumed; 0 with want READ = needs more. */
 size_t sess_bytes(struct sess *s, struct str in, __u64 now_ns, struct sess_step *step);
 void sess_answer(struct sess *s, enum sess_outcome outcome, const struct reply *r, __u64 now_ns, struct sess_step *step);

@@ -310,7 +310,10 @@ static bool rcpt_allowed(struct sess *s, struct sess_step *step, const struct ma
 	if (relay_allows(result))
 		return route_fits(s, step, &d);
 	if (result == RELAY_AWAITS_NAME) {
-		await_name(s);
+		if (s->peer.naming)
+			await_name(s);
+		else
+			defer_rcpt(s, step, "450 4.7.1 Your name cannot be looked up now, try again later\r\n");
 		return false;
 	}
 	s->refused = true;

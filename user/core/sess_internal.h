@@ -36,7 +36,7 @@ void ask(struct sess *s, struct sess_step *step, enum sess_ask what);
 void await_name(struct sess *s);
 static inline struct relay_client client_of(const struct sess *s)
 {
-	return (struct relay_client){ s->peer.addr, s->authenticated, s->peer.naming, { s->name, s->nname } };
+	return (struct relay_client){ s->peer.addr, s->authenticated, s->peer.naming, s->peer.unsure, { s->name, s->nname } };
 }
 static inline void tally(struct sess *s, enum pst_counter row)
 {

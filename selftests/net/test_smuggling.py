@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""One message in is at most one message out: every end of data that some server believes in, through the gate to real and lenient ones.
+
+A row is a way to send a message's content (WAYS); one that is framed by count takes a row of its own there.
+"""
+
+import time
+
+import pytest
+
+import gate as gate_
+import mta
+import smtp
+import wide_open
+from backend import Backend, _Session
+from lab import until
+
+V4, FROM, TO = "203.0.113.5", "sender@example.net", "user@example.org"
+COMMANDS = f"MAIL FROM:<spoofed@example.org>\r\nRCPT TO:<{TO}>\r\nDATA\r\nSubject: hidden\r\n\r\nhidden\r\n.\r\n".encode()
+
+# (sequence, what the gate says to a message that holds it: 250, 550, or 0: the sequence is the true end)
+ENDS = [
+    ("\r\n.\r\n", 0), ("\n.\n", 550), ("\n.\r\n", 550), ("\r\n.\n", 550), ("\r.\r", 550), ("\r.\n", 550), ("\r.\r\n", 550), ("\n.\r", 550),
+    ("\r\n.\r", 550), ("\r\n.\r\r\n", 550), ("\n.\r\r\n", 550), ("\r\r\n.\r\r\n", 550), ("\r\r\n.\n", 550), ("\r\r\n.\r", 550),
+    ("\r\r\n.\r\n", 0), ("\r.\r\r\n", 550), ("\n\r.\r\n", 550), ("\n\r.\n", 550), ("\r\0\n.\r\n", 550), ("\r\n.\0\r\n", 550),
+    ("\r\n\0.\r\n", 550), ("\r\n.\r\0\n", 550), ("\r\n. \r\n", 250), ("\r\n.\t\r\n", 250), ("\r\n .\r\n", 250), ("\r\n..\r\n", 250),
+    ("\r\n.\v\r\n", 250), ("\r\n.\f\r\n", 250), ("\r\n.\x85\r\n", 250), ("\x85.\x85", 250), ("\r\n.\u2028", 250),
+    ("\u2028.\u2028", 250), ("\u2029.\r\n", 250),
+]
+
+
+def octets(text):
+    return text.encode("utf-8") if any(ord(c) > 255 for c in text) else text.encode("latin-1")
+
+
+def by_data(d, content, cut):
+    """The reply to a message sent with DATA, in two segments."""
+    assert d.say("DATA") == 354
+    d.send(content[:cut])
+    if 0 < cut < len(content):
+        time.sleep(0.004)  # so that it is two reads
+    d.send(content[cut:] + b"\r\n.\r\n")
+    return d.reply()
+
+
+WAYS = {"DATA": by_data}
+
+
+class _Lenient(_Session):
+    """Ends a message at any dot between any two line ends, as servers have done; a NUL does not bother it."""
+
+    def do_data(self, _):
+        self.say("354 Go on")
+        content = b""
+        while True:
+            got = self.rfile.read(1)
+            if not got:
+                return
+            content += got
+            tail = (b"\n" + content)[-12:].replace(b"\0", b"").replace(b"\r", b"\n")
+            while b"\n\n" in tail:
+                tail = tail.replace(b"\n\n", b"\n")
+            if got in b"\r\n" and tail.endswith(b"\n.\n"):
+                if got == b"\r":
+                    content += self.rfile.read(1)
+                break
+        self.server.messages.append(content)
+        self.say("250 2.0.0 Taken")
+
+
+class Lenient(Backend):
+    def __init__(self, net, port):
+        super().__init__(net, port)
+        self.RequestHandlerClass, self.ports = _Lenient, (port,)
+
+    stop = Backend.__exit__
+
+    def start(self):
+        return self
+
+    def box(self):
+        return self
+
+    def empty(self):
+        self.messages.clear()
+
+    def count(self):
+        return len(self.messages)
+
+
+@pytest.fixture(scope="module", params=[*wide_open.SERVERS, Lenient], ids=lambda kind: kind.__name__)
+def server(lab, request):
+    made = Lenient(lab.gateway, 10060) if request.param is Lenient else request.param(lab).start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def serving(lab, server):
+    made = gate_.Gate(lab).configure(
+        backend__main={"identity": "none", "port": server.ports[0]}, greet_pause="0s", ban={"observe": True},
+        limits={"errors": 1000, "messages": 0}).start()
+    until("the backend was probed", lambda: made.counter("backend_connections_total", result="ok") >= 2)
+    yield made
+    made.close()
+
+
+def stored(server):
+    return server if isinstance(server, Lenient) else mta.Mailbox("user")
+
+
+def test_would_be_two_without_the_gate(lab, server):
+    """What the other test leans on: Postfix, OpenSMTPD and lenient ones obey what stands behind a false end."""
+    box = stored(server)
+    box.empty()
+    with smtp.Dialog(lab.gateway.connect(None, "127.0.0.1", server.ports[0])) as d:
+        for command in ("EHLO client.example.net", f"MAIL FROM:<{FROM}>", f"RCPT TO:<{TO}>", "DATA"):
+            assert d.say(command).code in (250, 354)
+        for end, hidden in ((b"\n.\r\n", b"MAIL FROM:<spoofed@example.org>"), (b"", b"RCPT TO:<user@example.org>"), (b"", b"DATA"),
+                            (b"", b"Subject: hidden\r\n\r\nhidden\r\n.")):
+            d.send(b"Subject: outer\r\n\r\nouter" * bool(end) + end)
+            time.sleep(0.1) # OpenSMTPD wants each command by itself
+            d.send(hidden + b"\r\n")
+        time.sleep(0.1)
+        d.send(b"\r\n.\r\n")
+        d.reply()
+    until("it is delivered", box.count)
+    if not isinstance(server, wide_open.Exim):
+        until("a second message", lambda: box.count() == 2)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_one_in_one_out(serving, server, dial, way):
+    """Each sequence, whole and cut at every byte of it, with commands behind it that must never be obeyed."""
+    box = stored(server)
+    box.empty()
+    taken = 0
+    for n, (end, answer) in enumerate(ENDS):
+        end = octets(end)
+        content = f"Subject: outer {n}\r\n\r\nouter".encode()
+        # Behind a true end, commands are commands; a stranger may send a second message to a user of ours, so none is sent.
+        data = content + end + (b"text" if not answer else COMMANDS.replace(b"\r\n.\r\n", b"\r\n"))
+        for cut in [0, *range(len(content), len(content) + len(end) + 1)]:
+            with dial(V4) as d:
+                for command in ("EHLO client.example.net", f"MAIL FROM:<{FROM}>", f"RCPT TO:<{TO}>"):
+                    assert d.say(command) == 250
+                reply = WAYS[way](d, data, cut)
+                assert reply.code in ((250, 550) if not answer else (answer,)), (end, cut, reply)
+                taken += reply == 250
+    with dial(V4) as d:
+        assert d.mail(FROM, [TO], b"Subject: the last one\r\n\r\n") == 250
+    until(f"{taken + 1} messages", lambda: box.count() >= taken + 1)
+    messages = box.messages if isinstance(server, Lenient) else box.messages()
+    assert len(messages) == taken + 1
+    # With commands behind a false end, what they are is text of the one message.
+    heads = [m.split(b"\r\n\r\n" if isinstance(server, Lenient) else b"\n\n", 1)[0] for m in messages]
+    assert not any(b"Subject: hidden" in head for head in heads)
+    assert all(b"Subject: outer" in head or b"the last one" in head for head in heads)
