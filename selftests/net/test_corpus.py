@@ -66,7 +66,7 @@ def server(lab, request):
 def serving(lab, server):
     made = gate_.Gate(lab).configure(
         backend__main={"identity": "none", "port": server.ports[0]}, greet_pause="0s", ban={"observe": True},
-        limits={"errors": 1000, "messages": 0, "size": 100000000}).start()
+        limits={"errors": 1000, "messages": 0}).start()
     until("the backend was probed", lambda: made.counter("backend_connections_total", result="ok") >= 2)
     yield made
     made.close()
