@@ -159,7 +159,8 @@ static bool order_list(struct access_list *l)
 void config_relay(struct config_reader *r, struct conf *c, struct conf_route *titled, size_t n)
 {
 	sort_domains(c->relay.domain, c->relay.ndomains);
-	c->relay.named = order_list(&c->relay.connect) | order_list(&c->relay.relay);
+	c->relay.named = order_list(&c->relay.connect);
+	c->relay.named |= order_list(&c->relay.relay);
 	for (size_t i = 0; titled && i < n; i++)
 		c->relay.named |= order_list(&titled[i].rules.entries);
 	take_routes(r, c, titled, n);

@@ -173,7 +173,7 @@ struct config_whole {
 	S("backend", reply_timeout,   SECONDS, "", CONFIG_BACK, reply_timeout_s, "5m", 1, 3600, "wait for a reply to a command") \
 	S("backend", data_timeout,    SECONDS, "", CONFIG_BACK, data_timeout_s, "3m", 1, 3600, "wait for it to take more of a message") \
 	L("route", domains,      DOMAINS, CONFIG_ROUTE, rules.domain, rules.ndomains, "", "recipients of these go this way; \".example.org\" = its sub-domains only; of several routes the closest name wins") \
-	L("route", backends,     TITLES, CONFIG_ROUTE, named, nnamed, "", "names of backends, tried in this order; none = those that no route names") \
+	L("route", backends,     TITLES, CONFIG_ROUTE, named, nnamed, "", "names of backends, which share by weight and priority; none = those that no route names") \
 	S("route", relay,        WORD, CONFIG_GRANTS, CONFIG_ROUTE, rules.open, "entries", 0, 0, "who may send to these domains although they are not ours: entries = those below and whoever may relay; all = everybody who may use the gate") \
 	L("route", entries,      RULES, CONFIG_ROUTE, rules.entries.rule, rules.entries.nrules, "", "addresses, networks, and names of clients that may send to these domains") \
 	S("route", message_size, BYTES, "", CONFIG_ROUTE, rules.message_size, "0", 0, 1ull << 40, "octets of a message; 0 = as the listener's, which is the limit anyway") \

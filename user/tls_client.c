@@ -9,10 +9,22 @@
 
 #include "user/core/addr.h"
 
+/* The system's authorities in one file: its folder of them is read when a certificate comes, which the cage forbids. */
+static bool load_system(SSL_CTX *ctx)
+{
+	const char *const file[] = { X509_get_default_cert_file(), "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+				     "/etc/ssl/ca-bundle.pem" };
+
+	for (size_t i = 0; i < sizeof(file) / sizeof(file[0]); i++)
+		if (SSL_CTX_load_verify_file(ctx, file[i]))
+			return true;
+	return false;
+}
+
 int tls_client_load(const char *ca, bool verify, void **out, char *err, size_t errsize)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-	int ok;
+	bool ok;
 
 	if (!ctx) {
 		ERR_clear_error();
@@ -23,15 +35,16 @@ int tls_client_load(const char *ca, bool verify, void **out, char *err, size_t e
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_verify(ctx, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
-	ok = !verify || (ca ? SSL_CTX_load_verify_file(ctx, ca) : SSL_CTX_set_default_verify_paths(ctx));
-	if (verify && !ca) /* its folder could not be read later, from within the cage */
-		ok = ok && SSL_CTX_load_verify_file(ctx, X509_get_default_cert_file());
+	ok = !verify || (ca ? SSL_CTX_load_verify_file(ctx, ca) : load_system(ctx));
 	ERR_clear_error();
 	if (ok) {
 		*out = ctx;
 		return 0;
 	}
-	snprintf(err, errsize, "%s: not a readable PEM file of authorities; name one in tls_ca", ca ? ca : X509_get_default_cert_file());
+	if (ca)
+		snprintf(err, errsize, "%s: not a readable PEM file of authorities", ca);
+	else
+		snprintf(err, errsize, "no file of the system's authorities is found; install ca-certificates, or name a PEM file in tls_ca");
 	SSL_CTX_free(ctx);
 	return -EINVAL;
 }

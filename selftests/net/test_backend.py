@@ -62,7 +62,7 @@ class Conversation(threading.Thread):
         self.said.append(line)
         verb = line.split(" ")[0].upper()
         reply = self.script.replies.get(verb, self.usual(verb))
-        if verb == "MAIL" and self.messages:
+        if verb == "MAIL" and self.messages and self.script.second_mail != "as the first":
             reply = self.script.second_mail
         if reply is None:
             self.close()
@@ -108,7 +108,7 @@ class Scripted:
         self.greeting, self.offers, self.proxy, self.replies = "220 scripted.example.org", EHLO, False, {}
         self.crumbs, self.last_words = False, False  # byte by byte; closes after its word on a message
         self.implicit, self.certificate = False, None  # TLS from the first byte on; (chain, key) files
-        self.second_mail = "250 2.1.0 Ok"  # reply to a MAIL after a message on the same connection
+        self.second_mail = "as the first"  # reply to a MAIL after a message on the same connection
         self.pace, self.verdict, self.conversations = threading.Event(), threading.Event(), []
         self.pace.set()
         self.verdict.set()

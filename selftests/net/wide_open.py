@@ -39,6 +39,8 @@ virtual_mailbox_maps = regexp:/etc/postfix/boxes
 virtual_uid_maps = static:{BOX_UID}
 virtual_gid_maps = static:{BOX_UID}
 virtual_minimum_uid = 1000
+virtual_mailbox_limit = 0
+message_size_limit = 100000000
 smtpd_peername_lookup = no
 smtpd_client_connection_count_limit = 0
 smtpd_error_sleep_time = 0
@@ -79,6 +81,7 @@ recipient_unqualified_hosts = *
 sender_unqualified_hosts = *
 qualify_domain = example.org
 smtp_accept_max = 0
+message_size_limit = 100M
 smtp_accept_max_per_connection = 10000
 smtp_accept_queue_per_connection = 0
 smtputf8_advertise_hosts = *
@@ -114,6 +117,7 @@ class OpenSMTPD(mta.Server):
     users = {"opensmtpd": SMTPD_UID, "opensmtpq": SMTPQ_UID, "box": BOX_UID}
     folders = {"var/spool/smtpd": 0, "var/lib/opensmtpd/empty": 0}
     files = {"etc/resolv.conf": "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n", "etc/wide-open.conf": f"""
+smtp max-message-size 100M
 table everyone {{ "@" = "box" }}
 listen on 127.0.0.1 port 10031 hostname mx.example.org
 action "ours" maildir "{MAIL}/user" virtual <everyone>

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "user/core/idna.h"
+#include "rnd.h"
 #include "user/core/mailbox.h"
 
 #define L63 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -193,6 +194,93 @@ static void domains(void **state)
 			fail_msg("%s is %s", row[i].in, row[i].ok ? "a domain" : "no domain");
 }
 
+/* Pieces that addresses are made of, and that have made two parsers disagree. */
+static const char *const piece[] = {
+	"t", "user", "postmaster", "example.org", "remote.example", "[192.0.2.10]", "[IPv6:2001:db8::1]", "[IPv6:::ffff:192.0.2.1]", "[127.1]",
+	"@", "@", "@", "%", "!", ":", ",", ";", ".", "..", "\"", "\"", "\\", "\\\"", "(", ")", "<", ">", "[", "]", " ", "\t", "\r", "\x0b", "\x7f",
+	"\xc5\xbe", "\xd0\xbe", "\xe3\x80\x82", "\xef\xbc\xa0", "\xc2\xad", "\xe2\x80\x8d", "\x80", "\xff", "=40", "+40", "&AEA-", "-", "+", "/",
+};
+
+static bool holds_wide(const char *p, size_t n)
+{
+	while (n--)
+		if ((unsigned char)p[n] >= 0x80)
+			return true;
+	return false;
+}
+
+static size_t make_up(char *out)
+{
+	unsigned n = 1 + rnd_below(9), i;
+
+	strcpy(out, rnd_below(10) ? "<" : "");
+	for (i = 0; i < n; i++)
+		strcat(out, piece[rnd_below(NROWS(piece))]);
+	strcat(out, rnd_below(10) ? ">" : "");
+	return strlen(out);
+}
+
+/* The number of `c` outside quotes: a reader that knows quotes and nothing else. */
+static unsigned unquoted(const char *text, char c)
+{
+	bool quoted = false;
+	unsigned n = 0;
+
+	for (; *text; text++) {
+		if (*text == '\\' && quoted && text[1])
+			text++;
+		else if (*text == '"')
+			quoted = !quoted;
+		else
+			n += !quoted && *text == c;
+	}
+	return n;
+}
+
+/* What is accepted has one canonical text: it reads as itself, and any other reader finds the same one domain in it. */
+static void must_be_plain(const struct mailbox *m, const char *from)
+{
+	char text[MAILBOX_TEXT_MAX], again[MAILBOX_TEXT_MAX];
+	size_t n = mailbox_text(m, text), i;
+	struct str in = { text, n };
+	struct mailbox back;
+
+	if (mailbox_path(&in, false, true, &back) != MAILBOX_OK || in.n || !mailbox_text(&back, again) || strcmp(text, again))
+		fail_msg("%s became %s, which does not read as itself", from, text);
+	for (i = 0; i < n; i++)
+		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+			fail_msg("%s became %s with a control byte", from, text);
+	if (m->kind == MAILBOX_POSTMASTER)
+		return;
+	if (unquoted(text, '@') != 1 || unquoted(text, '<') != 1 || unquoted(text, '>') != 1 || unquoted(text, '(') || unquoted(text, ','))
+		fail_msg("%s became %s, which another may read as two", from, text);
+	if (strncmp(strrchr(text, '@') + 1, m->domain, m->ndomain) || strcmp(strrchr(text, '@') + 1 + m->ndomain, ">"))
+		fail_msg("%s became %s, whose last @ is not before %s", from, text, m->domain);
+	if (!m->routed && (strpbrk(m->local, "@%!") || strchr(m->local, ' ')))
+		fail_msg("%s became %s: routing that is not called so", from, text);
+}
+
+static void made_up(void **state)
+{
+	unsigned round, taken = 0;
+	char path[512];
+
+	(void)state;
+	for (round = 0; round < 200000; round++) {
+		size_t n = make_up(path);
+		struct str in = { path, n };
+		struct mailbox m;
+
+		if (mailbox_path(&in, false, round & 1, &m) != MAILBOX_OK)
+			continue;
+		must_be_plain(&m, path);
+		if (!(round & 1) && holds_wide(path, n - in.n))
+			fail_msg("%s was taken without SMTPUTF8", path);
+		taken++;
+	}
+	assert_true(taken > 500);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +288,7 @@ int main(void)
 		cmocka_unit_test(flaws),
 		cmocka_unit_test(a_labels),
 		cmocka_unit_test(domains),
+		cmocka_unit_test(made_up),
 	};
 
 	return cmocka_run_group_tests_name("mailbox", tests, NULL, NULL);

@@ -7,7 +7,8 @@
 #define XCLIENT_LINE_MAX 510 /* RFC 5321 section 4.5.3.1.4, without CRLF */
 
 enum {
-	PP2_PROXY = 0x21, /* version 2, command PROXY */
+	PP2_LOCAL = 0x20, /* version 2 in the upper half */
+	PP2_PROXY = 0x21,
 	PP2_TCP4 = 0x11,
 	PP2_TCP6 = 0x21,
 	PP2_UNIQUE_ID = 0x05,
@@ -99,13 +100,14 @@ void identity_proxy2(const struct hop_conf *c, struct put *o)
 	struct put rest = { .p = text, .max = sizeof(text) };
 
 	put_str(o, STR("\r\n\r\n\0\r\nQUIT\n"));
-	put_u8(o, PP2_PROXY);
-	put_u8(o, addr_is4(&c->client) ? PP2_TCP4 : PP2_TCP6);
-	put_ends(c, &rest);
-	if (!c->own)
+	put_u8(o, c->own ? PP2_LOCAL : PP2_PROXY);
+	put_u8(o, c->own ? 0 : addr_is4(&c->client) ? PP2_TCP4 : PP2_TCP6);
+	if (!c->own) {
+		put_ends(c, &rest);
 		put_session(c, &rest);
-	if (c->tls_version)
-		put_ssl(c, &rest);
+		if (c->tls_version)
+			put_ssl(c, &rest);
+	}
 	put_u16(o, (unsigned)rest.n);
 	put_str(o, put_done(&rest));
 }

@@ -10,8 +10,7 @@
 void identity_proxy1(const struct hop_conf *c, struct put *o);
 /*
  * Version 2, binary: the addresses, PP2_TYPE_UNIQUE_ID with the session's name, and PP2_TYPE_SSL with version and cipher
- * where the client's connection has TLS. The gate's own sessions have its own addresses and no name: OpenSMTPD does not
- * serve what is LOCAL.
+ * where the client's connection has TLS. The gate's own sessions are LOCAL, without addresses.
  */
 void identity_proxy2(const struct hop_conf *c, struct put *o);
 /* "EHLO name" or "LHLO name" CRLF. Once told about the client, the backend judges the client's own name. */
