@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """STARTTLS ends in the gate; AUTH passes through to the backend, and what it says decides."""
 
+import os
+import select
+import signal
 import ssl
+import time
 
 import pytest
 
@@ -287,3 +291,27 @@ def test_credentials_are_in_no_log(gate, dial, scripted):
         inside.say("EHLO client.example.net")
         inside.say(f"AUTH PLAIN {given}")
     assert backend.GOOD_PLAIN not in gate.said() and backend.BAD_PLAIN not in gate.said()
+
+
+def test_the_judges_word_in_the_middle_of_a_handshake(gate, dial):
+    """It comes when it comes: here between the gate's half of the handshake and the client's."""
+    gate.configure(greet_pause="0s", listener__mx=TLS).start()
+    judge = gate.judge()
+    os.kill(judge, signal.SIGSTOP)
+    try:
+        d = dial(GOOD)
+        d.say("EHLO client.example.net")
+        assert d.say("STARTTLS") == 220
+        context = ssl.create_default_context(cafile=CERTIFICATE)
+        inside = context.wrap_socket(d.sock, server_hostname="mx.example.org", do_handshake_on_connect=False)
+        inside.setblocking(False)
+        with pytest.raises(ssl.SSLWantReadError):
+            inside.do_handshake()
+        select.select([inside], [], [], 10)
+    finally:
+        os.kill(judge, signal.SIGCONT)
+    gate.json("ban", "show")  # the judge has answered this, so it has read what the worker said before
+    time.sleep(0.2)
+    inside.settimeout(10)
+    inside.do_handshake()
+    assert smtp.Dialog(inside, greet=False).say("EHLO client.example.net") == 250
