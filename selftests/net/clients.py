@@ -134,13 +134,13 @@ class Exim:
         with open(f"{etc}/exim4/exim4.conf", "w", encoding="utf-8") as f:
             f.write(EXIM_CONF.format(gate=gate, source=source, mail=mta.MAIL, box=mta.BOX_UID, home=HOME))
 
-    def post(self, text, to=TO):
+    def post(self, text, to=TO, body=None):
         """Hands a message over and waits until its first delivery was tried."""
         libraries = "/usr/lib/exim4:/usr/lib/x86_64-linux-gnu"
         done = subprocess.run(self.lab.world.command(
             "unshare", "--mount", "--propagation", "private", "sh", "-c", mta._ENTER_ROOT, "enter", self.home,
-            "env", f"LD_LIBRARY_PATH={libraries}", "/usr/sbin/exim4", "-odf", "-f", FROM, to),
-            input=f"Subject: {text}\nTo: {to}\n\n{text}\n", capture_output=True, text=True, check=False, timeout=120)
+            "env", f"LD_LIBRARY_PATH={libraries}", "/usr/sbin/exim4", "-odf", "-i", "-f", FROM, to),
+            input=f"Subject: {text}\nTo: {to}\n\n{body or text}\n", capture_output=True, text=True, check=False, timeout=120)
         if done.returncode != 0:
             raise LabError(f"exim: {done.stderr or done.stdout or done.returncode}")
 

@@ -77,8 +77,9 @@ def _fetch(package, where):
 
 
 def _lacking(needs):
-    return [name for name in re.findall(r"\b(lib[\w.+-]+)", needs)
-            if subprocess.run(["dpkg", "-s", name], capture_output=True, check=False).returncode != 0]
+    first = (need.split("|")[0].split() for need in needs.split(","))  # others may be names that no package has
+    return [name for name, *_ in filter(None, first) if name.startswith("lib")
+            and subprocess.run(["dpkg", "-s", name], capture_output=True, check=False).returncode != 0]
 
 
 def tool(package, name):

@@ -104,6 +104,12 @@ class Dialog:
         self.send(stuffed + b".\r\n")
         return self.reply()
 
+    def chunks(self, *chunks):
+        """Message content by BDAT, all chunks in one go, the last one as such; the replies to them."""
+        sizes = [f"BDAT {len(chunk)}{' LAST' * (n == len(chunks))}\r\n".encode() for n, chunk in enumerate(chunks, 1)]
+        self.send(b"".join(part for pair in zip(sizes, chunks) for part in pair))
+        return [self.reply() for _ in chunks]
+
     def quit(self):
         reply = self.say("QUIT")
         self.close()
