@@ -29,7 +29,9 @@ static unsigned long long room(const struct sess *s)
 /* The message would have had room in a session of its own. */
 static bool over_session_only(const struct sess *s)
 {
-	return s->body.flaws == BODY_SIZE && room(s) != size_limit(s);
+	unsigned long long size = size_limit(s);
+
+	return s->body.flaws == BODY_SIZE && room(s) != size && (!size || s->body.bytes <= size);
 }
 
 /* Says what is wrong with the message. */
