@@ -27,6 +27,7 @@ struct conf_listener {
 	unsigned short port;
 	const char *tls_certificate, *tls_key; /* PEM files, NULL = none */
 	bool proxy;	       /* connections of balancers begin with a PROXY protocol header */
+	bool xclient;	       /* balancers may say XCLIENT; never both */
 	unsigned sessions_max; /* per worker; 0 = sessions_max of struct conf alone */
 	struct sess_conf sess;
 	unsigned line;

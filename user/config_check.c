@@ -95,6 +95,17 @@ static void check_tls(struct config_reader *r, const struct conf_listener *l)
 	check_pair(r, "listener", l->name, l->tls_certificate, l->tls_key, l->line);
 }
 
+/* Behind a PROXY header come the client's own words: XCLIENT among them would be the client's. */
+static void check_announced(struct config_reader *r, const struct conf *c, const struct conf_listener *l)
+{
+	if ((l->proxy || l->xclient) && !c->nbalancers)
+		config_err(r, r->path, l->line, "listener \"%s\": %s = yes, but no balancer is believed; set balancers = { \"192.0.2.1\" }", l->name,
+			   l->proxy ? "proxy" : "xclient");
+	if (l->proxy && l->xclient)
+		config_err(r, r->path, l->line, "listener \"%s\": proxy and xclient: a client behind a PROXY header could name itself; choose one",
+			   l->name);
+}
+
 static void check_listeners(struct config_reader *r, const struct conf *c)
 {
 	if (!c->nlisteners)
@@ -105,9 +116,7 @@ static void check_listeners(struct config_reader *r, const struct conf *c)
 		for (size_t j = 0; j < i; j++)
 			check_overlap(r, &c->listener[j], l);
 		check_tls(r, l);
-		if (l->proxy && !c->nbalancers)
-			config_err(r, r->path, l->line, "listener \"%s\": proxy = yes, but no balancer is believed; set balancers = { \"192.0.2.1\" }",
-				   l->name);
+		check_announced(r, c, l);
 		if (l->sess.session_max && (!l->sess.body.size || l->sess.session_max < l->sess.body.size))
 			config_err(r, r->path, l->line, "listener \"%s\": session_size is less than message_size; a session must have room for one message",
 				   l->name);

@@ -159,6 +159,7 @@ static bool order_list(struct access_list *l)
 void config_relay(struct config_reader *r, struct conf *c, struct conf_route *titled, size_t n)
 {
 	sort_domains(c->relay.domain, c->relay.ndomains);
+	sort_domains(c->relay.no_mail, c->relay.nno_mail);
 	c->relay.named = order_list(&c->relay.connect);
 	c->relay.named |= order_list(&c->relay.relay);
 	for (size_t i = 0; titled && i < n; i++)

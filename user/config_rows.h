@@ -117,6 +117,7 @@ struct config_whole {
 	S("", banner,          BANNER, "", CONFIG_WHOLE, sess.banner, "Postern", 0, 0, "text between the host name and the word ESMTP in the greeting") \
 	S("", greet_pause,     MS, "", CONFIG_WHOLE, sess.greet_pause_ms, "2s", 0, 60000, "a client that speaks before the greeting is done offends; 0s = no pause") \
 	L("", domains,         DOMAINS, CONFIG_WHOLE, conf.relay.domain, conf.relay.ndomains, "", "our own domains; \".example.org\" = its sub-domains only") \
+	L("", no_mail_domains, DOMAINS, CONFIG_WHOLE, conf.relay.no_mail, conf.relay.nno_mail, "", "domains that take no mail (null MX, RFC 7505), written as domains are: 556 to every recipient there, whoever sends") \
 	L("", traps,           MAILBOXES, CONFIG_WHOLE, conf.relay.trap, conf.relay.ntraps, "", "recipients that exist only to be spammed") \
 	S("", own_sender,      WORD, CONFIG_MODES, CONFIG_WHOLE, sess.own_sender, "observe", 0, 0, "MAIL from a domain of ours by a client that neither authenticated nor may relay: enforce = refuse, observe = count") \
 	L("", allow,           PREFIXES, CONFIG_WHOLE, conf.allow, conf.nallow, "", "sources that are never judged and never dropped") \
@@ -134,6 +135,7 @@ struct config_whole {
 	S("listener", accepts_no_mail, BOOL, "", CONFIG_LISTEN, sess.closed, "no", 0, 1, "521 to everybody: for a host that only sends (RFC 7504)") \
 	S("listener", tls_implicit,    BOOL, "", CONFIG_LISTEN, sess.tls_implicit, "no", 0, 1, "TLS from the first byte on, as on port 465; tls must not be off then") \
 	S("listener", proxy,           BOOL, "", CONFIG_LISTEN, proxy, "no", 0, 1, "connections of balancers begin with a PROXY protocol header, version 1 or 2, which names the client") \
+	S("listener", xclient,         BOOL, "", CONFIG_LISTEN, xclient, "no", 0, 1, "balancers are offered XCLIENT and name the client by it, before its EHLO; they must not pass clients' own XCLIENT") \
 	S("listener", tls_certificate, PATH, "", CONFIG_LISTEN, tls_certificate, "", 0, 0, "PEM file, the chain included") \
 	S("listener", tls_key,         PATH, "", CONFIG_LISTEN, tls_key, "", 0, 0, "PEM file") \
 	S("listener", auth,            WORD, CONFIG_LEVELS, CONFIG_LISTEN, sess.auth, "off", 0, 0, "AUTH, passed through to the backend") \

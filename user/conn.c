@@ -5,7 +5,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "user/core/addr.h"
 #include "user/kern.h"
 #include "user/sock.h"
 
@@ -120,6 +119,8 @@ void conn_obey(struct conn *c, const struct sess_step *step)
 	set_deadline(c, step->deadline_ns);
 	if (step->want == SESS_TLS && c->phase == OPEN) /* the judge's word may come in the middle of a handshake */
 		conn_tls_begin(c);
+	else if (step->want == SESS_CLIENT)
+		conn_client(c, step);
 }
 
 /* --- bytes ------------------------------------------------------------------ */
@@ -326,26 +327,13 @@ void conn_listen_to(struct conn *c, struct bufferevent *bev)
 
 /* --- doors ------------------------------------------------------------------ */
 
-static bool is_allowed(const struct conf *conf, const struct pst_addr *a)
-{
-	for (size_t i = 0; i < conf->nallow; i++)
-		if (prefix_covers(&conf->allow[i], a))
-			return true;
-	return false;
-}
-
 void conn_begin(struct conn *c)
 {
-	struct sess_peer peer = { .addr = c->who.addr, .id = c->who.id, .allowed = is_allowed(c->cs->conf, &c->who.addr), .caps = &c->cs->backs.caps,
-				  .room = c->cs->room, .nroom = sizeof(c->cs->room) };
+	struct sess_peer peer = conn_peer(c);
 	const struct conf_listener *l = &c->cs->conf->listener[c->listener];
 	struct sess_step step;
 
 	c->phase = OPEN;
-	if (c->cs->names)
-		peer.naming = !resolve_name(c->cs->names, &peer.addr, &peer.name, &peer.unsure);
-	else
-		peer.unsure = c->cs->conf->relay.named;
 	sess_open(&c->sess, &l->sess, &peer, c->cs->stats, kern_now_ns(), &step);
 	conn_log_before(&c->sess, &c->totals); /* not earlier: it knows the counters only now, and opening decides no message */
 	conn_judge_opened(c);
@@ -370,6 +358,7 @@ bool conn_open(struct conns *cs, int fd, unsigned listener, __u64 id, const stru
 	c->who.id = id;
 	c->who.addr = *addr;
 	c->port = port;
+	c->balancer = cs->conf->listener[listener].xclient && conn_is_balancers(cs->conf, listener, addr);
 	sock_local(fd, &c->local, &c->local_port);
 	sock_tune(fd);
 	evtimer_assign(&c->timer, cs->base, on_timer, c);
@@ -377,10 +366,10 @@ bool conn_open(struct conns *cs, int fd, unsigned listener, __u64 id, const stru
 	bufferevent_enable(c->bev, EV_WRITE);
 	roster_add(&cs->roster, &c->who);
 	cs->live[listener]++;
-	if (!conn_is_heralded(cs->conf, listener, addr))
-		conn_begin(c);
-	else
+	if (cs->conf->listener[listener].proxy && conn_is_balancers(cs->conf, listener, addr))
 		conn_herald_begin(c);
+	else
+		conn_begin(c);
 	return true;
 }
 

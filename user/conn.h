@@ -34,8 +34,8 @@ struct conns {
 
 #define CONN_BUSY_SOURCE "421 4.7.0 Too many connections from your address\r\n"
 
-/* Will the source's connections to this listener tell first who the client is? Then nothing is to be counted against it. */
-bool conn_is_heralded(const struct conf *conf, unsigned listener, const struct pst_addr *a);
+/* Is the source a balancer whose connections to this listener tell who the client is? Then nothing is to be counted against it. */
+bool conn_is_balancers(const struct conf *conf, unsigned listener, const struct pst_addr *a);
 /* Takes over fd, an accepted non-blocking socket, and greets. False when memory is out: fd is the caller's still. */
 bool conn_open(struct conns *cs, int fd, unsigned listener, __u64 id, const struct pst_addr *addr, unsigned short port);
 /* The judge's word on a session's source; an unknown id is a session that has ended. */

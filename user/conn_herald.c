@@ -15,14 +15,6 @@
 
 #define HERALD_S 5
 
-bool conn_is_heralded(const struct conf *conf, unsigned listener, const struct pst_addr *a)
-{
-	for (size_t i = 0; conf->listener[listener].proxy && i < conf->nbalancers; i++)
-		if (prefix_covers(&conf->balancer[i], a))
-			return true;
-	return false;
-}
-
 static void turn_away(struct conn *c, const char *why)
 {
 	char addr[ADDR_TEXT_MAX];
@@ -32,22 +24,17 @@ static void turn_away(struct conn *c, const char *why)
 	conn_end_now(c);
 }
 
-/* The balancer's own address was the source up to now. */
 static void take_client(struct conn *c, const struct herald *h)
 {
 	if (!h->known)
 		return;
-	roster_del(&c->cs->roster, &c->who);
-	c->who.addr = h->client;
-	c->port = h->client_port;
+	conn_rename(c, &h->client, h->client_port);
 	c->local = h->local;
 	c->local_port = h->local_port;
-	roster_add(&c->cs->roster, &c->who);
 }
 
 static void on_announced(struct conn *c, const struct herald *h)
 {
-	unsigned limit = c->cs->conf->sessions_per_source;
 	char header[HERALD_MAX];
 	int low = 1;
 
@@ -58,7 +45,7 @@ static void on_announced(struct conn *c, const struct herald *h)
 	setsockopt(c->fd, SOL_SOCKET, SO_RCVLOWAT, &low, sizeof(low));
 	event_free(c->herald);
 	c->herald = NULL;
-	if (h->known && limit && roster_has(&c->cs->roster, &h->client, limit)) {
+	if (h->known && conn_is_over_limit(c, &h->client)) {
 		send(c->fd, CONN_BUSY_SOURCE, strlen(CONN_BUSY_SOURCE), MSG_DONTWAIT | MSG_NOSIGNAL);
 		turn_away(c, "its client has too many connections");
 		return;

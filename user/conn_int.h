@@ -27,6 +27,7 @@ struct conn {
 	int fd;
 	unsigned listener;
 	unsigned char phase, want;
+	bool balancer;	/* it says by XCLIENT who the client is */
 	bool eof;	/* the client will send no more */
 	bool throttled; /* the backend is full: the client is not to blame for silence */
 	bool content_begun;
@@ -51,6 +52,14 @@ void conn_listen_to(struct conn *c, struct bufferevent *bev);
 
 /* The session begins: greeting, or handshake. */
 void conn_begin(struct conn *c);
+
+/* conn_client.c: who the client is. */
+struct sess_peer conn_peer(struct conn *c);
+/* Another address than the source's own: a balancer has said so. */
+void conn_rename(struct conn *c, const struct pst_addr *addr, unsigned short port);
+bool conn_is_over_limit(const struct conn *c, const struct pst_addr *addr);
+/* SESS_CLIENT: tells the judge, and lets the session go on with the client that the step names. */
+void conn_client(struct conn *c, const struct sess_step *step);
 
 /* conn_herald.c: waits for the header, then calls conn_begin(). Frees c when memory is out. */
 void conn_herald_begin(struct conn *c);

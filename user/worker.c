@@ -73,7 +73,7 @@ static void welcome(struct listener *l, int fd, const struct sockaddr_storage *f
 		turn_away(w, fd, BUSY_WORKER);
 	else if (conf->listener[l->index].sessions_max && w->conns.live[l->index] >= conf->listener[l->index].sessions_max)
 		turn_away(w, fd, BUSY_LISTENER);
-	else if (conf->sessions_per_source && !conn_is_heralded(conf, l->index, &addr) &&
+	else if (conf->sessions_per_source && !conn_is_balancers(conf, l->index, &addr) &&
 		 roster_has(&w->conns.roster, &addr, conf->sessions_per_source))
 		turn_away(w, fd, CONN_BUSY_SOURCE);
 	else if (!conn_open(&w->conns, fd, l->index, w->next_id++, &addr, port))

@@ -18,7 +18,7 @@ struct world {
 	unsigned messages; /* 354 given */
 	char tail[2];	   /* of the content passed */
 	__u64 now_ns;
-	bool closed;
+	bool closed, trusted;
 };
 
 static const struct domain_rule domains[] = { { STR("a.b"), "fuzz", 1 } }, far[] = { { STR(".f"), "fuzz", 2 } };
@@ -94,6 +94,7 @@ static void after(struct world *w)
 	}
 	check_ask_line(step->ask_line);
 	MUST(step->want != SESS_NAME || w->s.peer.naming);
+	MUST(step->want != SESS_CLIENT || (w->trusted && !w->s.messages && !w->s.rcpts));
 	MUST(step->route < 2 && (!step->route || step->ask == ASK_RCPT));
 	MUST((step->want == SESS_ASK) == (w->s.asked != ASK_NONE));
 	MUST(!w->closed || (step->want == SESS_CLOSE && !step->reply.n && !step->ask && !step->nfound));
@@ -104,6 +105,19 @@ static void after(struct world *w)
 		MUST(sum(w, PST_CNT_MSG_ACCEPTED, PST_CNT_MSG_ABORTED) == w->messages);
 	if (step->want == SESS_TLS || w->closed)
 		w->nin = 0;
+}
+
+/* Whom the balancer names is looked up as it is itself; every eighth address has too many sessions. */
+static void named(struct world *w)
+{
+	struct sess_peer peer = w->s.peer;
+
+	peer.addr = w->step.client;
+	peer.balancer = false;
+	peer.naming = peer.addr.b[15] & 1;
+	sess_client(&w->s, peer.addr.b[15] & 7 ? &peer : NULL, w->now_ns, &w->step);
+	MUST(w->step.want != SESS_CLIENT);
+	after(w);
 }
 
 static void client(struct world *w, struct str bytes)
@@ -117,6 +131,8 @@ static void client(struct world *w, struct str bytes)
 
 		MUST(n <= w->nin);
 		after(w); /* slices of the step point into the input */
+		if (w->step.want == SESS_CLIENT)
+			named(w);
 		w->nin -= w->nin ? n : 0;
 		memmove(w->in, w->in + n, w->nin);
 		if (!n)
@@ -205,6 +221,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	conf.auth_cleartext = data[0] & 64;
 	conf.mend = (struct mend_rules){ size & 1, size & 2, size & 4 };
 	peer.allowed = data[0] & 128;
+	peer.balancer = w.trusted = size & 8;
 	conf.greet_pause_ms = data[0] & 32 ? 1000 : 0;
 	conf.name_timeout_s = 5;
 	peer.naming = (data[0] ^ data[0] >> 3) & 1;

@@ -133,6 +133,37 @@ static void decides_row_by_row(void **state)
 	}
 }
 
+/* Whoever sends, and ours or not; it is asked only where there is such a list. */
+static void no_mail_comes_first(void **state)
+{
+	static const struct domain_rule mute[] = { { STR(".mute.example"), "conf", 50 }, { STR("example.org"), "conf", 51 } };
+	struct relay_rules r = gate;
+	struct relay_client c = { addr("10.1.2.3"), true };
+	static const struct {
+		const char *domain;
+		enum relay_result result;
+		unsigned line, steps;
+	} rows[] = {
+		{ "example.org", RELAY_NO_MAIL, 51, 2 },
+		{ "a.mute.example", RELAY_NO_MAIL, 50, 2 },
+		{ "mute.example", RELAY_BY_ADDRESS, 31, 4 },
+		{ "a.sub.example.org", RELAY_OWN, 11, 5 },
+	};
+
+	(void)state;
+	r.no_mail = mute;
+	r.nno_mail = NROWS(mute);
+	for (size_t i = 0; i < NROWS(rows); i++) {
+		struct mailbox m = mailbox(MAILBOX_DOMAIN, "u", rows[i].domain, false);
+		struct relay_trace t;
+		struct relay_decision d = relay_explain(&r, &c, &m, &t);
+
+		if (d.result != rows[i].result || d.line != rows[i].line || t.n != rows[i].steps)
+			fail_msg("%s: %s, line %u, %u steps", rows[i].domain, relay_result_text(d.result), d.line, t.n);
+	}
+	assert_false(relay_allows(RELAY_NO_MAIL));
+}
+
 /* An empty list never means everyone by accident. */
 static void empty_lists(void **state)
 {
@@ -246,6 +277,7 @@ static const char *const domain_rules[] = { "d.test", ".d.test", ".e.d.test", "e
 struct world {
 	struct access_rule rule[4][4]; /* connect, relay, two routes */
 	struct domain_rule domain[3][3]; /* ours, two routes */
+	struct domain_rule mute[1];
 	struct relay_route route[3];
 	struct relay_rules rules;
 };
@@ -288,6 +320,8 @@ static void make_world(struct world *w, const struct pst_addr *near)
 	w->rules.authenticated_may_relay = rnd_below(2);
 	w->rules.domain = w->domain[0];
 	w->rules.ndomains = random_domains(w->domain[0], 2);
+	w->rules.no_mail = w->mute;
+	w->rules.nno_mail = rnd_below(3) ? 0 : random_domains(w->mute, 1);
 	w->rules.route = w->route;
 	w->rules.nroutes = rnd_below(4);
 	for (unsigned i = 1; i < w->rules.nroutes; i++)
@@ -357,6 +391,8 @@ static enum relay_result decide_naive(const struct relay_rules *r, const struct 
 		return RELAY_AWAITS_NAME;
 	if (connect != (r->connect.mode == ACCESS_ONLY))
 		return RELAY_NO_ACCESS;
+	if (has_domain_naive(r->no_mail, r->nno_mail, domain, &closest))
+		return RELAY_NO_MAIL;
 	if (has_domain_naive(r->domain, r->ndomains, domain, &closest))
 		return routed ? RELAY_ROUTED : RELAY_OWN;
 	if (route) {
@@ -465,6 +501,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(decides_row_by_row),
+		cmocka_unit_test(no_mail_comes_first),
 		cmocka_unit_test(empty_lists),
 		cmocka_unit_test(both_conditions_hold),
 		cmocka_unit_test(many_networks),

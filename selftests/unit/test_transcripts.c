@@ -10,6 +10,9 @@
  *				routes (far.example: anybody may send there; small.local.test: ours, 500 octets, one recipient)
  *				naming=SECONDS (the client's name is being looked up); admit=NAME deny=NAME grant=NAME except=NAME:
  *				one name as the only entry of connection control or relay control
+ *				no-mail (mx.local.test and all below mute.example take no mail)
+ *				balancer (XCLIENT is believed; a client at 203.0.113.9 is looked up as naming and allowed say, one at
+ *				203.0.113.99 has too many sessions)
  *	C: TEXT			the client sends TEXT and CRLF; a final \c sends no CRLF. \r \n \t \0 \\ \xHH
  *	A: TEXT			the backend answers; " | " between lines; "down" and "caps" are outcomes of their own
  *	T: N			N seconds pass (N may be "300ms"), then the tick
@@ -19,7 +22,7 @@
  *				"(route N)" = what follows goes to that route, if it is not the default one
  *	D: TEXT			the backend has been sent the content TEXT since the last D:
  *	F: REASON [EVIDENCE]	a finding; the evidence begins so, "-" = there is none
- *	W: WANT			read, ask, name, tls or close
+ *	W: WANT			read, ask, name, tls, client or close
  *	N: COUNTER VALUE	a row of bpf/abi.h
  *	I: TIMES		the lines up to the next "O:" are played that many times; %d in them is the turn, from 1
  *	U: NAME			the lines behind "-- NAME" (before the first session), up to an empty line, are played here
@@ -181,6 +184,19 @@ static void take_ask(struct play *p)
 	p->mail_open = false;
 }
 
+static void take_step(struct play *p);
+
+static void named_by_balancer(struct play *p)
+{
+	struct sess_peer peer = p->f.peer;
+	char addr[ADDR_TEXT_MAX];
+
+	peer.addr = p->step.client;
+	peer.balancer = false;
+	sess_client(&p->s, !strcmp(addr_text(&peer.addr, addr), "203.0.113.99") ? NULL : &peer, p->now_ns, &p->step);
+	take_step(p);
+}
+
 /* What an edge does with a step. */
 static void take_step(struct play *p)
 {
@@ -200,6 +216,8 @@ static void take_step(struct play *p)
 	take_ask(p);
 	if (p->step.want == SESS_TLS || p->step.want == SESS_CLOSE)
 		p->nin = 0;
+	if (p->step.want == SESS_CLIENT)
+		named_by_balancer(p);
 }
 
 static void pump(struct play *p)
@@ -307,7 +325,7 @@ static void event(struct play *p, const char *name)
 
 static void check_want(struct play *p, const char *text)
 {
-	static const char *const name[] = { "read", "ask", "name", "tls", "close" };
+	static const char *const name[] = { "read", "ask", "name", "tls", "client", "close" };
 
 	if (strcmp(name[p->step.want], text))
 		BAD(p, "wants %s, not %s", name[p->step.want], text);
@@ -392,6 +410,7 @@ static void named_rule(struct fixture *f, struct access_list *l, enum access_mod
 }
 
 static const struct domain_rule far[] = { { STR("far.example"), "test", 3 } }, small[] = { { STR("small.local.test"), "test", 4 } };
+static const struct domain_rule no_mail[] = { { STR(".mute.example"), "test", 5 }, { STR("mx.local.test"), "test", 6 } };
 static const struct relay_route routes[] = {
 	{ .name = "default" },
 	{ .name = "far", .domain = far, .ndomains = 1, .open = true },
@@ -450,6 +469,10 @@ static void option(struct play *p, const char *key, char *value)
 		f->caps.deliverby_min_s = (unsigned)n;
 	else if (!strcmp(key, "profile"))
 		snprintf(f->caps.profile, sizeof(f->caps.profile), "%s", value);
+	else if (!strcmp(key, "balancer"))
+		f->peer.balancer = true;
+	else if (!strcmp(key, "no-mail"))
+		f->relay.no_mail = no_mail, f->relay.nno_mail = NROWS(no_mail);
 	else if (!strcmp(key, "implicit"))
 		f->conf.tls_implicit = true;
 	else if (!strcmp(key, "session"))

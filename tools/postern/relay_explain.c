@@ -129,6 +129,8 @@ static const char *reply_to(enum relay_result r)
 		return "554 5.7.1 when it connects";
 	if (r == RELAY_AWAITS_NAME)
 		return "none before its name is known; 450 4.7.1 if nobody can tell";
+	if (r == RELAY_NO_MAIL)
+		return "556 5.1.10";
 	return r == RELAY_TRAP ? "550 5.1.1" : "550 5.7.1";
 }
 

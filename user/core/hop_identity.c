@@ -150,7 +150,8 @@ static void put_value(const struct hop_conf *c, enum caps_attribute a, struct pu
 		put_addr(o, &c->client);
 		break;
 	case ATTR_PORT:
-		put_u64(o, c->client_port);
+		if (c->client_port) /* a balancer may have told none */
+			put_u64(o, c->client_port);
 		break;
 	case ATTR_PROTO:
 		put_text(o, c->esmtp ? "ESMTP" : "SMTP");

@@ -236,11 +236,25 @@ static void decide_foreign(const struct asking *a, struct relay_decision *d)
 		*d = route;
 }
 
+static bool takes_no_mail(const struct asking *a, struct relay_decision *d)
+{
+	const struct domain_rule *rule = domain_find(a->r->no_mail, a->r->nno_mail, a->rcpt);
+	struct relay_decision why = { .file = rule ? rule->file : NULL, .line = rule ? rule->line : 0 };
+
+	if (!a->r->nno_mail || !is_so(a, RELAY_STEP_NO_MAIL, rule, &why))
+		return false;
+	decided_by(d, why.file, why.line);
+	d->result = RELAY_NO_MAIL;
+	return true;
+}
+
 static void decide_admitted(const struct asking *a, struct relay_decision *d)
 {
 	const struct domain_rule *own = domain_find(a->r->domain, a->r->ndomains, a->rcpt);
 	bool postmaster = a->rcpt->kind == MAILBOX_POSTMASTER; /* ours wherever we are: RFC 5321 section 4.5.1 */
 
+	if (takes_no_mail(a, d))
+		return;
 	decided_by(d, own ? own->file : NULL, own ? own->line : 0);
 	if (is_so(a, RELAY_STEP_OWN, own || postmaster, d))
 		d->result = postmaster ? RELAY_OWN : decide_own(a, d);
@@ -332,6 +346,8 @@ const char *relay_result_text(enum relay_result r)
 		return "refused: foreign domain, and nothing grants relay";
 	case RELAY_ROUTED:
 		return "refused: sender-specified routing at a domain that needs no grant";
+	case RELAY_NO_MAIL:
+		return "refused: the domain takes no mail";
 	case RELAY_NO_ACCESS:
 		return "refused: the client may not use the gate";
 	case RELAY_AWAITS_NAME:

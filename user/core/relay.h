@@ -7,13 +7,14 @@
  *
  * The order of a decision, first match:
  *   1. connection control lets the client in, or it is refused
- *   2. <postmaster> is ours; a recipient in our domains is ours, unless it is a trap or its local part is routing
- *   3. <> is nobody's
- *   4. the recipient's route lets everybody send to its domains, unless the local part is routing
- *   5. the client is in the route's own entries, unless the local part is routing
- *   6. relay control grants the client
- *   7. the client authenticated, and authenticated clients may relay
- *   8. refused
+ *   2. a recipient in a domain that takes no mail is refused, whoever sends (RFC 7505)
+ *   3. <postmaster> is ours; a recipient in our domains is ours, unless it is a trap or its local part is routing
+ *   4. <> is nobody's
+ *   5. the recipient's route lets everybody send to its domains, unless the local part is routing
+ *   6. the client is in the route's own entries, unless the local part is routing
+ *   7. relay control grants the client
+ *   8. the client authenticated, and authenticated clients may relay
+ *   9. refused
  * A list that names domains speaks of the client's confirmed name. A client without one matches no such entry: it is
  * not among "only these", it is not among those that connection control turns away, and relay control read as "all
  * except these" does not grant it either, for it could be one of them. Where DNS gave no answer at all, what only a name could
@@ -72,6 +73,8 @@ struct relay_rules {
 	bool authenticated_may_relay;
 	const struct domain_rule *domain; /* ours, in domain_order() */
 	size_t ndomains;
+	const struct domain_rule *no_mail; /* they publish a null MX; in domain_order() */
+	size_t nno_mail;
 	const struct mailbox *trap; /* recipients that only spammers use */
 	size_t ntraps;
 	const struct relay_route *route; /* [0] is the default route, which names no domains; NULL = there is no other */
@@ -88,6 +91,7 @@ enum relay_result {
 	RELAY_ROUTED,	/* our domain, but the local part is routing: 550 5.7.1 */
 	RELAY_NO_ACCESS, /* connection control: may not use the gate at all */
 	RELAY_BY_ROUTE, /* the route lets everybody send to its domains, or the client is in its entries */
+	RELAY_NO_MAIL,	/* the domain takes no mail: 556 5.1.10 */
 	RELAY_AWAITS_NAME, /* the client's name would turn the decision and is still being looked up: ask again */
 };
 
@@ -95,7 +99,7 @@ struct relay_decision {
 	enum relay_result result;
 	/*
 	 * The rule that decided, or the list's own setting when no rule of it matched (then
-	 * BY_AUTH and DENIED name the relay list); for OWN, TRAP and ROUTED the domain's rule.
+	 * BY_AUTH and DENIED name the relay list); for NO_MAIL, OWN, TRAP and ROUTED the domain's rule.
 	 * NULL = built in: <postmaster> is ours, <> is nobody's.
 	 */
 	const char *file;
@@ -106,6 +110,7 @@ struct relay_decision {
 /* Questions in the order in which a decision asks them, as operators are told. */
 #define RELAY_STEPS(X) \
 	X(CONNECT, "connection control lets the client in") \
+	X(NO_MAIL, "the recipient's domain takes no mail") \
 	X(OWN, "the recipient's domain is ours") \
 	X(TRAP, "the recipient is a trap") \
 	X(ROUTING, "the local part asks for routing") \

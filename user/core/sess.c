@@ -112,7 +112,7 @@ void drop_transaction(struct sess *s, struct sess_step *step)
 		enter(s, S_READY);
 }
 
-static void begin(struct sess *s, __u64 now_ns, struct sess_step *step)
+void begin(struct sess *s, __u64 now_ns, struct sess_step *step)
 {
 	memset(step, 0, sizeof(*step));
 	s->now_ns = now_ns;
@@ -131,13 +131,13 @@ static void set_deadline(struct sess *s, const struct sess_step *step)
 		s->deadline_ns = s->now_ns + s->conf->command_timeout_s * NS_PER_S;
 }
 
-static void finish(struct sess *s, struct sess_step *step)
+void finish(struct sess *s, struct sess_step *step)
 {
 	bool open = s->state != S_CLOSED;
 
 	if (open && !s->final && s->conf->errors_max && s->errors > s->conf->errors_max && step->reply.n && step->reply.p[0] >= '4')
 		found(s, step, PST_RSN_ERRORS, STR(""));
-	s->final |= step->ask == ASK_ABORT && s->authenticated; /* the backend's half of it is gone */
+	s->final |= step->ask == ASK_ABORT && logged_in(s); /* the backend's half of it is gone */
 	if (open && s->final && !s->asked) {
 		if (s->state == S_AUTH) /* the backend waits for a response, so it cannot be told anything */
 			step->ask = ASK_ABORT;
@@ -148,6 +148,7 @@ static void finish(struct sess *s, struct sess_step *step)
 	step->want = s->state == S_CLOSED ? SESS_CLOSE :
 		     s->asked		  ? SESS_ASK :
 		     s->state == S_TLS	  ? SESS_TLS :
+		     s->state == S_CLIENT ? SESS_CLIENT :
 		     s->unnamed		  ? SESS_NAME :
 					    SESS_READ;
 }
@@ -169,7 +170,7 @@ static void greet(struct sess *s, struct sess_step *step, bool whole)
 	enter(s, S_START);
 }
 
-static void keep_name(struct sess *s, struct str name)
+void keep_name(struct sess *s, struct str name)
 {
 	s->peer.name = STR("");
 	s->nname = name.n <= MAILBOX_DOMAIN_MAX ? name.n : 0;
@@ -178,11 +179,11 @@ static void keep_name(struct sess *s, struct str name)
 	s->name[s->nname] = '\0';
 }
 
-/* Connection control, then the greeting: at once, behind the pause, or when the client's name is known. */
-static void admit(struct sess *s, struct sess_step *step)
+void admit(struct sess *s, struct sess_step *step)
 {
 	struct relay_client client = client_of(s);
-	enum access access = relay_admits(s->conf->relay, &client, NULL);
+	bool announces = s->peer.balancer && !s->told; /* nobody's client yet. If it stays so, each RCPT asks connection control */
+	enum access access = announces ? ACCESS_GRANTED : relay_admits(s->conf->relay, &client, NULL);
 
 	s->unnamed = access == ACCESS_AWAITS_NAME;
 	if (s->conf->closed) {
@@ -194,7 +195,7 @@ static void admit(struct sess *s, struct sess_step *step)
 	} else if (access == ACCESS_DENIED) {
 		greeted(s, PST_CNT_CONN_DENIED);
 		say_last(s, step, "554 5.7.1 Access denied\r\n", PST_CNT_SESS_REFUSED);
-	} else if (s->peer.allowed || s->known || !s->conf->greet_pause_ms) {
+	} else if (s->peer.allowed || s->peer.balancer || s->known || !s->conf->greet_pause_ms) {
 		greet(s, step, true);
 	} else {
 		greet(s, step, false);
@@ -239,7 +240,7 @@ static void name_settled(struct sess *s, struct sess_step *step)
 void sess_named(struct sess *s, struct str name, bool unsure, __u64 now_ns, struct sess_step *step)
 {
 	begin(s, now_ns, step);
-	if (s->state != S_CLOSED) {
+	if (s->state != S_CLOSED && !s->told_name) {
 		keep_name(s, name);
 		s->peer.unsure = unsure;
 		name_settled(s, step);
@@ -256,7 +257,7 @@ void sess_standing(struct sess *s, enum sess_standing standing, __u64 now_ns, st
 	} else if (standing == STANDING_BANNED && !s->peer.allowed) {
 		sess_end(s, true, now_ns, step);
 		return;
-	} else if (standing == STANDING_KNOWN && !s->greeted && (s->state == S_TLS || s->unnamed)) {
+	} else if (standing == STANDING_KNOWN && (s->state == S_TLS || s->unnamed)) {
 		s->known = true;
 	} else if (standing == STANDING_KNOWN && s->state == S_PAUSE) {
 		greet(s, step, true);
@@ -299,7 +300,7 @@ size_t sess_bytes(struct sess *s, struct str in, __u64 now_ns, struct sess_step 
 	size_t n = in.n;
 
 	begin(s, now_ns, step);
-	if (s->asked || s->state == S_TLS || (s->unnamed && s->state != S_PAUSE)) {
+	if (s->asked || s->state == S_TLS || s->state == S_CLIENT || (s->unnamed && s->state != S_PAUSE)) {
 		n = 0;
 	} else if (in.n && s->state == S_PAUSE) {
 		greeted(s, PST_CNT_CONN_ACCEPTED);
@@ -338,7 +339,7 @@ void sess_secured(struct sess *s, bool ok, __u64 now_ns, struct sess_step *step)
 		/* RFC 3207 section 4.2: nothing said in clear counts any more */
 		memset(&s->caps, 0, sizeof(s->caps));
 		memset(&s->cut, 0, sizeof(s->cut));
-		s->esmtp = s->authenticated = s->secrets = false;
+		s->esmtp = s->authenticated = s->vouched = s->secrets = s->told_helo = false;
 		s->nhelo = 0;
 		s->helo[0] = '\0';
 		s->deadline_ns = now_ns + s->conf->command_timeout_s * NS_PER_S;

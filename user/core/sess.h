@@ -38,7 +38,7 @@
 
 /*
  * What a backend offers and the gate parses: keyword in EHLO. The gate has PIPELINING and STARTTLS of its own, whatever the backend
- * says; XCLIENT is never offered to a client.
+ * says; XCLIENT of the backend is never offered to a client, the gate's own to balancers only (sess_peer.balancer).
  */
 #define SESS_EXTENSIONS(X) \
 	X(8BITMIME, "8BITMIME") X(SMTPUTF8, "SMTPUTF8") X(DSN, "DSN") X(SIZE, "SIZE") X(AUTH, "AUTH") X(XCLIENT, "XCLIENT") \
@@ -108,6 +108,7 @@ struct sess_peer {
 	struct pst_addr addr;
 	__u64 id; /* the session's name in logs and findings */
 	bool allowed; /* allow-listed: no greet pause, no findings */
+	bool balancer; /* trusted, and expected to say by XCLIENT who the client is: no greet pause, connection control waits */
 	bool naming;  /* its name is being looked up: sess_named() follows, once */
 	struct str name; /* known already, as sess_named() would tell it; copied */
 	bool unsure;	 /* likewise: there was no answer */
@@ -124,6 +125,7 @@ enum sess_want {
 	SESS_ASK,   /* wait for the answer to step.ask before giving bytes */
 	SESS_NAME,  /* wait for sess_named() before giving bytes, those not consumed among them; step.deadline_ns is set */
 	SESS_TLS,   /* discard all input not yet consumed, flush the reply, shake hands, call sess_secured() */
+	SESS_CLIENT, /* the balancer has named its client: find out about step.client, call sess_client() at once */
 	SESS_CLOSE, /* flush the reply, close */
 };
 
@@ -145,6 +147,8 @@ struct sess_step {
 	struct str ask_mail, ask_line; /* without CRLF */
 	unsigned route; /* of ASK_RCPT and ASK_AUTH: index into the configuration's routes. Until a recipient is accepted it may change */
 	struct str body[2];	       /* message octets for the backend, in order */
+	struct pst_addr client;	       /* of SESS_CLIENT; the one it was, unless the balancer gave an address */
+	unsigned short client_port;    /* likewise; 0 = not told */
 	struct finding found[SESS_FINDINGS_MAX];
 	unsigned nfound;
 };
@@ -176,6 +180,10 @@ struct sess {
 	bool refused;	/* a recipient of this transaction was refused */
 	bool lost;	/* the backend can no longer take this message: held says why */
 	bool unnamed;	/* a decision waits for the client's name */
+	bool told;	/* XCLIENT said who the client is */
+	bool met;	/* it will not be said again: what comes now may be the client's own words, passed through */
+	bool told_name, told_helo; /* both as the balancer has them; name and helo are not to be replaced */
+	bool vouched;	/* authenticated by the balancer's word: no backend knows of it */
 	bool known;	/* the judge has said so, while the greeting waited for the name */
 	unsigned errors, rcpts, messages;
 	unsigned route;		    /* of this transaction's recipients; see transaction_route() */
@@ -204,6 +212,12 @@ void sess_standing(struct sess *s, enum sess_standing standing, __u64 now_ns, st
  * empty because nobody answered; what only a name could grant is deferred then.
  */
 void sess_named(struct sess *s, struct str name, bool unsure, __u64 now_ns, struct sess_step *step);
+/*
+ * The answer to SESS_CLIENT: p is the client whom the balancer has named, told as sess_open() is. The session starts anew with its
+ * greeting, or ends by connection control; LOGIN, HELO and NAME of XCLIENT hold, TLS stays. p NULL: that client has too many sessions, 421.
+ * No message was begun before: the judge is told that the balancer's session is over, and that the client's has begun.
+ */
+void sess_client(struct sess *s, const struct sess_peer *p, __u64 now_ns, struct sess_step *step);
 /* At most one command, or one block of message content. Returns the bytes consumed; 0 with want READ = needs more. */
 size_t sess_bytes(struct sess *s, struct str in, __u64 now_ns, struct sess_step *step);
 void sess_answer(struct sess *s, enum sess_outcome outcome, const struct reply *r, __u64 now_ns, struct sess_step *step);

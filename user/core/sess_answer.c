@@ -106,7 +106,7 @@ static void rcpt_refused(struct sess *s, struct sess_step *step, const struct re
 static void lost(struct sess *s, struct sess_step *step)
 {
 	s->begun = false;
-	if (s->rcpts || s->authenticated)
+	if (s->rcpts || logged_in(s))
 		say_last(s, step, "421 4.4.2 Connection to the mail server was lost\r\n", PST_CNT_SESS_REFUSED);
 }
 
@@ -177,7 +177,7 @@ static void answer_data(struct sess *s, struct sess_step *step, enum sess_outcom
 		out_of_step(s, step, "451 4.4.2 Connection to the mail server was lost\r\n");
 		if (!code)
 			step->ask = ASK_NONE;
-		s->final |= s->authenticated;
+		s->final |= logged_in(s);
 	}
 }
 
@@ -204,7 +204,7 @@ static void answer_end(struct sess *s, struct sess_step *step, enum sess_outcome
 		return;
 	}
 	step->reply = STR("451 4.4.2 Connection to the mail server was lost\r\n");
-	s->final |= s->authenticated;
+	s->final |= logged_in(s);
 	if (class)
 		step->ask = ASK_ABORT;
 }

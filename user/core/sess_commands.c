@@ -49,148 +49,6 @@ void syntax(struct sess *s, struct sess_step *step, const char *line, struct str
 	step->reply = str_of(line);
 }
 
-/* What of the backend's offer may be promised on this connection, as it stands now. */
-static void take_caps(struct sess *s)
-{
-	unsigned keep = CAP_8BITMIME | CAP_DSN | CAP_SIZE | CAP_DELIVERBY | CAP_MT_PRIORITY, i;
-
-	if (s->peer.caps)
-		s->caps = *s->peer.caps;
-	else
-		memset(&s->caps, 0, sizeof(s->caps));
-	if (s->caps.bits & CAP_8BITMIME)
-		keep |= CAP_SMTPUTF8;
-	if (s->conf->auth != SESS_OFF && (s->tls || s->conf->auth_cleartext) && s->caps.mechs[0])
-		keep |= CAP_AUTH;
-	if (s->tls) /* RFC 8689 section 2: it means nothing on a wire in clear */
-		keep |= CAP_REQUIRETLS;
-	for (i = 0; i < EXT_CHUNKING; i++)
-		if (s->conf->hide[i])
-			keep &= ~(1u << i);
-	s->caps.bits &= keep;
-	if (!(s->caps.bits & CAP_SIZE))
-		s->caps.size = 0;
-}
-
-static void put_line(struct put *o, const char *keyword)
-{
-	put_text(o, "250-");
-	put_text(o, keyword);
-	put_text(o, "\r\n");
-}
-
-static void put_with(struct put *o, const char *keyword, const char *words)
-{
-	put_text(o, "250-");
-	put_text(o, keyword);
-	put_text(o, *words ? " " : "");
-	put_text(o, words);
-	put_text(o, "\r\n");
-}
-
-static void put_number(struct put *o, const char *before, unsigned long long v)
-{
-	put_text(o, before);
-	put_u64(o, v);
-}
-
-static void put_deliverby(const struct sess *s, struct put *o)
-{
-	if (!(s->caps.bits & CAP_DELIVERBY))
-		return;
-	put_text(o, "250-DELIVERBY");
-	if (s->caps.deliverby_min_s)
-		put_number(o, " ", s->caps.deliverby_min_s);
-	put_text(o, "\r\n");
-}
-
-/* RFC 9422: what 452 and 421 would say later. */
-static void put_limits(const struct sess *s, struct put *o)
-{
-	if (s->conf->hide[EXT_LIMITS] || (!s->conf->messages_max && !s->conf->rcpt_max))
-		return;
-	put_text(o, "250-LIMITS");
-	if (s->conf->messages_max)
-		put_number(o, " MAILMAX=", s->conf->messages_max);
-	if (s->conf->rcpt_max)
-		put_number(o, " RCPTMAX=", s->conf->rcpt_max);
-	put_text(o, "\r\n");
-}
-
-/* Passed on as the backend offers them, in this order. */
-static const struct {
-	unsigned cap;
-	const char *keyword;
-} plain[] = {
-	{ CAP_8BITMIME, "8BITMIME" }, { CAP_SMTPUTF8, "SMTPUTF8" }, { CAP_DSN, "DSN" }, { CAP_REQUIRETLS, "REQUIRETLS" },
-};
-
-static void put_ehlo(const struct sess *s, struct put *o)
-{
-	put_line(o, s->conf->hostname);
-	if (!s->conf->hide[EXT_PIPELINING])
-		put_line(o, "PIPELINING");
-	put_text(o, "250-SIZE");
-	if (size_limit(s))
-		put_number(o, " ", size_limit(s));
-	put_text(o, "\r\n");
-	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
-		if (s->caps.bits & plain[i].cap)
-			put_line(o, plain[i].keyword);
-	if (!s->conf->hide[EXT_CHUNKING])
-		put_line(o, "CHUNKING");
-	if (s->conf->tls != SESS_OFF && !s->tls)
-		put_line(o, "STARTTLS");
-	if (s->caps.bits & CAP_AUTH)
-		put_with(o, "AUTH", s->caps.mechs);
-	if (s->caps.bits & CAP_MT_PRIORITY)
-		put_with(o, "MT-PRIORITY", s->caps.profile);
-	put_deliverby(s, o);
-	put_limits(s, o);
-	put_text(o, "250 ENHANCEDSTATUSCODES\r\n");
-}
-
-static bool take_helo(struct sess *s, struct sess_step *step, struct str args)
-{
-	struct mailbox m;
-
-	if (!mailbox_domain(args, false, &m)) {
-		syntax(s, step, "501 5.5.4 Invalid domain name or address literal\r\n", args);
-		return false;
-	}
-	drop_transaction(s, step);
-	memcpy(s->helo, m.domain, m.ndomain + 1);
-	s->nhelo = m.ndomain;
-	enter(s, S_READY);
-	return true;
-}
-
-static void run_ehlo(struct sess *s, struct sess_step *step, struct str args)
-{
-	struct put o = { .p = s->out, .max = sizeof(s->out) };
-
-	if (!take_helo(s, step, args))
-		return;
-	s->esmtp = true;
-	take_caps(s);
-	put_ehlo(s, &o);
-	step->reply = put_done(&o);
-}
-
-static void run_helo(struct sess *s, struct sess_step *step, struct str args)
-{
-	struct put o = { .p = s->out, .max = sizeof(s->out) };
-
-	if (!take_helo(s, step, args))
-		return;
-	s->esmtp = false;
-	memset(&s->caps, 0, sizeof(s->caps));
-	put_text(&o, "250 ");
-	put_text(&o, s->conf->hostname);
-	put_text(&o, "\r\n");
-	step->reply = put_done(&o);
-}
-
 /* The refusal of MAIL's or RCPT's arguments. path: for SMTP_BAD_PATH, where the two differ. */
 static void refuse(struct sess *s, struct sess_step *step, enum smtp_flaw flaw, const char *path, struct str args)
 {
@@ -265,6 +123,7 @@ static void run_mail(struct sess *s, struct sess_step *step, struct str args)
 	s->declared = m.sized ? m.size : 0;
 	s->utf8 = m.utf8;
 	s->blank = m.from.kind == MAILBOX_NULL;
+	s->met = true;
 	enter(s, S_MAIL);
 	say(s, step, "250 2.1.0 Ok\r\n");
 }
@@ -283,7 +142,7 @@ static void defer_rcpt(struct sess *s, struct sess_step *step, const char *line)
  */
 static bool route_fits(struct sess *s, struct sess_step *step, const struct relay_decision *d)
 {
-	unsigned route = s->authenticated ? 0 : d->route;
+	unsigned route = logged_in(s) ? 0 : d->route;
 
 	if (s->rcpts && route != s->route) {
 		defer_rcpt(s, step, "452 4.5.3 Recipient needs a message of its own\r\n");
@@ -317,7 +176,10 @@ static bool rcpt_allowed(struct sess *s, struct sess_step *step, const struct ma
 		return false;
 	}
 	s->refused = true;
-	if (result == RELAY_TRAP) {
+	if (result == RELAY_NO_MAIL) { /* RFC 7504 section 5: who did not look is told, and is no spammer for it */
+		tally(s, PST_CNT_RCPT_REJECTED);
+		say(s, step, "556 5.1.10 Domain accepts no mail\r\n");
+	} else if (result == RELAY_TRAP) {
 		tally(s, PST_CNT_RCPT_TRAP);
 		found(s, step, PST_RSN_TRAP, args);
 	} else {
@@ -452,6 +314,7 @@ static const struct row rows[SMTP_VERBS_MAX] = {
 	[SMTP_SOML]     = { AT_ANY,                    0,                         run_unimplemented },
 	[SMTP_SAML]     = { AT_ANY,                    0,                         run_unimplemented },
 	[SMTP_BDAT]     = { AT_ALL,                    F_CLEAR,                   run_bdat },
+	[SMTP_XCLIENT]  = { AT(S_START) | AT(S_READY), F_ARG | F_LAST,            run_xclient },
 	[SMTP_UNKNOWN]  = { AT_ANY,                    F_CLEAR,                   run_unknown },
 	[SMTP_FOREIGN]  = { AT_ANY,                    F_CLEAR,                   run_foreign },
 };
@@ -493,8 +356,11 @@ void run_line(struct sess *s, struct sess_step *step, const struct line *line, b
 {
 	struct smtp_command c = smtp_command(line->text);
 	bool continuation = s->state == S_AUTH;
-	const struct row *row = &rows[c.verb];
+	const struct row *row;
 
+	if (c.verb == SMTP_XCLIENT && !may_xclient(s))
+		c.verb = SMTP_UNKNOWN;
+	row = &rows[c.verb];
 	if (more && (continuation || row->flags & F_LAST) && !line->flaws) {
 		found(s, step, PST_RSN_PIPELINE, evidence_of(s, line->text));
 		return;

@@ -20,6 +20,7 @@ enum sess_state {
 	S_SWALLOW, /* octets of a BDAT that was refused come */
 	S_END,	  /* the backend owes the message's fate */
 	S_TLS,	  /* hands are being shaken */
+	S_CLIENT, /* the edge looks up who the client is that the balancer has named */
 	S_CLOSED,
 };
 
@@ -60,6 +61,26 @@ unsigned long long size_limit(const struct sess *s); /* 0 = none */
 
 /* sess_filter.c: false when the step says why this sender may not be one. */
 bool sender_fits(struct sess *s, struct sess_step *step, const struct mailbox *from, struct str args);
+
+/* sess_ehlo.c */
+void run_ehlo(struct sess *s, struct sess_step *step, struct str args);
+void run_helo(struct sess *s, struct sess_step *step, struct str args);
+
+/* sess_xclient.c: may this client say XCLIENT now? */
+bool may_xclient(const struct sess *s);
+void run_xclient(struct sess *s, struct sess_step *step, struct str args);
+
+/* sess.c: connection control, then the greeting: at once, behind the pause, or when the client's name is known. */
+void admit(struct sess *s, struct sess_step *step);
+void begin(struct sess *s, __u64 now_ns, struct sess_step *step);
+void finish(struct sess *s, struct sess_step *step);
+void keep_name(struct sess *s, struct str name);
+
+/* At the backend, which alone knows who it is then. A balancer's word is enough for relay control, but no backend has it. */
+static inline bool logged_in(const struct sess *s)
+{
+	return s->authenticated && !s->vouched;
+}
 
 /* sess_auth.c */
 void run_starttls(struct sess *s, struct sess_step *step, struct str args);

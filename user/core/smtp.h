@@ -12,7 +12,7 @@
 /* Every verb that is answered by name. What is not here is SMTP_UNKNOWN, or SMTP_FOREIGN when another protocol speaks so. */
 #define SMTP_VERBS(X) \
 	X(EHLO) X(HELO) X(MAIL) X(RCPT) X(DATA) X(RSET) X(NOOP) X(QUIT) X(VRFY) X(EXPN) X(HELP) X(STARTTLS) X(AUTH) \
-	X(ETRN) X(TURN) X(ATRN) X(SEND) X(SOML) X(SAML) X(BDAT)
+	X(ETRN) X(TURN) X(ATRN) X(SEND) X(SOML) X(SAML) X(BDAT) X(XCLIENT)
 
 enum smtp_verb {
 	SMTP_UNKNOWN,
@@ -76,6 +76,11 @@ enum smtp_flaw smtp_rcpt(struct str args, unsigned caps, bool utf8, struct smtp_
 size_t smtp_mail_text(const struct smtp_mail *m, unsigned caps, char *out, size_t size);
 size_t smtp_rcpt_text(const struct smtp_rcpt *r, char *out, size_t size);
 
+/*
+ * Takes one character of xtext (RFC 3461 section 4) from *s, which is not empty: its value, or -1. Encoded control bytes are refused: a
+ * decoder behind the gate would make a NUL or a line end of them. UTF-8 stands for itself where utf8 allows it (RFC 6533).
+ */
+int smtp_xtext_take(struct str *s, bool utf8);
 /* "AUTH" arguments: mechanism and initial response ("" = none). False when the syntax is wrong. */
 bool smtp_auth(struct str args, struct str *mechanism, struct str *initial);
 /* RFC 4648 section 4, padded, whole quanta; "" is base64. */

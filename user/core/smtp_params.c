@@ -13,11 +13,7 @@ static int hex(char c)
 	return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/*
- * Takes one character of xtext (RFC 3461 section 4) from *s: its value, or -1. Encoded control bytes are refused: a
- * decoder behind the gate would make a NUL or a line end of them. UTF-8 stands for itself where utf8 allows it (RFC 6533).
- */
-static int xtext_take(struct str *s, bool utf8)
+int smtp_xtext_take(struct str *s, bool utf8)
 {
 	unsigned char c = (unsigned char)s->p[0];
 	int hi, lo;
@@ -39,7 +35,7 @@ static bool is_xtext(struct str s, bool utf8)
 	bool ok = s.n && (!utf8 || idna_is_utf8(s));
 
 	while (ok && s.n)
-		ok = xtext_take(&s, utf8) >= 0;
+		ok = smtp_xtext_take(&s, utf8) >= 0;
 	return ok;
 }
 
@@ -47,7 +43,7 @@ static bool is_xtext(struct str s, bool utf8)
 static void put_xtext(struct put *o, struct str s)
 {
 	while (s.n) {
-		int c = xtext_take(&s, true);
+		int c = smtp_xtext_take(&s, true);
 		char plain = (char)c, code[3] = { '+', "0123456789ABCDEF"[c >> 4 & 15], "0123456789ABCDEF"[c & 15] };
 
 		if (c == ' ' || c == '+' || c == '=')
