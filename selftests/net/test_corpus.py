@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Awkward mail arrives through the gate as it does without it, Received fields and the like apart, or is refused by the documented rule."""
 
+import random
 import re
 
 import pytest
@@ -96,6 +97,74 @@ def test_as_without_the_gate(lab, serving, server, dial, box, name):
     until("both", lambda: box.count() == 2)
     one, other = (essence(m) for m in box.messages())
     assert one == other
+
+
+def chunked(content, seed):
+    """The same octets in up to eight chunks, cut anywhere; some are empty."""
+    at = sorted(random.Random(seed).choices(range(len(content) + 1), k=7))
+    return [content[a:b] for a, b in zip([0, *at], [*at, len(content)])]
+
+
+def up_to_content(d, content):
+    options = " BODY=8BITMIME" if any(b > 127 for b in content) else ""
+    for command in ("EHLO client.example.net", f"MAIL FROM:<{FROM}>{options}", f"RCPT TO:<{TO}>"):
+        assert d.say(command) == 250
+
+
+@pytest.mark.parametrize("name", CORPUS)
+def test_in_chunks_as_by_data(lab, serving, server, dial, box, name):
+    """By BDAT to the gate, by DATA to the server: what arrives is the same, to the byte."""
+    content, answer = message(name), CORPUS[name][2]
+    with dial(V4) as d:
+        up_to_content(d, content)
+        chunks = chunked(content, name)
+        if answer != 250:
+            chunks = [content]
+        replies = d.chunks(*chunks)
+    if answer != 250:
+        assert replies[-1] == answer and not box.count(), replies
+        return
+    assert all(reply == 250 for reply in replies[:-1]), replies
+    direct = send(straight(lab, server), content)
+    assert replies[-1].code == direct.code, (replies, direct)
+    if direct != 250:
+        return
+    until("both", lambda: box.count() == 2)
+    one, other = (essence(m) for m in box.messages())
+    assert one == other
+
+
+def test_chunks_are_offered_whatever_the_server_has(lab, server, serving, dial):
+    """OpenSMTPD has no CHUNKING, so every test of chunks before it is one of a server without."""
+    def has(d):
+        with d:
+            return "CHUNKING" in (line[4:] for line in d.say("EHLO client.example.net").lines)
+    assert has(dial(V4))
+    assert has(straight(lab, server)) == (server.package != "opensmtpd")
+
+
+def peak(pid):
+    """The most memory that a process has had so far, in octets."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return next(int(line.split()[1]) * 1024 for line in f if line.startswith("VmHWM:"))
+
+
+@pytest.mark.parametrize("size", [1_000_000, 49_000_000])
+def test_fifty_megabytes_in_chunks(serving, dial, box, size):
+    """Streamed like any other content: no worker holds a chunk, however large."""
+    line = bytes(range(33, 109)) + b"\r\n"
+    content = HEAD % (b"chunks", b"chunks") + b"\r\n" + line * (50_000_000 // len(line))
+    before = {pid: peak(pid) for pid in serving.workers()}
+    with dial(V4, timeout=60) as d:
+        up_to_content(d, content)
+        for at in range(0, len(content), size):
+            last = at + size >= len(content)
+            d.send(f"BDAT {len(content[at:at + size])}{' LAST' * last}\r\n".encode() + content[at:at + size])
+            reply = d.reply()
+            assert reply == 250, reply
+    assert all(peak(pid) < then + 4_000_000 for pid, then in before.items())
+    until("it is delivered", box.count, 60)
+    assert essence(box.messages()[0]).endswith((line * (50_000_000 // len(line))).replace(b"\r\n", b"\n"))
 
 
 def test_headers_over_the_limit_are_refused(serving, dial, box):

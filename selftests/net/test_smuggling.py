@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """One message in is at most one message out: every end of data that some server believes in, through the gate to real and lenient ones.
 
-A row is a way to send a message's content (WAYS); one that is framed by count takes a row of its own there.
+A row is a way to send a message's content (WAYS). Where it is framed by count (BDAT) no sequence is an end, and each is content.
 """
 
+import re
+import socket
 import time
 
 import pytest
@@ -43,11 +45,57 @@ def by_data(d, content, cut):
     return d.reply()
 
 
-WAYS = {"DATA": by_data}
+def by_chunk(d, content, cut):
+    """In one chunk of two segments."""
+    d.send(f"BDAT {len(content)} LAST\r\n".encode() + content[:cut])
+    if 0 < cut < len(content):
+        time.sleep(0.004)
+    d.send(content[cut:])
+    return d.reply()
+
+
+def by_chunks(d, content, cut):
+    """In two chunks, an empty one included; the second is sent if the first is taken."""
+    d.send(f"BDAT {cut}\r\n".encode() + content[:cut])
+    reply = d.reply()
+    return d.chunks(content[cut:])[0] if reply == 250 else reply
+
+
+def by_chunks_at_once(d, content, cut):
+    """In two chunks that nothing is waited between; the session ends with the first that is refused."""
+    d.send(f"BDAT {cut}\r\n".encode() + content[:cut] + f"BDAT {len(content) - cut} LAST\r\n".encode() + content[cut:])
+    reply = d.reply()
+    return d.reply() if reply == 250 else reply
+
+
+WAYS = {"DATA": by_data, "BDAT": by_chunk, "BDAT-BDAT": by_chunks, "BDAT+BDAT": by_chunks_at_once}
+
+
+def answer_to(way, end, answer):
+    """What the gate says to content with a sequence in it: in chunks a true end is nothing but text."""
+    if way == "DATA":
+        return (answer,) if answer else (250, 550)
+    bare = re.search(rb"\r(?!\n)|(?<!\r)\n|\0", end)
+    return (550,) if bare else (250,)
+
+
+def content_of(way, n, end, answer):
+    """The octets up to the sequence, and all: behind a true end commands are commands, and a stranger may send a second
+    message to a user of ours, so there are none."""
+    content = f"Subject: outer {n}\r\n\r\nouter".encode()
+    if way != "DATA":
+        return content, content + end + COMMANDS
+    return content, content + end + (b"text" if not answer else COMMANDS.replace(b"\r\n.\r\n", b"\r\n"))
+
+
+def cuts(content, end):
+    return [0, *range(len(content), len(content) + len(end) + 1)]
 
 
 class _Lenient(_Session):
     """Ends a message at any dot between any two line ends, as servers have done; a NUL does not bother it."""
+
+    disable_nagle_algorithm = True
 
     def do_data(self, _):
         self.say("354 Go on")
@@ -95,12 +143,18 @@ def server(lab, request):
     made.stop()
 
 
+SETTINGS = {"greet_pause": "0s", "ban": {"observe": True}, "limits": {"errors": 1000, "messages": 0}}
+
+
+def started(gate, server, **more):
+    gate.configure(backend__main={"identity": "none", "port": server.ports[0]}, **SETTINGS, **more).start()
+    until("the backend was probed", lambda: gate.counter("backend_connections_total", result="ok") >= 2)
+
+
 @pytest.fixture(scope="module")
 def serving(lab, server):
-    made = gate_.Gate(lab).configure(
-        backend__main={"identity": "none", "port": server.ports[0]}, greet_pause="0s", ban={"observe": True},
-        limits={"errors": 1000, "messages": 0}).start()
-    until("the backend was probed", lambda: made.counter("backend_connections_total", result="ok") >= 2)
+    made = gate_.Gate(lab)
+    started(made, server)
     yield made
     made.close()
 
@@ -129,30 +183,87 @@ def test_would_be_two_without_the_gate(lab, server):
         until("a second message", lambda: box.count() == 2)
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_one_in_one_out(serving, server, dial, way):
-    """Each sequence, whole and cut at every byte of it, with commands behind it that must never be obeyed."""
+def up_to_content(d):
+    d.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for command in ("EHLO client.example.net", f"MAIL FROM:<{FROM}>", f"RCPT TO:<{TO}>"):
+        assert d.say(command) == 250
+
+
+def all_messages(server, dial, taken):
+    """The messages of the box when as many are there as were taken, and one more, which is the last: nothing comes behind it."""
     box = stored(server)
-    box.empty()
-    taken = 0
-    for n, (end, answer) in enumerate(ENDS):
-        end = octets(end)
-        content = f"Subject: outer {n}\r\n\r\nouter".encode()
-        # Behind a true end, commands are commands; a stranger may send a second message to a user of ours, so none is sent.
-        data = content + end + (b"text" if not answer else COMMANDS.replace(b"\r\n.\r\n", b"\r\n"))
-        for cut in [0, *range(len(content), len(content) + len(end) + 1)]:
-            with dial(V4) as d:
-                for command in ("EHLO client.example.net", f"MAIL FROM:<{FROM}>", f"RCPT TO:<{TO}>"):
-                    assert d.say(command) == 250
-                reply = WAYS[way](d, data, cut)
-                assert reply.code in ((250, 550) if not answer else (answer,)), (end, cut, reply)
-                taken += reply == 250
     with dial(V4) as d:
         assert d.mail(FROM, [TO], b"Subject: the last one\r\n\r\n") == 250
     until(f"{taken + 1} messages", lambda: box.count() >= taken + 1)
     messages = box.messages if isinstance(server, Lenient) else box.messages()
     assert len(messages) == taken + 1
+    return messages
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_one_in_one_out(serving, server, dial, way):
+    """Each sequence, whole and cut at every byte of it, with commands behind it that must never be obeyed."""
+    stored(server).empty()
+    taken = 0
+    for n, (end, answer) in enumerate(ENDS):
+        end = octets(end)
+        content, data = content_of(way, n, end, answer)
+        for cut in cuts(content, end):
+            with dial(V4) as d:
+                up_to_content(d)
+                reply = WAYS[way](d, data, cut)
+                assert reply.code in answer_to(way, end, answer), (end, cut, reply)
+                taken += reply == 250
     # With commands behind a false end, what they are is text of the one message.
-    heads = [m.split(b"\r\n\r\n" if isinstance(server, Lenient) else b"\n\n", 1)[0] for m in messages]
+    heads = [m.split(b"\r\n\r\n" if isinstance(server, Lenient) else b"\n\n", 1)[0] for m in all_messages(server, dial, taken)]
     assert not any(b"Subject: hidden" in head for head in heads)
     assert all(b"Subject: outer" in head or b"the last one" in head for head in heads)
+
+
+def mended(way, data):
+    """What must arrive, with LF for every line end: a bare LF is one, a bare CR or a NUL is a space, stuffing is gone."""
+    lines = data.split(b"\r\n")
+    if way == "DATA":
+        lines = lines[:lines.index(b".")] if b"." in lines else lines
+        lines = [line[line.startswith(b"."):] for line in lines]
+    return b"\n".join(lines).replace(b"\r", b" ").replace(b"\0", b" ").rstrip(b"\n")
+
+
+def plain(server, message):
+    """A stored message's body, with LF for every line end."""
+    if not isinstance(server, Lenient):
+        return message.partition(b"\n\n")[2].rstrip(b"\n")
+    body = message.partition(b"\r\n\r\n")[2].removesuffix(b".\r\n").split(b"\r\n")
+    return b"\n".join(line[line.startswith(b"."):] for line in body).rstrip(b"\n")
+
+
+@pytest.fixture
+def mending(serving, server):
+    """The gate, mending what it can; afterwards it is as it was."""
+    serving.stop()
+    started(serving, server, content={"bare_lf": "normalize", "bare_cr": "normalize", "nul": "normalize"})
+    yield serving
+    serving.stop()
+    started(serving, server)
+
+
+@pytest.mark.parametrize("way", ["DATA", "BDAT+BDAT"])
+def test_mended_is_one_in_one_out(mending, server, dial, way):
+    """Where flaws are mended every message is taken, and arrives as the one that it is; no mended line end makes an end of data."""
+    stored(server).empty()
+    wanted = {}
+    for n, (end, answer) in enumerate(ENDS):
+        end = octets(end)
+        content, data = content_of(way, n, end, answer)
+        for cut in cuts(content, end):
+            subject = f"outer {n} {cut - len(content)}.".encode()
+            with dial(V4) as d:
+                up_to_content(d)
+                whole = data.replace(f"outer {n}".encode(), subject, 1)
+                reply = WAYS[way](d, whole, cut and cut + len(whole) - len(data))
+                assert reply == 250, (end, cut, reply)
+            wanted[subject] = mended(way, whole + b"\r\n.\r\n" * (way == "DATA")).partition(b"\n\n")[2]
+    messages = all_messages(server, dial, len(wanted))
+    arrived = {re.search(rb"^Subject: (.*?)\r?$", m, re.M)[1]: plain(server, m) for m in messages}
+    arrived.pop(b"the last one")
+    assert arrived == wanted
