@@ -103,3 +103,97 @@ def test_many_clients_of_one_balancer(gate, dial):
     assert [d.greeting.code for d in held] == [220] * 8
     assert announced(dial, v1("203.0.113.100")).greeting == 421
     assert announced(dial, v1("203.0.113.104")).greeting == 220
+
+
+# --- XCLIENT ------------------------------------------------------------------
+
+
+@pytest.fixture
+def told(gate):
+    """A gate that takes XCLIENT from the balancer."""
+    return gate.configure(balancers=[f"{BALANCER}/31", BALANCER6], listener__mx={"xclient": True}).start()
+
+
+def naming(dial, attributes=f"ADDR={CLIENT} NAME=[UNAVAILABLE]", source=BALANCER, helo="client.example.net"):
+    """A dialog whose balancer has named the client and begun anew; None if it was not heard out."""
+    d = dial(source)
+    assert "XCLIENT ADDR PORT NAME HELO PROTO LOGIN" in repr(d.say("EHLO balancer.example"))
+    d.renamed = d.say(f"XCLIENT {attributes}")
+    if d.renamed == 220:
+        assert "XCLIENT" not in repr(d.say(f"EHLO {helo}"))
+    return d
+
+
+@pytest.mark.parametrize("source, client, shown", [(BALANCER, f"ADDR={CLIENT}", CLIENT), (BALANCER6, f"ADDR=IPV6:{CLIENT6}", CLIENT6)])
+def test_the_client_is_who_xclient_names(told, dial, box, source, client, shown):
+    d = naming(dial, f"{client} PORT=40001 NAME=mx.sender.example HELO=mx.sender.example PROTO=ESMTP", source, "mx.sender.example")
+    assert d.mail("sender@example.net", [TO], b"Subject: named\r\n\r\n") == 250
+    d.quit()
+    received = box.wait_for(b"Subject: named")
+    assert f"[{'IPv6:' if ':' in shown else ''}{shown}]".encode() in received and b"mx.sender.example" in received
+    until("the session is logged", lambda: f"client={shown} name=mx.sender.example helo=mx.sender.example " in told.said())
+
+
+def test_xclient_is_nobody_elses(told, dial):
+    """Not a stranger's, and not that of a client whose words the balancer passes on."""
+    stranger = dial("203.0.113.79")
+    assert "XCLIENT" not in repr(stranger.say("EHLO stranger.example"))
+    assert stranger.say("XCLIENT ADDR=198.51.100.50") == 500
+    d = naming(dial)
+    assert d.say("XCLIENT ADDR=198.51.100.10 LOGIN=root") == 500
+    assert d.quit() == 221
+    until("both are findings", lambda: told.said().count("reason=unknown-command") == 2)
+    said = told.said()
+    assert f"addr={CLIENT} reason=unknown-command" in said and "addr=203.0.113.79 reason=unknown-command" in said
+
+
+def test_xclient_of_an_offender(told, dial):
+    """It is banned, its sessions end; the balancer and its other clients are served."""
+    other = naming(dial, "ADDR=203.0.113.78")
+    d = naming(dial)
+    assert d.say("MAIL FROM:<a@example.net>") == 250
+    for n in range(3):
+        d.send(f"RCPT TO:<t{n}@elsewhere.example>\r\n".encode())
+    d.ended()
+    until("the client is banned", lambda: "1 ban\n" in told.postern("ban", "show", CLIENT).stdout)
+    assert "0 bans\n" in told.postern("ban", "show", BALANCER).stdout
+    assert other.mail("sender@example.net", [TO], b"Subject: other\r\n\r\n") == 250
+    again = dial(BALANCER)
+    again.say("EHLO balancer.example")
+    again.send(f"XCLIENT ADDR={CLIENT}\r\n".encode())
+    assert again.ended()[-1][:3] in ("421", "554")
+
+
+def test_xclient_login_may_relay(gate, dial, box):
+    gate.configure(balancers=[BALANCER], listener__mx={"xclient": True}, relay={"authenticated": True}).start()
+    d = naming(dial, f"ADDR={CLIENT}")
+    d.say("MAIL FROM:<a@example.net>")
+    assert d.say("RCPT TO:<someone@elsewhere.example>").code == 550
+    d.quit()
+    d = naming(dial, f"ADDR={CLIENT} LOGIN=someone+40example.org")
+    d.say("MAIL FROM:<a@example.net>")
+    assert "Unable to relay" not in str(d.say("RCPT TO:<someone@elsewhere.example>"))
+    d.quit()
+    until("the session is logged", lambda: "auth=yes" in gate.said())
+
+
+def test_limits_and_access_are_the_named_clients(gate, dial):
+    gate.configure(balancers=[BALANCER], listener__mx={"xclient": True}, limits={"sessions_per_source": 2, "workers": 1},
+                   connect={"mode": "only", "entries": ["203.0.113.0/24"]}).start()
+    held = [naming(dial, f"ADDR=203.0.113.{n}") for n in range(100, 104) for _ in range(2)]
+    assert [d.renamed.code for d in held] == [220] * 8
+    assert naming(dial, "ADDR=203.0.113.100").renamed == 421
+    assert naming(dial, "ADDR=192.0.2.1").renamed == 554
+    assert naming(dial, "ADDR=203.0.113.104").renamed == 220
+
+
+def test_attributes_in_two_commands(told, dial):
+    """As Postfix takes them; but once the client's own words may follow, no more."""
+    d = dial(BALANCER)
+    d.say("EHLO client.example.com")
+    assert d.say("XCLIENT NAME=spike.example.org ADDR=203.0.113.90") == 220
+    assert d.say("XCLIENT HELO=spike.example.org PROTO=ESMTP") == 220
+    assert d.say("HELO spike.example.org") == 250
+    assert d.say("MAIL FROM:<sender@example.net>") == 250
+    assert d.say("XCLIENT NAME=[UNAVAILABLE]") == 500
+    assert d.quit() == 221
