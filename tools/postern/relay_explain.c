@@ -71,7 +71,7 @@ static int take_question(struct args *a, struct question *q)
 
 static const char *place_of(const char *file, unsigned line, char *out, size_t size)
 {
-	if (!file)
+	if (!file || !line) /* built in, or a section that is not written: its default */
 		return NULL;
 	snprintf(out, size, "%s:%u", file, line);
 	return out;
