@@ -149,6 +149,10 @@ struct config_whole {
 	S("listener", data_rate,       BYTES, "", CONFIG_LISTEN, sess.data_rate, "", 0, 1 << 30, "as in limits, for this listener") \
 	S("listener", command_timeout, SECONDS, "", CONFIG_LISTEN, sess.command_timeout_s, "", 5, 3600, "as in limits, for this listener") \
 	S("listener", data_timeout,    SECONDS, "", CONFIG_LISTEN, sess.data_timeout_s, "", 5, 3600, "as in limits, for this listener") \
+	S("listener", tls_timeout,     SECONDS, "", CONFIG_LISTEN, sess.tls_timeout_s, "", 5, 3600, "as in limits, for this listener") \
+	S("listener", answer_timeout,  SECONDS, "", CONFIG_LISTEN, sess.answer_timeout_s, "", 5, 7200, "as in limits, for this listener") \
+	S("listener", header_size,     BYTES, "", CONFIG_LISTEN, sess.body.header_bytes, "", 1024, 1 << 30, "as in limits, for this listener") \
+	S("listener", null_rcpts,      NUMBER, "", CONFIG_LISTEN, sess.null_rcpt_max, "", 0, 100000, "as in limits, for this listener") \
 	S("listener", sessions,        NUMBER, "", CONFIG_LISTEN, sessions_max, "0", 0, 1000000, "live sessions of this listener in one worker; 0 = the worker's own limit alone") \
 	S("certificate", chain, PATH, "", CONFIG_CERT, chain, "", 0, 0, "PEM file, the chain included") \
 	S("certificate", key,   PATH, "", CONFIG_CERT, key, "", 0, 0, "PEM file") \

@@ -223,7 +223,7 @@ static void test_policy_defaults(void **state)
 static void test_listener_inherits(void **state)
 {
 	struct conf *c = read_text(LEAST "greet_pause = 700ms limits { rcpts = 200 }\n"
-					 "listener other { port = 26 greet_pause = 0s }\n"
+					 "listener other { port = 26 greet_pause = 0s tls_timeout = 7s answer_timeout = 8s header_size = 4K null_rcpts = 3 }\n"
 					 "listener third { port = 27 greet_pause = \"\" }\n");
 
 	(void)state;
@@ -231,6 +231,11 @@ static void test_listener_inherits(void **state)
 	assert_int_equal(c->listener[1].sess.greet_pause_ms, 0);
 	assert_int_equal(c->listener[2].sess.greet_pause_ms, 700);
 	assert_int_equal(c->listener[1].sess.rcpt_max, 200);
+	assert_int_equal(c->listener[1].sess.tls_timeout_s, 7);
+	assert_int_equal(c->listener[1].sess.answer_timeout_s, 8);
+	assert_int_equal(c->listener[1].sess.body.header_bytes, 4096);
+	assert_int_equal(c->listener[1].sess.null_rcpt_max, 3);
+	assert_int_equal(c->listener[2].sess.tls_timeout_s, 60);
 	assert_ptr_equal(c->listener[1].sess.relay, &c->relay);
 	assert_string_equal(c->listener[1].name, "other");
 	config_free(c);

@@ -356,6 +356,8 @@ static void offers_are_read(void **state)
 		{ { "250-be", "250-SIZE", "250-DSN", "250 SMTPUTF8" }, CAP_SIZE | CAP_DSN | CAP_SMTPUTF8, 0, "", 0 },
 		{ { "250-be", "250-SIZE 99999999999999999999", "250 STARTTLS" }, CAP_SIZE | CAP_STARTTLS, 0, "", 0 },
 		{ { "250-be", "250-AUTH plain LOGIN x;y", "250 AUTH CRAM-MD5" }, CAP_AUTH, 0, "PLAIN LOGIN CRAM-MD5", 0 },
+		{ { "250-be", "250-AUTH EXTERNAL SCRAM-SHA-256 scram-sha-256-plus anonymous", "250 XOAUTH2" }, CAP_AUTH, 0, "SCRAM-SHA-256", 0 },
+		{ { "250-be", "250-AUTH EXTERNAL ANONYMOUS", "250 X" }, 0, 0, "", 0 },
 		{ { "250-be", "250-AUTH=LOGIN", "250 AUTH" }, 0, 0, "", 0 },
 		{ { "250-be", "250-AUTH THIS-NAME-IS-TOO-LONG-TO-BE-ONE", "250 X" }, 0, 0, "", 0 },
 		{ { "250-be", "250 XCLIENT addr HELO NEW" }, CAP_XCLIENT, 0, "", 1 << ATTR_ADDR | 1 << ATTR_HELO },

@@ -11,6 +11,19 @@ static bool is_mech(struct str s)
 	return s.n > 0 && s.n <= 20; /* RFC 4422 section 3.1 */
 }
 
+/*
+ * What proves who the client is to a server at the far end of two connections. EXTERNAL would prove who the gate is, ANONYMOUS nothing, and
+ * the PLUS family binds to a TLS connection (RFC 5802 section 6) of which the backend has another.
+ */
+static bool may_pass(struct str mech)
+{
+	struct str plus = STR("-PLUS");
+
+	if (str_eq(mech, STR("EXTERNAL")) || str_eq(mech, STR("ANONYMOUS")))
+		return false;
+	return mech.n < plus.n || !str_eq(str_sub(mech, mech.n - plus.n, mech.n), plus);
+}
+
 static void add_mech(struct sess_caps *caps, struct str word)
 {
 	char upper[20];
@@ -18,7 +31,7 @@ static void add_mech(struct sess_caps *caps, struct str word)
 
 	for (size_t i = 0; i < n; i++)
 		upper[i] = word.p[i] >= 'a' && word.p[i] <= 'z' ? (char)(word.p[i] - 'a' + 'A') : word.p[i];
-	if (word.n > sizeof(upper) || !is_mech((struct str){ upper, n }) || used + n + 2 > sizeof(caps->mechs))
+	if (word.n > sizeof(upper) || !is_mech((struct str){ upper, n }) || !may_pass((struct str){ upper, n }) || used + n + 2 > sizeof(caps->mechs))
 		return;
 	if (used)
 		caps->mechs[used++] = ' ';

@@ -13,7 +13,7 @@ enum caps_attribute { ATTR_NAME, ATTR_ADDR, ATTR_PORT, ATTR_PROTO, ATTR_HELO, AT
 
 extern const char *const caps_attribute_name[ATTR_MAX];
 
-/* Fills *caps from a whole reply; *attributes gets one bit per caps_attribute offered with XCLIENT. */
+/* Mechanisms that prove nothing through a gate (EXTERNAL, ANONYMOUS, ...-PLUS) count as not offered. Fills *caps from a whole reply; *attributes gets one bit per caps_attribute offered with XCLIENT. */
 void caps_read(const struct reply *ehlo, struct sess_caps *caps, unsigned *attributes);
 /* The enum sess_cap bits that the parameters of a MAIL or RCPT line use. */
 unsigned caps_used(struct str line);
