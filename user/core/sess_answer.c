@@ -60,9 +60,18 @@ static struct str write_reply(const struct reply *r, char *out, size_t size)
 	return put_done(&o);
 }
 
+static bool is_enhanced(const struct reply *r)
+{
+	for (unsigned i = 0; i < r->lines && !r->cut; i++)
+		if (!has_enhanced(reply_text(r, i), r->code / 100))
+			return false;
+	return !r->cut;
+}
+
+/* Whole, as it came; where codes have to be added, as many lines as there is room for. */
 static void pass(struct sess *s, struct sess_step *step, const struct reply *r)
 {
-	step->reply = write_reply(r, s->out, sizeof(s->out));
+	step->reply = is_enhanced(r) ? (struct str){ r->text, r->n } : write_reply(r, s->out, sizeof(s->out));
 	s->final |= r->code == 421; /* RFC 5321 section 3.8: the channel closes */
 }
 

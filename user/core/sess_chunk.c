@@ -28,6 +28,27 @@ static const char *why_not(const struct sess *s)
 	return s->state == S_CHUNKS ? NULL : "503 5.5.1 Bad sequence of commands\r\n";
 }
 
+/* As many whole lines as can be held: the first always can. */
+static void hold_lines(struct sess *s, struct str reply)
+{
+	size_t last = 0;
+
+	s->nheld = 0;
+	while (reply.n) {
+		const char *lf = memchr(reply.p, '\n', reply.n);
+		size_t n = lf ? (size_t)(lf + 1 - reply.p) : reply.n;
+
+		if (n > sizeof(s->held) - s->nheld)
+			break;
+		last = s->nheld;
+		memcpy(s->held + s->nheld, reply.p, n);
+		s->nheld += n;
+		reply = str_sub(reply, n, reply.n);
+	}
+	if (s->nheld)
+		s->held[last + 3] = ' ';
+}
+
 /* What is said when the octets of this chunk are gone. */
 static void swallow(struct sess *s, struct sess_step *step, struct str reply)
 {
@@ -35,8 +56,7 @@ static void swallow(struct sess *s, struct sess_step *step, struct str reply)
 		step->reply = reply;
 		return;
 	}
-	s->nheld = reply.n < sizeof(s->held) ? reply.n : 0;
-	memcpy(s->held, reply.p, s->nheld);
+	hold_lines(s, reply);
 	s->after = s->state;
 	step->reply = STR("");
 	enter(s, S_SWALLOW);
