@@ -195,7 +195,7 @@ void admit(struct sess *s, struct sess_step *step)
 	} else if (access == ACCESS_DENIED) {
 		greeted(s, PST_CNT_CONN_DENIED);
 		say_last(s, step, "554 5.7.1 Access denied\r\n", PST_CNT_SESS_REFUSED);
-	} else if (s->peer.allowed || s->peer.balancer || s->known || !s->conf->greet_pause_ms) {
+	} else if (s->peer.allowed || s->peer.balancer || s->peer.check || s->known || !s->conf->greet_pause_ms) {
 		greet(s, step, true);
 	} else {
 		greet(s, step, false);

@@ -108,6 +108,7 @@ struct sess_peer {
 	struct pst_addr addr;
 	__u64 id; /* the session's name in logs and findings */
 	bool allowed; /* allow-listed: no greet pause, no findings */
+	bool check;   /* a balancer's own connection, as its health checks make them: no greet pause */
 	bool balancer; /* trusted, and expected to say by XCLIENT who the client is: no greet pause, connection control waits */
 	bool naming;  /* its name is being looked up: sess_named() follows, once */
 	struct str name; /* known already, as sess_named() would tell it; copied */

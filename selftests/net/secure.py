@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A certificate for the gate, and clients that check it."""
+
+import ssl
+
+import smtp
+from lab import HOME, run
+
+NAME = "mx.example.org"
+CHAIN, KEY = f"{HOME}/secure.pem", f"{HOME}/secure.key"
+TLS = {"tls": "offer", "tls_certificate": CHAIN, "tls_key": KEY}
+
+
+def make_certificate():
+    run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}", "-keyout", KEY, "-out", CHAIN])
+
+
+def context():
+    return ssl.create_default_context(cafile=CHAIN)
+
+
+def greeted(dialog):
+    """Reads to the end of the greeting, behind the teaser."""
+    while dialog.greeting.lines[-1][3:4] == "-":
+        dialog.greeting = dialog.reply()
+    return dialog
+
+
+def implicit(sock):
+    """The dialog inside TLS that begins with the first byte."""
+    return greeted(smtp.Dialog(context().wrap_socket(sock, server_hostname=NAME)))
+
+
+def starttls(dialog):
+    """The dialog that goes on inside TLS."""
+    assert dialog.say("EHLO client.example.net") == 250
+    assert dialog.say("STARTTLS") == 220
+    return smtp.Dialog(context().wrap_socket(dialog.sock, server_hostname=NAME), greet=False)
