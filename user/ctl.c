@@ -106,6 +106,16 @@ static void client_refuse(struct ctl_client *c, json_t *error)
 	client_say(c, error);
 }
 
+/* What a judge that leaves cannot answer any more, its successor can. */
+static void client_send_on(struct ctl_client *c)
+{
+	json_t *reply = ctl_error(false, "the daemon is taking over a new configuration; ask again");
+
+	json_object_set_new(reply, "again", json_true());
+	c->waits = false;
+	client_refuse(c, reply);
+}
+
 static void client_watch(struct ctl_client *c)
 {
 	c->watches = true;
@@ -135,7 +145,10 @@ static void client_line(struct ctl_client *c, const char *line, size_t n)
 		client_watch(c);
 		break;
 	case CTL_WAITS:
-		c->waits = true;
+		if (c->ctl->draining)
+			client_send_on(c);
+		else
+			c->waits = true;
 		break;
 	}
 	json_decref(request);
@@ -225,8 +238,8 @@ struct ctl *ctl_open(struct judge *j, int listen_fd)
 }
 
 /*
- * Whoever was accepted and has not been answered yet still is: its request is on its way. Who has
- * not been accepted waits in the socket's queue for the next judge.
+ * Whoever was accepted and has not been answered yet still is: its request is on its way. Who waits for a reload waits for one
+ * that the next judge hears the end of. Who has not been accepted waits in the socket's queue for the next judge.
  */
 void ctl_drain(struct ctl *c)
 {
@@ -238,7 +251,9 @@ void ctl_drain(struct ctl *c)
 		event_base_loopexit(c->judge->base, NULL);
 	for (struct ctl_client *i = LIST_FIRST(&c->clients); i; i = next) {
 		next = LIST_NEXT(i, entry);
-		i->closing = i->answered;
+		if (i->waits)
+			client_send_on(i);
+		i->closing |= i->answered;
 		if (i->watches || (i->answered && !evbuffer_get_length(bufferevent_get_output(i->bev))))
 			client_free(i);
 	}
@@ -251,6 +266,8 @@ void ctl_close(struct ctl *c)
 
 	for (struct ctl_client *i = LIST_FIRST(&c->clients); i; i = next) {
 		next = LIST_NEXT(i, entry);
+		if (!i->answered && !i->watches && !i->closing)
+			client_send_on(i);
 		evbuffer_unfreeze(bufferevent_get_output(i->bev), 1); /* libevent lets only itself drain it */
 		evbuffer_write(bufferevent_get_output(i->bev), bufferevent_getfd(i->bev));
 		client_free(i);

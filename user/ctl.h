@@ -11,7 +11,8 @@
  *   {"command":"gate mode","mode":M}        {"command":"daemon show"}
  *   {"command":"monitor"}
  *
- * Replies: {"schema":1, ...} or {"schema":1,"error":TEXT,"usage":B}; usage true = the request was malformed. What a table in
+ * Replies: {"schema":1, ...} or {"schema":1,"error":TEXT,"usage":B}; usage true = the request was malformed, "again":true = a judge that
+ * makes way for a new configuration did not carry it out, and its successor will if it is asked again. What a table in
  * the kernel holds (bans, lists, counters) is read there and not asked for here, so it is also shown when no daemon runs.
  * What a reply holds besides:
  *   client show    known source score threshold sessions messages offences relapses first_seen_seconds_ago

@@ -17,6 +17,7 @@
 #include "user/ctl.h"
 
 #define CALL_TIMEOUT_S 30 /* a reload with a million prefixes takes its time */
+#define CALL_TRIES     20 /* of daemons that make way for one with a new configuration */
 
 static int connect_to(const char *path)
 {
@@ -135,18 +136,36 @@ static bool refused(json_t *reply)
 	return true;
 }
 
-enum call_result call(json_t *request, json_t **reply)
+/* One question and its answer, NULL = none. Takes the reference of request. */
+static enum call_result ask_once(json_t *request, json_t **reply)
 {
 	enum call_result result = CALL_OK;
 	FILE *f = ask(request, &result);
 
+	*reply = NULL;
 	if (!f)
 		return result;
 	*reply = read_line(f, &result);
 	fclose(f);
-	if (!*reply && result == CALL_DOWN)
+	if (*reply)
+		return CALL_OK;
+	if (result == CALL_DOWN)
 		out_error("%s: the daemon hung up without an answer", place_socket());
-	if (!*reply || refused(*reply)) {
+	return CALL_FAILED;
+}
+
+enum call_result call(json_t *request, json_t **reply)
+{
+	enum call_result result = ask_once(json_incref(request), reply);
+
+	for (int i = 0; i < CALL_TRIES && result == CALL_OK && json_is_true(json_object_get(*reply, "again")); i++) {
+		json_decref(*reply);
+		result = ask_once(json_incref(request), reply);
+	}
+	json_decref(request);
+	if (result != CALL_OK)
+		return result;
+	if (refused(*reply)) {
 		json_decref(*reply);
 		*reply = NULL;
 		return CALL_FAILED;
