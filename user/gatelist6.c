@@ -20,9 +20,13 @@ int list6_read(struct replace *r)
 	if (n < 0)
 		return (int)n;
 	r->nold6 = (size_t)n;
+	return 0;
+}
+
+void list6_mark(struct replace *r)
+{
 	for (size_t i = 0; i < r->nold6; i++)
 		r->used[r->old6[i].value & 255] = true;
-	return 0;
 }
 
 static struct lpm_diff diff_of(const struct replace *r)
