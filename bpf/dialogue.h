@@ -22,8 +22,8 @@
 #include "bpf/pkt.h"
 
 /*
- * Set before loading where the kernel's verifier does not follow this file (Linux 6.1 does not). It is a constant
- * then: the bodies below are cut off before they are verified, and what would be refused is reset.
+ * Set before loading where a kernel's verifier does not follow this file (those of Linux 6.1 and 6.18 do). It is a
+ * constant then: the bodies below are cut off before they are verified, and what would be refused is reset.
  */
 const volatile __u32 pst_no_dialogue = 0;
 
@@ -164,6 +164,8 @@ PKT_INLINE __u32 dialogue_addr6(__u8 *to, const struct pst_addr *a)
 		n += (i > 0) & ~out & ~left_out & 1;
 		n += dialogue_hextet(to + n, pkt_be16(a->b + 2 * i)) * (out ^ 1);
 		left_out = out;
+		PKT_PIN(n);
+		n &= 63; /* changes nothing: 41 at most; a verifier that multiplies no ranges has lost them (Linux 6.1) */
 	}
 	return n;
 }
