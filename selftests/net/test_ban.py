@@ -4,11 +4,11 @@
 import pytest
 
 import smtp
-from lab import GATE4, GATE6, HOME, run, until
+from lab import GATE4, GATE6, until
 
 GOOD = "203.0.113.5"
 FROM, TO = "sender@example.net", "user@example.org"
-LONG = {"first": "1h"}
+LONG = {"first": "1h", "grace": 0}  # silent from the first packet on
 
 
 def offend(dialog, times=2):
@@ -65,7 +65,7 @@ def test_ban_ends_the_other_live_sessions(gate, dial):
 
 
 def test_ban_expires_and_doubles(gate, dial, lab):
-    gate.configure(ban={"first": "3s"}).start()
+    gate.configure(ban={"first": "3s", "grace": 0}).start()
     seen = []
     for _ in range(2):
         offend(dial("198.51.100.10"))
@@ -75,7 +75,7 @@ def test_ban_expires_and_doubles(gate, dial, lab):
 
 
 def test_ban_survives_the_daemon_and_ends_without_it(gate, dial, lab):
-    gate.configure(ban={"first": "10s"}).start()
+    gate.configure(ban={"first": "10s", "grace": 0}).start()
     offend(dial("198.51.100.11"))
     gate.banned("198.51.100.11")
     gate.kill()
@@ -129,14 +129,29 @@ def test_observe_bans_nobody(gate, dial, lab):
 
 @pytest.fixture
 def takes_xdp_frames(lab):
-    """veth hands XDP_TX frames over only to a peer that runs an XDP program, too."""
-    source, program = f"{HOME}/pass.c", f"{HOME}/pass.o"
-    with open(source, "w", encoding="ascii") as f:
-        f.write('__attribute__((section("xdp"), used)) int pass(void *ctx) { return 2; }\n')
-    run(["clang", "-O2", "-target", "bpf", "-g", "-c", source, "-o", program])
-    lab.world.run("ip", "link", "set", "dev", "world0", "xdp", "obj", program, "sec", "xdp")
+    lab.world_takes_answers()
     yield
-    lab.world.run("ip", "link", "set", "dev", "world0", "xdp", "off")
+    lab.world_takes_none()
+
+
+@pytest.mark.parametrize("source, to, banned", [("198.51.100.31", GATE4, "198.51.100.31"),
+                                                ("2001:db8:bad:31::7", GATE6, "2001:db8:bad:31::/64")], ids=["ip4", "ip6"])
+def test_a_fresh_ban_tells_its_first_contacts_why(gate, dial, lab, takes_xdp_frames, source, to, banned):
+    gate.configure(ban={"first": "1h"}).start()
+    offend(dial(source, to))
+    row = gate.banned(banned)
+    assert (row["grace"], row["action"], row["contacts"]) == (3, "drop", 0)
+    for _ in range(row["grace"]):
+        with dial(source, to) as d:
+            d.say("EHLO client.example.net")
+            d.say(f"MAIL FROM:<{FROM}>")
+            assert str(d.say(f"RCPT TO:<{TO}>")).startswith(f"550 5.7.1 {source} is banned: relay-attempt")
+            assert d.say("QUIT") == 221
+    before = gate.counter("xdp_packets_total", verdict="dropped", reason="banned")
+    assert smtp.unreachable(lab.world, source, to)
+    assert gate.counter("xdp_packets_total", verdict="dropped", reason="banned") > before
+    assert gate.ban(banned)["contacts"] > row["grace"]
+    assert "The first 3 contacts in 1h are refused with a reason before that; " in gate.postern("explain", source).stdout
 
 
 @pytest.mark.parametrize("source, to", [("198.51.100.17", GATE4), ("2001:db8:bad:17::1", GATE6)])
