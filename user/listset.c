@@ -60,10 +60,12 @@ void listset_share(struct listset_one *out, const struct listset_one *of)
 		out->block->users++;
 }
 
-int listset_read(struct listset_one *out, const struct conf_list *l, const struct listset_one *old, char *err, size_t errsize)
+int listset_read(struct listset_one *out, const struct conf_list *l, const struct listset_one *old,
+		 void (*tell)(void *ctx, size_t prefixes), void *ctx, char *err, size_t errsize)
 {
+	const struct listfile_options options = { .tell = tell, .ctx = ctx, .everything = l->everything };
 	struct listfile file = { 0 };
-	int rc = listfile_read(l->file, NULL, &file, err, errsize);
+	int rc = listfile_read(l->file, &options, &file, err, errsize);
 
 	memset(out, 0, sizeof(*out));
 	if (!rc) {

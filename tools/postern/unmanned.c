@@ -7,6 +7,7 @@
 #include "tools/postern/cli.h"
 #include "tools/postern/out.h"
 #include "tools/postern/place.h"
+#include "tools/postern/progress.h"
 #include "user/ban.h"
 #include "user/judge.h"
 #include "user/listset.h"
@@ -66,12 +67,15 @@ int unmanned_settings(void)
 
 static int read_lists(const struct conf *c, struct listset *set)
 {
+	struct progress progress;
 	char err[512] = "";
+	int rc = 0;
 
-	for (size_t i = 0; i < c->nlists; i++)
-		if (listset_read(&set->one[set->n++], &c->list[i], NULL, err, sizeof(err)))
-			return out_error("list %s: %s", c->list[i].name, err);
-	return CLI_OK;
+	progress_begin(&progress);
+	for (size_t i = 0; i < c->nlists && !rc; i++)
+		rc = listset_read(&set->one[set->n++], &c->list[i], NULL, progress_tell, &progress, err, sizeof(err));
+	progress_end(&progress);
+	return rc ? out_error("list %s: %s", c->list[set->n - 1].name, err) : CLI_OK;
 }
 
 int unmanned_lists(void)
