@@ -3,8 +3,6 @@
  * test_migrate.c: a gate of schema 1 is taken over: what it knew is known, and under a flood of a banned
  * source not one packet gets behind XDP. `test_migrate DIR IF` makes such a gate for other tests.
  */
-#include "cage_net.h"
-
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -12,13 +10,12 @@
 
 #include "selftests/packet/old_gate.h"
 #include "user/ban.h"
-#include "user/stats.h"
 
 #define ROOT CAGE_BPF "/postern"
 #define OLD  ROOT "/v1"
 #define DIR  ROOT "/v" PST_TEXT(PST_SCHEMA)
 
-static char err[1024];
+#include "cage_gate.h"
 
 static int unload(void **state)
 {
@@ -32,36 +29,6 @@ static int unload(void **state)
 static void old(void)
 {
 	assert_int_equal(old_gate_make(OLD, "g0"), 0);
-}
-
-static void load(void)
-{
-	if (kern_load(DIR, err, sizeof(err)))
-		fail_msg("%s", err);
-}
-
-static void take_over(void)
-{
-	if (kern_take_over(DIR, err, sizeof(err)))
-		fail_msg("%s", err);
-}
-
-static struct kern_maps maps(void)
-{
-	struct kern_maps m;
-
-	assert_int_equal(kern_open(DIR, false, &m, NULL), 0);
-	return m;
-}
-
-static struct pst_stats stats(void)
-{
-	struct kern_maps m = maps();
-	struct pst_stats s;
-
-	assert_int_equal(stats_read(&m, &s), 0);
-	kern_close(&m);
-	return s;
 }
 
 static bool old_is_there(void)
@@ -148,12 +115,12 @@ static void all_is_taken_over(void **state)
 	old();
 	assert_int_equal(kern_open(DIR, true, &m, &have), -ENOENT);
 	assert_int_equal(have, 1);
-	load();
+	load_only();
 	assert_true(old_is_there());
 	take_over();
 	knows_all();
 	take_over(); /* and again: nothing is counted twice */
-	load();
+	load_only();
 	take_over();
 	knows_all();
 	silence(false);
@@ -168,7 +135,7 @@ static void unpin(const char *path)
 
 static void died_while_copying(void)
 {
-	load();
+	load_only();
 	unpin(DIR "/pst_meta");
 	unpin(DIR "/pst_notes");
 	unpin(DIR "/prog");
@@ -176,14 +143,14 @@ static void died_while_copying(void)
 
 static void died_before_the_links(void)
 {
-	load();
+	load_only();
 }
 
 static void died_between_update_and_rename(void)
 {
 	int prog, link;
 
-	load();
+	load_only();
 	prog = bpf_obj_get(DIR "/prog");
 	link = bpf_obj_get(OLD "/link_g0");
 	assert_int_equal(bpf_link_update(link, prog, NULL), 0);
@@ -207,7 +174,7 @@ static void died_among_the_pins(void)
 
 static void died_before_the_folder_went(void)
 {
-	load();
+	load_only();
 	take_over();
 	assert_int_equal(mkdir(OLD, 0700), 0);
 }
@@ -223,14 +190,14 @@ static void a_start_that_died_is_finished(void **state)
 	for (size_t i = 0; i < NROWS(deaths); i++) {
 		old();
 		deaths[i]();
-		load();
+		load_only();
 		take_over();
 		knows_all();
 		unload(NULL);
 	}
 	old();
 	died_before_the_folder_went(); /* an empty folder is nobody's gate */
-	load();
+	load_only();
 	take_over();
 	knows_the_bans();
 	knows_the_counters();
@@ -250,11 +217,11 @@ static void what_came_in_between_is_added(void **state)
 	(void)state;
 	silence(true);
 	old();
-	load();
+	load_only();
 	fd = bpf_obj_get(OLD "/pst_bans");
 	assert_int_equal(bpf_map_update_elem(fd, &p, &b, BPF_ANY), 0);
 	close(fd);
-	load();
+	load_only();
 	take_over();
 	knows_all();
 	m = maps();
@@ -273,7 +240,7 @@ static void a_dead_link_is_dropped(void **state)
 	cage_do("ip link add x0 type veth peer name x1");
 	assert_int_equal(old_gate_make(OLD, "x0"), 0);
 	cage_do("ip link del x0");
-	load();
+	load_only();
 	take_over();
 	assert_int_equal(kern_links(DIR, &l, 1), 0);
 	assert_false(old_is_there());
@@ -324,7 +291,7 @@ static void others_are_refused_and_left_alone(void **state)
 		assert_int_equal(access(DIR "/pst_meta", F_OK), -1);
 		assert_int_equal(kern_unload(rows[i].dir), 0); /* as the words advise */
 	}
-	load();
+	load_only();
 }
 
 /* --- under a flood ------------------------------------------------------------- */
@@ -404,7 +371,7 @@ static void upgrade(void)
 {
 	unsigned long long before, after = 0;
 
-	load();
+	load_only();
 	before = dropped();
 	take_over();
 	for (int i = 0; i < 2000; i++) {
@@ -428,7 +395,7 @@ static void new_program(void)
 	for (int i = 0; i < 20; i++) {
 		unsigned long long before = dropped();
 
-		load();
+		load_only();
 		take_over();
 		while (dropped() == before)
 			usleep(100);
@@ -439,7 +406,7 @@ static void the_same_schema_under_flood(void **state)
 {
 	(void)state;
 	old();
-	load();
+	load_only();
 	take_over();
 	under_flood(new_program);
 }
