@@ -364,6 +364,11 @@ int migrate_copy(const char *old, const struct kern_maps *to, bool again, char *
 		if (e == -ENOENT && again) /* it is being removed already */
 			e = 0;
 	}
+	if (!e) {
+		what = "pst_lists";
+		e = migrate_lists(old, to, err, errsize);
+		e = e == -ENOENT && again ? 0 : e;
+	}
 	if (!e && !again) {
 		what = "pst_conf";
 		e = copy_conf(old, l, to);

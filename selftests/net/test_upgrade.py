@@ -129,6 +129,21 @@ def test_a_list_that_cannot_be_read_holds_the_command_up(old, ear, flood):  # py
     assert leaked(ear) == (0, 0) and os.path.exists(OLD)
 
 
+def test_a_list_that_cannot_be_read_stays_as_it_was(old, ear, flood):  # pylint: disable=unused-argument
+    os.unlink(LIST)
+    old.start()
+    more_of(ear, CLEAN)
+    assert leaked(ear) == (0, 0) and not os.path.exists(OLD)
+    row = old.json("list", "show")["lists"][0]
+    assert row["name"] == "old" and row["prefixes"] == 1 and row["state"] == "stale"
+    with open(LIST, "w", encoding="ascii") as f:
+        f.write("198.51.100.0/25\n198.51.100.0/26\n")
+    old.postern("list", "reload")
+    more_of(ear, CLEAN)
+    assert leaked(ear) == (0, 0)
+    assert old.json("list", "show")["lists"][0]["state"] == "ok"
+
+
 def test_a_newer_gate_is_left_alone(lab, gate, ear, flood):  # pylint: disable=unused-argument
     newer = "/sys/fs/bpf/postern/v3"
     lab.gateway.run(f"{BUILD}/selftests/packet/test_migrate", newer, "gw0")

@@ -51,7 +51,10 @@ static inline int old_fill_sources(struct old_gate *g)
 {
 	struct { __u8 addr[16]; __u32 len; } host = { { [10] = 0xff, 0xff, 192, 0, 2, 1 }, 128 };
 	struct { __u32 len; __u8 addr[16]; } net = { 120, { [10] = 0xff, 0xff, 203, 0, 113 } };
+	struct { char name[32], source[128]; __u64 loaded_ns; __u32 prefixes; __u8 action, pad[3]; } info = {
+		"old", "/old.txt", 9, 1, 2, { 0 } };
 	char note[120] = OLD_NOTE;
+	__u32 zero = 0;
 	struct timespec now;
 	struct old_ban b;
 	__u32 word = 1;
@@ -65,7 +68,7 @@ static inline int old_fill_sources(struct old_gate *g)
 	e |= old_put(g->maps.pst_bans, &host, &b);
 	memcpy(&net.addr[12], (__u8[]){ 198, 51, 100, 0 }, 4);
 	word = 2 << 8; /* list 0, drop */
-	return e | old_put(g->maps.pst_lists, &net, &word);
+	return e | old_put(g->maps.pst_lists, &net, &word) | old_put(g->maps.pst_list_info, &zero, &info);
 }
 
 static inline int old_fill_counters(struct old_gate *g)

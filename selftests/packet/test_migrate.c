@@ -10,6 +10,7 @@
 
 #include "selftests/packet/old_gate.h"
 #include "user/ban.h"
+#include "user/gatelist.h"
 
 #define ROOT CAGE_BPF "/postern"
 #define OLD  ROOT "/v1"
@@ -87,12 +88,29 @@ static void knows_the_counters(void)
 		assert_int_equal(s.found[i], i < OLD_REASONS ? 1020 + OLD_COUNTERS + i : 0);
 }
 
+static void knows_the_list(void)
+{
+	struct pst_addr listed = frame_ip4(198, 51, 100, 9), beside = frame_ip4(198, 51, 101, 9);
+	struct kern_maps m = maps();
+	struct pst_list_info info;
+	struct pst_class class;
+
+	assert_int_equal(list_find(&m, &listed, &class), 0);
+	assert_int_equal(class.action, PST_ACT_DROP);
+	assert_int_equal(list_info(&m, class.list, &info), 0);
+	assert_string_equal(info.name, "old");
+	assert_true(info.prefixes == 1 && info.stale);
+	assert_int_equal(list_find(&m, &beside, &class), -ENOENT);
+	kern_close(&m);
+}
+
 static void knows_all(void)
 {
 	struct kern_link l;
 
 	knows_the_bans();
 	knows_the_settings();
+	knows_the_list();
 	knows_the_counters();
 	assert_false(old_is_there());
 	assert_int_equal(kern_links(DIR, &l, 1), 1);
