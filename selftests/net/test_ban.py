@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """From offence to ban to expiry; and what a ban means for packets and for open sessions."""
 
+import concurrent.futures
+import json
+
 import pytest
 
 import smtp
@@ -170,6 +173,59 @@ def test_operator_bans_and_unbans(serving, lab):
     assert "too loud" in explained and "198.51.100.128/25" in explained
     serving.postern("ban", "del", "198.51.100.128/25")
     assert served(lab, "198.51.100.200")
+
+
+def fillers(n):
+    """Lines that ban n sources of the documentation's own network for benchmarks."""
+    return "".join(f"198.{18 + (i >> 16)}.{i >> 8 & 255}.{i & 255}\n" for i in range(n))
+
+
+def test_import_bans_many_and_ends_their_sessions(gate, dial, lab):
+    gate.configure(ban=LONG).start()
+    offenders = [dial("198.51.100.50"), dial("198.51.100.130"), dial("2001:db8:bad:50::7"), dial("2001:db8:bad:51::7")]
+    bystanders = [dial(GOOD), dial("2001:db8:bad:51::8")]
+    text = ("# four that are connected\n198.51.100.50 reason \"by \\\"file\\\"\"\n" + fillers(50000) +
+            "198.51.100.128/25 for 2h action reset\n\n2001:db8:bad:50::/64 ; a source\n2001:db8:bad:51::7\n")
+    gate.postern("ban", "import", "-", "for", "1h", "grace", 2, text=text)
+    for d in offenders:
+        assert d.ended()[-1].startswith("421 4.7.0")
+    assert all(d.say("NOOP") == 250 for d in bystanders)
+    rows = {row["prefix"]: row for row in gate.json("ban", "show")["bans"]}
+    assert len(rows) == 50004 == gate.counter("bans_total", origin="operator")
+    assert rows["198.51.100.50"]["note"] == 'by "file"' and rows["198.51.100.50"]["grace"] == 2
+    assert rows["198.51.100.128/25"]["action"] == "reset" and rows["198.51.100.128/25"]["seconds_left"] > 3600
+    assert "import bans=50004 result=done" in gate.said()
+
+
+def test_import_asks_for_force_where_ban_add_does(gate, lab):
+    gate.configure(ban=LONG, never_ban=["198.51.100.15"]).start()
+    text = f"198.51.100.16\n{GATE4}\n198.51.100.0/24\n198.51.100.17/24\n"
+    refused = gate.postern("ban", "import", "-", text=text, check=False)
+    assert refused.returncode == 1 and gate.json("ban", "show")["count"] == 0
+    for line, why in ((2, "own address"), (3, "never_ban"), (4, "host bits")):
+        assert any(f"standard input:{line}: " in said and why in said for said in refused.stderr.splitlines()), refused.stderr
+    gate.postern("ban", "import", "-", "force", text="198.51.100.0/24\n")
+    assert gate.ban("198.51.100.0/24")
+
+
+def test_import_and_reloads_at_once(gate):
+    """A judge that makes way in the middle has its successor take all of it again."""
+    gate.configure(ban=LONG).start()
+    with concurrent.futures.ThreadPoolExecutor() as operators:
+        imported = operators.submit(gate.postern, "-j", "ban", "import", "-", text=fillers(130000))
+        while not imported.done():
+            gate.postern("config", "reload")
+    assert json.loads(imported.result().stdout)["bans"] == 130000 and gate.json("ban", "show")["count"] == 130000
+
+
+def test_export_is_what_import_reads(gate):
+    gate.configure(ban=LONG).start()
+    lines = ("198.51.100.0/25 forever action refuse scope guarded", "198.51.100.200 forever action drop scope port 25 grace 3",
+             '2001:db8:bad::/64 forever action banner scope host reason "so \\"it\\" is # \\\\"')
+    gate.postern("ban", "import", "-", text="\n".join(lines))
+    assert gate.postern("ban", "export").stdout.splitlines() == list(lines)
+    row = json.loads(gate.postern("-j", "ban", "export", "2001:db8::/32").stdout)
+    assert row["note"] == 'so "it" is # \\' and row["seconds_left"] is None and row["scope"] == "host"
 
 
 def test_early_talker(gate, dial, lab):

@@ -3,6 +3,7 @@
 #include "tools/postern/unmanned.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "tools/postern/cli.h"
 #include "tools/postern/out.h"
@@ -12,6 +13,8 @@
 #include "user/judge.h"
 #include "user/listset.h"
 #include "user/stats.h"
+
+#define ROWS_AT_ONCE 65536
 
 static int written(struct kern_maps *m, int rc, const char *what)
 {
@@ -23,12 +26,12 @@ static int written(struct kern_maps *m, int rc, const char *what)
 }
 
 /* The judge's counters have no other writer while it is away. */
-static void count(const struct kern_maps *m, enum pst_counter counter)
+static void count(const struct kern_maps *m, enum pst_counter counter, size_t n)
 {
-	struct pst_stats *s = stats_map_slot(m, JUDGE_SLOT);
+	struct pst_stats *s = n ? stats_map_slot(m, JUDGE_SLOT) : NULL;
 
 	if (s)
-		s->counter[counter]++;
+		s->counter[counter] += n;
 }
 
 static void guard_port(struct pst_conf *c, unsigned port)
@@ -133,11 +136,39 @@ int unmanned_ban(const struct pst_prefix *p, unsigned long long seconds, const s
 		return out_error("bans already use %d different prefix lengths of this address family, the most that the gate looks up; use a length that `postern ban show` shows",
 				 PST_BAN_LENS_MAX);
 	}
-	if (!rc)
-		count(&m, PST_CNT_BAN_OPERATOR);
-	if (evicted)
-		count(&m, PST_CNT_BAN_EVICTED);
+	count(&m, PST_CNT_BAN_OPERATOR, !rc);
+	count(&m, PST_CNT_BAN_EVICTED, evicted);
 	return written(&m, rc, "the ban");
+}
+
+int unmanned_bans(size_t n, void (*get)(void *ctx, size_t i, struct ban_row *out), void *ctx, struct ban_many *done)
+{
+	struct ban_row *row = calloc(ROWS_AT_ONCE, sizeof(*row));
+	struct ban_many part;
+	struct kern_maps m;
+	int rc = row ? place_open(&m, false) : out_error("out of memory");
+
+	*done = (struct ban_many){ 0 };
+	if (rc) {
+		free(row);
+		return rc;
+	}
+	for (size_t at = 0; at < n && !rc; at += ROWS_AT_ONCE) {
+		size_t take = n - at < ROWS_AT_ONCE ? n - at : ROWS_AT_ONCE;
+
+		for (size_t i = 0; i < take; i++)
+			get(ctx, at + i, &row[i]);
+		rc = ban_put_many(&m, row, take, &part);
+		done->written += part.written;
+		done->evicted += part.evicted;
+		done->noteless += part.noteless;
+	}
+	free(row);
+	count(&m, PST_CNT_BAN_OPERATOR, done->written);
+	count(&m, PST_CNT_BAN_EVICTED, done->evicted);
+	if (rc)
+		out_note("%zu of %zu bans are written", done->written, n);
+	return written(&m, rc, "the bans");
 }
 
 int unmanned_unban(const struct pst_prefix *p)
@@ -149,7 +180,7 @@ int unmanned_unban(const struct pst_prefix *p)
 		return rc;
 	rc = ban_del(&m, p);
 	if (!rc)
-		count(&m, PST_CNT_BAN_DELETED);
+		count(&m, PST_CNT_BAN_DELETED, 1);
 	return written(&m, rc, "the end of the ban");
 }
 
