@@ -168,6 +168,7 @@ MANDIR := $(PREFIX)/share/man
 COMPDIR := $(PREFIX)/share/bash-completion/completions
 UNITDIR := $(if $(filter /usr,$(PREFIX)),/lib,$(PREFIX)/lib)/systemd/system
 LIBDIR := $(PREFIX)/lib
+DOCDIR := $(PREFIX)/share/doc/postern
 
 man: $(MAN)
 
@@ -201,6 +202,8 @@ install: all man $(O)/postern.bash $(O)/postern.conf
 	$(Q)install -m 644 $(O)/postern.bash $(DESTDIR)$(COMPDIR)/postern
 	$(Q)sed 's|@SBINDIR@|$(SBINDIR)|' tools/systemd/posternd.service >$(DESTDIR)$(UNITDIR)/posternd.service
 	$(Q)chmod 644 $(DESTDIR)$(UNITDIR)/posternd.service
+	$(Q)install -d $(DESTDIR)$(DOCDIR)/examples
+	$(Q)install -m 644 tools/systemd/shared.conf $(DESTDIR)$(DOCDIR)/examples
 	$(Q)install -m 644 tools/systemd/postern.sysusers $(DESTDIR)$(LIBDIR)/sysusers.d/postern.conf
 	$(Q)install -m 644 tools/systemd/postern.tmpfiles $(DESTDIR)$(LIBDIR)/tmpfiles.d/postern.conf
 	$(Q)test -e $(DESTDIR)/etc/postern/postern.conf || install -m 644 $(O)/postern.conf $(DESTDIR)/etc/postern/postern.conf
@@ -208,6 +211,7 @@ install: all man $(O)/postern.bash $(O)/postern.conf
 
 # The configuration stays, and so does the gate in the kernel: `postern gate unload` before, if it shall go.
 uninstall:
+	$(Q)rm -f $(DESTDIR)$(DOCDIR)/examples/shared.conf
 	$(Q)rm -f $(PROGRAMS:$(O)/%=$(DESTDIR)$(SBINDIR)/%) $(DESTDIR)$(COMPDIR)/postern $(DESTDIR)$(UNITDIR)/posternd.service \
 		$(DESTDIR)$(LIBDIR)/sysusers.d/postern.conf $(DESTDIR)$(LIBDIR)/tmpfiles.d/postern.conf
 	$(Q)for m in $(notdir $(MAN)); do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$$m; done
