@@ -13,6 +13,7 @@
 #define KERN_PROG "prog"
 #define KERN_LINK "link_"
 #define KERN_SHARED "shared_"
+#define KERN_WHY "why_" /* a symbolic link beside the pin, whose text says why it is not native: nothing else in a bpffs holds text */
 #define KERN_SHARED_NEXT "next" /* while it takes the place of the one before */
 
 struct bpf_map;
@@ -44,6 +45,10 @@ int kern_open_gate(const char *dir, struct gate **out, char *err, size_t errsize
 int kern_pin_path(char out[KERN_PATH_MAX], const char *dir, const char *prefix, const char *interface);
 /* The interface's name from a directory entry; false when it does not begin with prefix. */
 bool kern_pin_name(const char *entry, const char *prefix, char interface[16]);
+/* Why the gate is not native on an interface, as it was found out when it was attached: written, read ("" = not known), taken away. */
+void kern_why_put(const char *dir, const char *interface, const char *why);
+void kern_why_get(const char *dir, const char *interface, char *why, size_t size);
+void kern_why_drop(const char *dir, const char *interface);
 /* pst_meta of any version. 0, -EPROTO when fd is no such map, or -errno. */
 int kern_meta(int fd, struct pst_meta *meta);
 /*
