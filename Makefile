@@ -145,7 +145,7 @@ fuzz: $(FUZZ_BIN)
 	$(Q)O='$(O)' sh selftests/fuzz/run
 
 bench: 
-	$(Q)sh tools/need check || $(MAKE) deps
+	$(Q)sh tools/need bench || $(MAKE) deps
 	$(Q)$(MAKE) all $(BENCH_BIN)
 	$(Q)O='$(O)' $(PYTHON) selftests/bench/run.py $(PARTS)
 
