@@ -295,17 +295,17 @@ struct pst_net6 {
 
 /*
  * pst_lens6, two entries of which `now` of the first one names the valid one: the prefix lengths
- * in pst_net6, longest first, in up to eight groups. A byte of pst_cell6 has the bits of the groups
- * that have a prefix in, or around, its /27 of 2000::/3.
+ * in pst_net6, longest first, each with a sign of a few bits. A byte of pst_cell6 has the bits of the signs of
+ * all lengths that have a prefix in, or around, its /27 of 2000::/3: a sign not all of whose bits are there is not meant.
  */
 struct pst_lens6 {
 	__u32 now;
 	__u16 n;
-	__u8 outside; /* groups with a prefix outside 2000::/3 */
+	__u8 outside; /* the signs of lengths with a prefix outside 2000::/3 */
 	__u8 all;     /* the bytes are being rewritten: look for every length */
 	struct {
 		struct pst_addr mask; /* len ones: what to keep of an address */
-		__u32 len, group;     /* group: its bit */
+		__u32 len, sign;
 	} row[129];
 };
 

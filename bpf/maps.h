@@ -113,7 +113,7 @@ struct {
 
 /*
  * A hash that is asked once per length, not a trie: the filter leaves few lengths to ask for where a list
- * has few. A million random prefixes: 70 ns against a trie's 875; many lengths in one place cost more than a trie.
+ * has few. A million random prefixes of 33 lengths: 47 ns against a trie's 924, of listed sources 368 against 1063.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
