@@ -22,6 +22,7 @@
 #include "bpf/maps.h"
 #include "bpf/pkt.h"
 #include "bpf/refuse.h"
+#include "bpf/reset.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -146,15 +147,17 @@ PKT_INLINE int leave(struct xdp_md *ctx, const struct pkt *p, const struct refus
 {
 	const __u32 only = 0;
 	struct pst_stats *stats = bpf_map_lookup_elem(&pst_stats, &only);
-	int verdict = XDP_PASS;
+	int verdict = XDP_PASS, word;
 
 	switch (counter) {
 	case PST_CNT_RESET_BANNED:
 	case PST_CNT_RESET_LISTED:
+		word = reset(ctx, p);
 		verdict = XDP_TX;
-		if (answer_reset(ctx, p))
+		if (word == RESET_SENT)
 			break;
-		counter = counter == PST_CNT_RESET_BANNED ? PST_CNT_DROP_BANNED : PST_CNT_DROP_LISTED;
+		counter = word == RESET_OVER ? PST_CNT_REFUSE_BUDGET :
+			  counter == PST_CNT_RESET_BANNED ? PST_CNT_DROP_BANNED : PST_CNT_DROP_LISTED;
 		/* fall through */
 	case PST_CNT_DROP_BANNED:
 	case PST_CNT_DROP_LISTED:
