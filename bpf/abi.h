@@ -122,7 +122,9 @@
 	X(DROP_BANNED_HOST,  "xdp_packets_total", "verdict=\"dropped\",reason=\"banned_host\"",       "") \
 	X(DROP_SYN_SOURCE,   "xdp_packets_total", "verdict=\"dropped\",reason=\"syn_source\"",        "") \
 	X(DROP_SYN_GLOBAL,   "xdp_packets_total", "verdict=\"dropped\",reason=\"syn_global\"",        "") \
-	X(PASS_SYN_OBSERVED, "xdp_packets_total", "verdict=\"passed\",reason=\"syn_observed\"",       "")
+	X(PASS_SYN_OBSERVED, "xdp_packets_total", "verdict=\"passed\",reason=\"syn_observed\"",       "") \
+	X(BANS_USED,         "ban_table",         "state=\"used\"", "Bans that the table holds and has room for, when posternd last looked") \
+	X(BANS_FREE,         "ban_table",         "state=\"free\"", "")
 
 enum pst_counter {
 #define PST_X(sym, family, labels, help) PST_CNT_##sym,

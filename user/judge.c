@@ -17,7 +17,6 @@
 #define KNOWN_NS      (30 * 86400 * S_NS) /* how long accepted mail speaks for a source */
 #define DRAIN_US      500000 /* for requests on the control socket that are on their way */
 #define SWEEP_MIN_S   1
-#define BANS_HIGH_PERCENT 80
 #define BANS_CALM_PERCENT 70
 #define SWEEP_SHARE   50 /* a sweep may take one part in this many of the judge's time */
 
@@ -331,9 +330,11 @@ static void watch_room(struct judge *j, size_t live)
 {
 	size_t room = ban_capacity(j->setup->maps);
 
+	j->setup->stats->counter[PST_CNT_BANS_USED] = live;
+	j->setup->stats->counter[PST_CNT_BANS_FREE] = room > live ? room - live : 0;
 	if (live * 100 < room * BANS_CALM_PERCENT)
 		j->bans_high = false;
-	if (j->bans_high || live * 100 < room * BANS_HIGH_PERCENT)
+	if (j->bans_high || live * 100 < room * BAN_HIGH_PERCENT)
 		return;
 	j->bans_high = true;
 	log_warnx("the ban table fills: bans=%zu room=%zu; when it is full, the automatic ban that ends soonest makes room", live, room);

@@ -228,6 +228,24 @@ def test_export_is_what_import_reads(gate):
     assert row["note"] == 'so "it" is # \\' and row["seconds_left"] is None and row["scope"] == "host"
 
 
+def test_a_table_that_fills_is_said_once(gate):
+    gate.configure(ban=LONG).start()
+    before = gate.json("gate", "show")
+    assert before["bans"] == 0 and "notes" not in before
+    most = before["bans_room"] * 8 // 10 + 1
+    sources = "".join(f"3fff:{i >> 16:x}:{i & 65535:x}::/64\n" for i in range(most))
+    gate.postern("ban", "import", "-", text=sources)
+    until("the judge has looked", lambda: gate.counter("ban_table", state="used") == most)
+    assert gate.counter("ban_table") == before["bans_room"]
+    gate.postern("ban", "del", "3fff::/64")
+    until("it has looked again", lambda: gate.counter("ban_table", state="used") == most - 1, 60)
+    assert gate.said().count("the ban table fills") == 1
+    gate.postern("ban", "add", "3fff::/64")
+    shown = gate.json("gate", "show")
+    assert shown["bans"] == most and "80 % full" in shown["notes"][0]
+    assert "80 % full" in gate.postern("gate", "show").stderr
+
+
 def test_early_talker(gate, dial, lab):
     gate.configure(greet_pause="2s", ban={**LONG, "threshold": 60}).start()
     d = dial("198.51.100.18", greet=False)

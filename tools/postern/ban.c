@@ -53,7 +53,10 @@ static void print_bans(const struct kern_maps *m, const struct gathered *g)
 	}
 	out_table_end();
 	out_num("count", NULL, g->n);
+	out_num("room", NULL, ban_capacity(m));
 	out_line("%zu ban%s", g->n, g->n == 1 ? "" : "s");
+	if (!g->only)
+		fields_ban_room(g->n, ban_capacity(m));
 }
 
 typedef void print_fn(const struct kern_maps *m, const struct gathered *g);
