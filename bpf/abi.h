@@ -24,6 +24,8 @@
 #define PST_PIN_DIR "/sys/fs/bpf/postern/v" PST_TEXT(PST_SCHEMA)
 
 #define PST_BANS_MAX	   1048576 /* live bans; preallocated, never evicted by the kernel */
+#define PST_BAN_WORDS	   524288  /* 64 bits each: one in thirty is set when the bans are full */
+#define PST_QUICK_ROWS	   524288  /* of four places: four bans in a hundred find none when the bans are full */
 #define PST_NOTES_MAX	   65536   /* bans that carry an operator's text */
 #define PST_ALLOW_MAX	   65536
 #define PST_LIST_PREFIXES_MAX 2097152
@@ -249,6 +251,34 @@ struct pst_ban {
 	__u64 window_ns; /* its begin (coarse clock), 0 = none yet */
 };
 
+/*
+ * pst_ban_bits, one entry: a bit for every ban, by the hash of its prefix (bpf/ban_index.h). Not set = no such ban; set is only a reason
+ * to look. It is set before the ban is written; those that nobody needs any more go with a sweep.
+ */
+struct pst_ban_bits {
+	__u64 word[PST_BAN_WORDS];
+};
+
+/*
+ * pst_ban_quick: four places in one cache line, for bans that need no more to be known: of an IPv4 host, at every guarded port,
+ * action drop. No ban of IPv4 is longer, so none can speak before it. user/ban.c is the only writer of `ban`: a place is taken
+ * out before the ban changes in pst_bans, and put in after that. The other two are the kernel's: packets that the ban itself
+ * has not been told of, and when the last one was.
+ */
+#define PST_QUICK_TIME_SHIFT 25		    /* `until` counts 33 milliseconds: 31 bits are 2 years of CLOCK_MONOTONIC */
+#define PST_QUICK_LAST_SHIFT 20		    /* `last` counts milliseconds, modulo 2^32: 52 days */
+#define PST_QUICK_UNTIL	     0x7fffffffull  /* lower bits of `ban`: until when; whoever comes later asks pst_bans */
+#define PST_QUICK_GRACE	     0x80000000ull  /* first contacts are told why: only SYNs after those are answered from here */
+#define PST_QUICK_HITS_MAX   0x80000000u    /* then the ban is told */
+
+struct pst_quick {
+	struct pst_quick_place {
+		__u64 ban;  /* the address in network order (upper half), PST_QUICK_GRACE, until; 0 = a free place */
+		__u32 hits;
+		__u32 last; /* 0 = the ban is asked first */
+	} place[4];
+};
+
 /* pst_notes: struct pst_prefix -> the operator's text, NUL padded. */
 struct pst_note {
 	char text[PST_NOTE_MAX];
@@ -444,6 +474,7 @@ struct pst_slot {
 _Static_assert(sizeof(struct pst_prefix) == 20, "ban key");
 _Static_assert(sizeof(struct pst_lpm_key) == 20, "LPM key");
 _Static_assert(sizeof(struct pst_ban) == 64, "ban value");
+_Static_assert(sizeof(struct pst_ban_bits) == 8 * PST_BAN_WORDS && sizeof(struct pst_quick) == 64, "in front of the bans");
 _Static_assert(sizeof(struct pst_class) == 16, "class");
 _Static_assert(sizeof(struct pst_leaf4) == 40, "leaf");
 _Static_assert(sizeof(struct pst_net6) == 8, "IPv6 list value");

@@ -64,6 +64,24 @@ struct {
 	__type(value, struct pst_ban);
 } pst_bans SEC(".maps");
 
+/* Who is not banned is told by one load, whatever the bans weigh: a hash of a million costs two misses of the cache. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct pst_ban_bits);
+} pst_ban_bits SEC(".maps");
+
+/* A flood of banned hosts is answered from one cache line each, the packet counted in the same. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, PST_QUICK_ROWS);
+	__type(key, __u32);
+	__type(value, struct pst_quick);
+} pst_ban_quick SEC(".maps");
+
 /* Only bans that a person wrote have a note: allocated as needed, kept out of the hot value. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

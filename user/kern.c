@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "gate.skel.h"
+#include "user/ban.h"
 #include "user/kern_pins.h"
 #include "user/migrate.h"
 #include "user/refuse.h"
@@ -76,6 +77,14 @@ static bool map_fits(int fd, const struct bpf_map *want)
 	       info.key_size == bpf_map__key_size(want) && info.value_size == bpf_map__value_size(want);
 }
 
+static bool is_later(const char *name)
+{
+#define KERN_X(later) if (!strcmp(name, #later)) return true;
+	KERN_LATER(KERN_X)
+#undef KERN_X
+	return false;
+}
+
 int kern_open(const char *dir, bool readonly, struct kern_maps *out, unsigned *have)
 {
 	char older[KERN_PATH_MAX], ignored[8];
@@ -100,7 +109,7 @@ int kern_open(const char *dir, bool readonly, struct kern_maps *out, unsigned *h
 	if (!e && out->name < 0) {                                          \
 		out->name = kern_pins_open(dir, KERN_MAP(name), readonly);         \
 		if (out->name < 0)                                          \
-			e = out->name == -ENOENT ? -EPROTO : out->name;     \
+			e = out->name != -ENOENT ? out->name : is_later(#name) ? 0 : -EPROTO; \
 	}
 	KERN_MAPS(KERN_X)
 #undef KERN_X
@@ -153,12 +162,12 @@ static int reuse_maps(struct gate *g, const struct kern_maps *m, char *err, size
 	int e = 0;
 
 #define KERN_X(name)                                                                                               \
-	if (!e && !map_fits(m->name, g->maps.pst_##name)) {                                                        \
+	if (!e && m->name >= 0 && !map_fits(m->name, g->maps.pst_##name)) {                                                        \
 		e = -EPROTO;                                                                                       \
 		snprintf(err, errsize, "pinned map " KERN_MAP(name) " has another layout than this version's; "          \
 				  "unload that gate first, its bans go with it");                                  \
 	}                                                                                                          \
-	if (!e && (e = bpf_map__reuse_fd(g->maps.pst_##name, m->name)))                                            \
+	if (!e && m->name >= 0 && (e = bpf_map__reuse_fd(g->maps.pst_##name, m->name)))                                            \
 		snprintf(err, errsize, "pinned map " KERN_MAP(name) ": %s", strerror(-e));
 	KERN_MAPS(KERN_X)
 #undef KERN_X
@@ -292,15 +301,35 @@ static int load_gate(struct gate **g, const struct kern_maps *reuse, char *err, 
 	return e ? e : load_prog(*g, err, errsize);
 }
 
+/* Maps that an older program of our schema did not have. */
+static int put_later(const char *dir, const struct kern_maps *have, const struct gate *g)
+{
+	int e = 0;
+
+#define KERN_X(name)                  \
+	if (!e && have->name < 0)     \
+		e = kern_pins_put_map(dir, g->maps.pst_##name);
+	KERN_LATER(KERN_X)
+#undef KERN_X
+	return e;
+}
+
 /* A gate of ours and an older one: a take-over died, and the older one may have gone on alone. */
-static int load_over(const char *dir, const char *older, struct gate *g, char *err, size_t errsize)
+static int load_over(const char *dir, const char *older, const struct kern_maps *have, struct gate *g, char *err, size_t errsize)
 {
 	struct kern_maps m = maps_of(g);
 	int e = older ? migrate_copy(older, &m, true, err, errsize) : 0;
 
 	if (e)
 		return e;
-	e = kern_pins_put_prog(dir, bpf_program__fd(g->progs.gate));
+	e = ban_index_all(&m);
+	if (e) {
+		snprintf(err, errsize, "indexing the bans: %s", strerror(-e));
+		return e;
+	}
+	e = put_later(dir, have, g);
+	if (!e)
+		e = kern_pins_put_prog(dir, bpf_program__fd(g->progs.gate));
 	if (e)
 		snprintf(err, errsize, "pinning under %s: %s", dir, strerror(-e));
 	return e;
@@ -316,7 +345,12 @@ int kern_open_gate(const char *dir, struct gate **out, char *err, size_t errsize
 		snprintf(err, errsize, "no gate is loaded under %s; load it first", dir);
 		return e;
 	}
-	e = open_gate(out, &have, refuse_started(&have), err, errsize);
+	if (have.ban_bits < 0 || have.ban_quick < 0) { /* the bans would not be found */
+		snprintf(err, errsize, "the gate under %s is an older version's; load this one first", dir);
+		e = -ENOENT;
+	} else {
+		e = open_gate(out, &have, refuse_started(&have), err, errsize);
+	}
 	kern_close(&have);
 	return e;
 }
@@ -344,7 +378,7 @@ static int load_locked(const char *dir, char *err, size_t errsize)
 	reuse = !e;
 	e = load_gate(&g, reuse ? &have : NULL, err, errsize);
 	if (!e)
-		e = (reuse ? load_over : load_fresh)(dir, older ? path : NULL, g, err, errsize);
+		e = reuse ? load_over(dir, older ? path : NULL, &have, g, err, errsize) : load_fresh(dir, older ? path : NULL, g, err, errsize);
 	gate__destroy(g);
 	kern_close(&have);
 	return e;

@@ -10,7 +10,8 @@
 
 #define KERN_PIN_DIR PST_PIN_DIR
 
-/* One row per map of bpf/maps.h that user space touches. */
+/* One row per map of bpf/maps.h that user space touches. Those of KERN_LATER came within a schema: -1 where the program that is loaded is older. */
+#define KERN_LATER(X) X(ban_bits) X(ban_quick)
 #define KERN_MAPS(X) \
 	X(stats) X(slots) X(conf) X(meta) X(allow) X(bans) X(ban_bits) X(ban_quick) X(notes) \
 	X(cell4) X(leaf4) X(rich4) X(cell6) X(net6) X(lens6) X(class) X(class_hits) X(list_info) X(list_hits) \

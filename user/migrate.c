@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "user/ban.h"
 #include "user/stats.h"
 
 #define BATCH 4096
@@ -363,6 +364,10 @@ int migrate_copy(const char *old, const struct kern_maps *to, bool again, char *
 		e = copy_table(old, what, tables[i].to, again);
 		if (e == -ENOENT && again) /* it is being removed already */
 			e = 0;
+	}
+	if (!e) {
+		what = "the index of pst_bans";
+		e = ban_index_all(to);
 	}
 	if (!e) {
 		what = "pst_lists";

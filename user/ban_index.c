@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "user/ban_index.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "bpf/ban_index.h"
+
+/* The tables of the gate with these maps. Mapping them takes a millisecond, so they stay; one gate at a time. */
+static struct {
+	__u32 id; /* of pst_ban_quick; 0 = none is mapped */
+	bool writable;
+	struct pst_ban_bits *bits;
+	struct pst_quick *quick;
+} table;
+
+/* All that follows does nothing where there are no tables. */
+static void forget(void)
+{
+	if (table.bits)
+		munmap(table.bits, sizeof(*table.bits));
+	if (table.quick)
+		munmap(table.quick, PST_QUICK_ROWS * sizeof(*table.quick));
+	memset(&table, 0, sizeof(table));
+}
+
+static void *map(int fd, size_t bytes, int prot)
+{
+	void *at = mmap(NULL, bytes, prot, MAP_SHARED, fd, 0);
+
+	return at == MAP_FAILED ? NULL : at;
+}
+
+static int map_both(const struct kern_maps *m, int prot)
+{
+	table.bits = map(m->ban_bits, sizeof(*table.bits), prot);
+	table.quick = table.bits ? map(m->ban_quick, PST_QUICK_ROWS * sizeof(*table.quick), prot) : NULL;
+	table.writable = (prot & PROT_WRITE) != 0;
+	return table.quick ? 0 : -errno;
+}
+
+int ban_index_open(const struct kern_maps *m, bool write)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 size = sizeof(info);
+	int e;
+
+	if (m->ban_bits < 0 || m->ban_quick < 0) { /* the program that is loaded asks pst_bans for everything */
+		forget();
+		return 0;
+	}
+	if (bpf_obj_get_info_by_fd(m->ban_quick, &info, &size))
+		return -errno;
+	if (info.id == table.id && (table.writable || !write))
+		return 0;
+	forget();
+	e = map_both(m, PROT_READ | PROT_WRITE);
+	if (e && !write) { /* descriptors to read with */
+		forget();
+		e = map_both(m, PROT_READ);
+	}
+	if (e)
+		forget();
+	else
+		table.id = info.id;
+	return e;
+}
+
+/* --- places ---------------------------------------------------------------- */
+
+static bool is_host4(const struct pst_prefix *p)
+{
+	return p->len == 128 && prefix_is4(p);
+}
+
+static struct pst_quick_place *place_of(const struct pst_prefix *p)
+{
+	struct pst_quick *row;
+
+	if (!table.quick || !is_host4(p))
+		return NULL;
+	row = &table.quick[ban_index_row(ban_index_hash(p))];
+	for (size_t i = 0; i < sizeof(row->place) / sizeof(row->place[0]); i++) {
+		__u64 ban = __atomic_load_n(&row->place[i].ban, __ATOMIC_RELAXED);
+
+		if (ban && (ban & ~0ull << 32) == ban_index_host(&p->addr))
+			return &row->place[i];
+	}
+	return NULL;
+}
+
+static struct pst_quick_place *free_place(const struct pst_prefix *p)
+{
+	struct pst_quick *row = table.quick ? &table.quick[ban_index_row(ban_index_hash(p))] : NULL;
+
+	for (size_t i = 0; row && i < sizeof(row->place) / sizeof(row->place[0]); i++)
+		if (!row->place[i].ban)
+			return &row->place[i];
+	return NULL;
+}
+
+static struct ban_counted counted(const struct pst_quick_place *at, __u32 hits)
+{
+	__u64 now = hits ? kern_now_ns() >> PST_QUICK_LAST_SHIFT : 0;
+	__u32 age = (__u32)now - __atomic_load_n(&at->last, __ATOMIC_RELAXED);
+
+	return (struct ban_counted){ hits, hits ? (now - age) << PST_QUICK_LAST_SHIFT : 0 };
+}
+
+static struct ban_counted take_out(struct pst_quick_place *at)
+{
+	struct ban_counted c;
+
+	__atomic_store_n(&at->ban, 0, __ATOMIC_SEQ_CST);
+	c = counted(at, __atomic_exchange_n(&at->hits, 0, __ATOMIC_SEQ_CST));
+	__atomic_store_n(&at->last, 0, __ATOMIC_RELAXED);
+	return c;
+}
+
+static void set_bit(const struct pst_prefix *p)
+{
+	__u64 hash = ban_index_hash(p);
+
+	if (table.bits)
+		__atomic_fetch_or(&table.bits->word[ban_index_word(hash)], ban_index_bit(hash), __ATOMIC_SEQ_CST);
+}
+
+struct ban_counted ban_index_before(const struct pst_prefix *p)
+{
+	struct pst_quick_place *at = place_of(p);
+
+	set_bit(p);
+	return at ? take_out(at) : (struct ban_counted){ 0 };
+}
+
+/* Nothing of the ban but its end matters to a packet. */
+static bool is_plain(const struct pst_prefix *p, const struct pst_ban *b)
+{
+	return is_host4(p) && b->action == PST_ACT_DROP && b->scope != PST_SCOPE_PORT && ban_index_until(b->until_ns);
+}
+
+static __u64 value_of(const struct pst_prefix *p, const struct pst_ban *b)
+{
+	return ban_index_host(&p->addr) | (b->grace ? PST_QUICK_GRACE : 0) | ban_index_until(b->until_ns);
+}
+
+void ban_index_after(const struct pst_prefix *p, const struct pst_ban *b)
+{
+	struct pst_quick_place *at = place_of(p);
+
+	if (at) /* a row of the same batch was written before */
+		take_out(at);
+	at = is_plain(p, b) ? free_place(p) : NULL;
+	if (!at)
+		return;
+	__atomic_store_n(&at->hits, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&at->last, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&at->ban, value_of(p, b), __ATOMIC_RELEASE);
+}
+
+void ban_index_make(const struct pst_prefix *p, const struct pst_ban *b)
+{
+	set_bit(p);
+	if (!place_of(p))
+		ban_index_after(p, b);
+}
+
+/* A place of a ban that another program has changed or deleted, which kept no index. */
+static bool is_stale(const struct kern_maps *m, const struct pst_quick_place *at)
+{
+	struct pst_prefix p = { .addr.b = { [10] = 0xff, 0xff }, .len = 128 };
+	__u32 addr = (__u32)(at->ban >> 32);
+	struct pst_ban b;
+
+	memcpy(p.addr.b + 12, &addr, sizeof(addr));
+	return bpf_map_lookup_elem(m->bans, &p, &b) || !is_plain(&p, &b) || value_of(&p, &b) != at->ban;
+}
+
+void ban_index_check(const struct kern_maps *m)
+{
+	for (size_t i = 0; table.quick && i < PST_QUICK_ROWS; i++)
+		for (size_t k = 0; k < sizeof(table.quick[i].place) / sizeof(table.quick[i].place[0]); k++)
+			if (table.quick[i].place[k].ban && is_stale(m, &table.quick[i].place[k]))
+				take_out(&table.quick[i].place[k]);
+}
+
+void ban_index_add(struct pst_ban *b, const struct ban_counted *c)
+{
+	b->hits += c->hits;
+	if (b->grace)
+		b->contacts += (__u32)c->hits;
+	if (c->last_ns > b->last_ns)
+		b->last_ns = c->last_ns;
+}
+
+void ban_index_read(const struct pst_prefix *p, struct pst_ban *b)
+{
+	const struct pst_quick_place *at = place_of(p);
+	struct ban_counted c;
+
+	if (!at)
+		return;
+	c = counted(at, __atomic_load_n(&at->hits, __ATOMIC_RELAXED));
+	ban_index_add(b, &c);
+}
+
+/* --- bits ------------------------------------------------------------------- */
+
+void ban_index_want(struct pst_ban_bits *want, const struct pst_prefix *p)
+{
+	__u64 hash = ban_index_hash(p);
+
+	want->word[ban_index_word(hash)] |= ban_index_bit(hash);
+}
+
+void ban_index_keep(const struct pst_ban_bits *want)
+{
+	for (size_t i = 0; table.bits && i < PST_BAN_WORDS; i++)
+		if (table.bits->word[i] != want->word[i])
+			__atomic_store_n(&table.bits->word[i], want->word[i], __ATOMIC_RELAXED);
+}
