@@ -10,7 +10,9 @@
  *
  * A line is answered when its verb is there, because a client may write a line in two and wait for the first half
  * to be acknowledged. What does not begin with a verb is the rest of such a line, or the end of one whose
- * beginning was lost: it is acknowledged in the first case only, and so comes again, merged, in the second.
+ * beginning was lost: it is acknowledged in the first case only, and so comes again, merged, in the second. What
+ * this cannot tell: behind a line that was answered early, a part of the next that has no verb is taken for its rest,
+ * so who cuts two lines in a row, the second within its verb or with a loss between, may wait in vain.
  *
  * EHLO is answered without extensions, so nobody is invited to pipeline; who does it is answered line
  * by line as far as one reply goes, and what was not answered is not acknowledged.
@@ -364,8 +366,8 @@ PKT_OPAQUE int dialogue_line(struct dialogue *d)
 		return 0;
 	dialogue_say(d, reply);
 	d->eaten = next;
-	d->early = !whole;
 	d->fin = reply == DIALOGUE_BYE;
+	d->early = !whole && !d->fin; /* our FIN counts one more, and after it nothing is read */
 	return !d->fin;
 }
 

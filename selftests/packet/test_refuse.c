@@ -41,6 +41,7 @@ static const struct turn {
 	{ "NOOP what ever\r\n", PSH, 200, OK, 16, 0, 0, REPLY },
 	{ "QUIT\r\n", PSH, 200, "221 Bye\r\n", 6, 1, 0, REPLY },
 	{ "QUIT\n", PSH, 200, "221 Bye\r\n", 5, 1, 0, REPLY },
+	{ "QUIT\r", PSH, 200, "221 Bye\r\n", 5, 1, 0, REPLY }, /* cut before its end: the FIN that follows must still be known as ours */
 	{ "AUTH LOGIN\r\n", PSH, 200, "502 Not available here\r\n", 12, 0, 0, REPLY },
 	{ "BDAT 7 LAST\r\n", PSH, 200, "502 Not available here\r\n", 13, 0, 0, REPLY },
 	{ "STARTTLS\r\n", PSH, 200, "500 Command not recognized\r\n", 10, 0, 0, REPLY },
