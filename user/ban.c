@@ -12,6 +12,7 @@
 #include "user/ban_evict.h"
 #include "user/ban_index.h"
 
+#define AHEAD 16 /* rows whose cache lines are asked for before they are needed */
 #define BATCH 8192 /* over the longest hash chain, or the kernel answers ENOSPC */
 
 /* --- prefix lengths in use --------------------------------------------- */
@@ -237,6 +238,8 @@ static int write_batch(const struct kern_maps *m, const struct rows *rows, __u32
 		return e;
 	done->written += at;
 	for (__u32 i = 0; i < at; i++) {
+		if (i + AHEAD < at)
+			ban_index_soon(&rows->key[i + AHEAD]);
 		ban_index_after(&rows->key[i], &rows->value[i]);
 		ban_evict_written(rows->value[i].until_ns);
 	}
@@ -280,7 +283,7 @@ int ban_put_many(const struct kern_maps *m, const struct ban_row *row, size_t n,
 			rows->key[i] = row[at + i].prefix;
 			rows->value[i] = row[at + i].ban;
 			if (fresh)
-				ban_index_before(&rows->key[i]);
+				ban_index_announce(&rows->key[i]);
 			else
 				sentence(m, &rows->key[i], &row[at + i].ban, true, &rows->value[i]);
 		}

@@ -19,6 +19,10 @@ int ban_index_open(const struct kern_maps *m, bool write);
 
 /* Before a ban of p is written or deleted: its bit is set, its place is free, and what was counted there is the caller's to keep. */
 struct ban_counted ban_index_before(const struct pst_prefix *p);
+/* The bit alone: where pst_bans is empty. */
+void ban_index_announce(const struct pst_prefix *p);
+/* p comes a few rows from now. */
+void ban_index_soon(const struct pst_prefix *p);
 /* After it was written: gives it a place if it is of the kind and there is one. */
 void ban_index_after(const struct pst_prefix *p, const struct pst_ban *b);
 /* Of a ban that is written already, as after both; a place that is there keeps its counts. */
