@@ -11,7 +11,6 @@ import threading
 
 import pytest
 
-import smtp
 from lab import GATE4, GATE6, HOME, run, until
 
 ALLOWED = {GATE4: "203.0.113.5", GATE6: "2001:db8:ace:5::1"}
