@@ -40,7 +40,7 @@ EDGE_SRC := $(filter-out user/posternd.c,$(wildcard user/*.c))
 CLI_SRC := $(wildcard tools/postern/*.c)
 UNIT_SRC := $(wildcard selftests/unit/test_*.c)
 PACKET_SRC := $(wildcard selftests/packet/test_*.c)
-BENCH_SRC := $(wildcard selftests/bench/*.c)
+BENCH_SRC := $(filter-out %.bpf.c,$(wildcard selftests/bench/*.c))
 FUZZ_SRC := $(wildcard selftests/fuzz/fuzz_*.c)
 
 CORE_LIB := $(O)/libcore.a

@@ -8,11 +8,17 @@
 
 #include "bpf/pkt.h"
 
+/*
+ * Neighbours differ in the last octets, which a little-endian load puts on top, where a multiplication loses them: so
+ * the upper half is folded down before each.
+ */
 PKT_INLINE __u64 ban_index_hash(const struct pst_prefix *p)
 {
 	__u64 h = (PKT_LOAD(__u64, p->addr.b) ^ p->len) * 0x9e3779b97f4a7c15ull;
 
-	h = (h ^ h >> 32 ^ PKT_LOAD(__u64, p->addr.b + 8)) * 0xd6e8feb86659fd93ull;
+	h ^= h >> 32 ^ PKT_LOAD(__u64, p->addr.b + 8);
+	h = (h ^ h >> 32) * 0xd6e8feb86659fd93ull;
+	h = (h ^ h >> 32) * 0xd6e8feb86659fd93ull;
 	return h ^ h >> 32;
 }
 
