@@ -24,8 +24,8 @@
 #define PST_PIN_DIR "/sys/fs/bpf/postern/v" PST_TEXT(PST_SCHEMA)
 
 #define PST_BANS_MAX	   1048576 /* live bans; preallocated, never evicted by the kernel */
-#define PST_BAN_WORDS	   524288  /* 64 bits each: one in thirty is set when the bans are full */
-#define PST_QUICK_ROWS	   524288  /* of four places: four bans in a hundred find none when the bans are full */
+#define PST_BAN_ROWS_MAX   524288  /* of pst_ban_bits, 64 bits each, and of pst_ban_quick, four places each: room for two bans a row */
+#define PST_BAN_ROWS_MIN   128
 #define PST_NOTES_MAX	   65536   /* bans that carry an operator's text */
 #define PST_ALLOW_MAX	   65536
 #define PST_LIST_PREFIXES_MAX 2097152
@@ -256,7 +256,7 @@ struct pst_ban {
  * to look. It is set before the ban is written; those that nobody needs any more go with a sweep.
  */
 struct pst_ban_bits {
-	__u64 word[PST_BAN_WORDS];
+	__u64 word[PST_BAN_ROWS_MAX];
 };
 
 /*
@@ -405,7 +405,11 @@ struct pst_conf {
 	__u64 grace_window_ns;
 	struct pst_budget budget;
 	__u32 no_allows; /* not 0 = pst_allow is empty and need not be asked */
-	__u32 zero;
+	/*
+	 * The rows of pst_ban_bits and pst_ban_quick that are in use, less one: few bans lie close together, or each
+	 * packet of a flood would wait for a page of its own. 0 = none are: pst_bans is asked for everything. ban_index.c's alone.
+	 */
+	__u32 ban_mask;
 };
 
 /*
@@ -474,7 +478,7 @@ struct pst_slot {
 _Static_assert(sizeof(struct pst_prefix) == 20, "ban key");
 _Static_assert(sizeof(struct pst_lpm_key) == 20, "LPM key");
 _Static_assert(sizeof(struct pst_ban) == 64, "ban value");
-_Static_assert(sizeof(struct pst_ban_bits) == 8 * PST_BAN_WORDS && sizeof(struct pst_quick) == 64, "in front of the bans");
+_Static_assert(sizeof(struct pst_ban_bits) == 8 * PST_BAN_ROWS_MAX && sizeof(struct pst_quick) == 64, "in front of the bans");
 _Static_assert(sizeof(struct pst_class) == 16, "class");
 _Static_assert(sizeof(struct pst_leaf4) == 40, "leaf");
 _Static_assert(sizeof(struct pst_net6) == 8, "IPv6 list value");

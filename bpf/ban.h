@@ -94,9 +94,9 @@ PKT_INLINE const __u8 *ban_lens(const struct pst_conf *conf, const struct pst_ad
 /* --- pst_ban_quick --------------------------------------------------------- */
 
 /* The place of the source, NULL = it has none. */
-PKT_INLINE struct pst_quick_place *ban_quick(const struct pst_prefix *host, __u64 hash)
+PKT_INLINE struct pst_quick_place *ban_quick(const struct pst_prefix *host, __u64 hash, __u32 mask)
 {
-	__u32 row = ban_index_row(hash);
+	__u32 row = ban_index_row(hash, mask);
 	struct pst_quick *quick = bpf_map_lookup_elem(&pst_ban_quick, &row);
 	__u64 want = ban_index_host(&host->addr);
 
@@ -147,9 +147,9 @@ PKT_INLINE void ban_quick_arm(struct pst_quick_place *q, const struct pst_ban *b
 		q->last = now | !now;
 }
 
-PKT_INLINE int ban_maybe(const struct pst_ban_bits *bits, __u64 hash)
+PKT_INLINE int ban_maybe(const struct pst_ban_bits *bits, __u64 hash, __u32 mask)
 {
-	return (bits->word[ban_index_word(hash)] & ban_index_bit(hash)) != 0;
+	return !mask || (bits->word[ban_index_word(hash, mask)] & ban_index_bit(hash)) != 0;
 }
 
 /*
@@ -163,12 +163,14 @@ PKT_OPAQUE int banned(const struct pkt *p, __u32 kind, __u32 guarded, __u64 now_
 	const struct pst_conf *conf = bpf_map_lookup_elem(&pst_conf, &only);
 	const struct pst_ban_bits *bits = bpf_map_lookup_elem(&pst_ban_bits, &only);
 	const __u8 *lens;
+	__u32 mask;
 	struct pst_prefix key __attribute__((aligned(8)));
 	int answer = BAN_NONE;
 
 	if (!conf || !bits || !p)
 		return answer;
 	lens = ban_lens(conf, &p->src, guarded);
+	mask = conf->ban_mask;
 	for (int i = 0; i < PST_BAN_LENS_MAX; i++) {
 		struct pst_quick_place *quick = NULL;
 		struct pst_ban *ban;
@@ -179,10 +181,10 @@ PKT_OPAQUE int banned(const struct pkt *p, __u32 kind, __u32 guarded, __u64 now_
 			break;
 		ban_cut(&key, &p->src, lens[i]);
 		hash = ban_index_hash(&key);
-		if (!ban_maybe(bits, hash))
+		if (!ban_maybe(bits, hash, mask))
 			continue;
-		if (lens[i] == 128 && guarded && lens == conf->ban_len4)
-			quick = ban_quick(&key, hash);
+		if (mask && lens[i] == 128 && guarded && lens == conf->ban_len4)
+			quick = ban_quick(&key, hash, mask);
 		if (quick && ban_quick_drops(quick, conf, p, now_ns))
 			return PST_ACT_DROP;
 		ban = bpf_map_lookup_elem(&pst_bans, &key);

@@ -22,10 +22,10 @@ PKT_INLINE __u64 ban_index_hash(const struct pst_prefix *p)
 	return h ^ h >> 32;
 }
 
-/* The bit of pst_ban_bits: word, and bit in it. */
-PKT_INLINE __u32 ban_index_word(__u64 hash)
+/* The bit of pst_ban_bits: word, and bit in it. mask: pst_conf.ban_mask. */
+PKT_INLINE __u32 ban_index_word(__u64 hash, __u32 mask)
 {
-	return hash & (PST_BAN_WORDS - 1);
+	return hash & mask & (PST_BAN_ROWS_MAX - 1);
 }
 
 PKT_INLINE __u64 ban_index_bit(__u64 hash)
@@ -34,9 +34,9 @@ PKT_INLINE __u64 ban_index_bit(__u64 hash)
 }
 
 /* The row of pst_ban_quick. */
-PKT_INLINE __u32 ban_index_row(__u64 hash)
+PKT_INLINE __u32 ban_index_row(__u64 hash, __u32 mask)
 {
-	return hash >> 32 & (PST_QUICK_ROWS - 1);
+	return hash >> 32 & mask;
 }
 
 /* The upper half of a place of an IPv4 host. */

@@ -77,7 +77,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, PST_QUICK_ROWS);
+	__uint(max_entries, PST_BAN_ROWS_MAX);
 	__type(key, __u32);
 	__type(value, struct pst_quick);
 } pst_ban_quick SEC(".maps");

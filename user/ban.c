@@ -65,6 +65,14 @@ static int lens_ensure(const struct kern_maps *m, const struct ban_row *row, siz
 	return e < 0 ? e : changed ? gate_conf_put(m, &c) : 0;
 }
 
+/* The tables in front, ready for a ban; the first one of a gate makes them. */
+static int index_ready(const struct kern_maps *m)
+{
+	int e = ban_index_open(m, true);
+
+	return e || ban_index_begun() ? e : ban_index_all(m);
+}
+
 /* --- one ban ------------------------------------------------------------ */
 
 static bool alive(const struct pst_ban *b, __u64 now_ns)
@@ -145,11 +153,13 @@ static int write_ban(const struct kern_maps *m, const struct pst_prefix *p, cons
 int ban_put(const struct kern_maps *m, const struct pst_prefix *p, const struct pst_ban *b, const char *note, bool shorten, bool *evicted)
 {
 	const struct ban_row row = { .prefix = *p, .ban = *b };
-	int e = ban_index_open(m, true);
+	int e = index_ready(m);
 	struct pst_ban now;
 	bool standing;
 
 	*evicted = false;
+	if (!e)
+		e = ban_index_one(m);
 	if (!e)
 		e = lens_ensure(m, &row, 1); /* those of a ban that stands are there */
 	if (e)
@@ -271,10 +281,12 @@ int ban_put_many(const struct kern_maps *m, const struct ban_row *row, size_t n,
 {
 	struct rows *rows = malloc(sizeof(*rows));
 	bool fresh = is_empty(m->bans);
-	int e = rows ? ban_index_open(m, true) : -ENOMEM;
+	int e = rows ? index_ready(m) : -ENOMEM;
 
 	if (!e)
 		e = lens_ensure(m, row, n);
+	if (!e)
+		e = ban_index_room(m, n);
 	*done = (struct ban_many){ 0 };
 	for (size_t at = 0; at < n && !e; at += BATCH) {
 		__u32 take = n - at < BATCH ? (__u32)(n - at) : BATCH;
@@ -330,14 +342,30 @@ static int make_one(void *ctx, const struct pst_prefix *p, const struct pst_ban 
 	return 0;
 }
 
+static int count_one(void *ctx, const struct pst_prefix *p, const struct pst_ban *b)
+{
+	(void)p, (void)b;
+	++*(size_t *)ctx;
+	return 0;
+}
+
 int ban_index_all(const struct kern_maps *m)
 {
 	int e = ban_index_open(m, true);
+	bool begun = ban_index_begun();
+	size_t bans = 0;
 
-	if (e)
-		return e;
-	ban_index_check(m);
-	return ban_each(m, make_one, NULL);
+	if (!e)
+		e = ban_each(m, count_one, &bans);
+	if (!e && begun)
+		ban_index_check(m);
+	else if (!e)
+		ban_index_begin(bans);
+	if (!e)
+		e = ban_each(m, make_one, NULL);
+	if (!begun)
+		return ban_index_end(m, e);
+	return e ? e : ban_index_room(m, bans);
 }
 
 struct sweep {
@@ -425,6 +453,8 @@ long ban_sweep(const struct kern_maps *m, __u64 now_ns, size_t *live)
 		e = sweep_dead(s);
 	if (!e)
 		ban_index_keep(&s->bits);
+	if (!e)
+		e = ban_index_room(m, s->live);
 	if (!e)
 		e = lens_prune(s);
 	gone = s->gone;

@@ -63,6 +63,7 @@ bool allow_has(const struct kern_maps *m, const struct pst_addr *a);
 int allow_replace(const struct kern_maps *m, const struct pst_prefix *p, size_t n);
 
 int gate_conf_get(const struct kern_maps *m, struct pst_conf *out);
+/* All of it but ban_mask, which stays what it is. */
 int gate_conf_put(const struct kern_maps *m, const struct pst_conf *c);
 
 #endif

@@ -7,10 +7,14 @@
 #include <sys/mman.h>
 
 #include "bpf/ban_index.h"
+#include "user/ban.h"
 
 /* The tables of the gate with these maps. Mapping them takes a millisecond, so they stay; one gate at a time. */
 static struct {
 	__u32 id; /* of pst_ban_quick; 0 = none is mapped */
+	__u32 mask; /* as pst_conf.ban_mask; what follows does nothing where it is 0 */
+	__u32 put;   /* bans since the last rows were added */
+	bool making; /* the kernel is not told of mask yet */
 	bool writable;
 	struct pst_ban_bits *bits;
 	struct pst_quick *quick;
@@ -22,7 +26,7 @@ static void forget(void)
 	if (table.bits)
 		munmap(table.bits, sizeof(*table.bits));
 	if (table.quick)
-		munmap(table.quick, PST_QUICK_ROWS * sizeof(*table.quick));
+		munmap(table.quick, PST_BAN_ROWS_MAX * sizeof(*table.quick));
 	memset(&table, 0, sizeof(table));
 }
 
@@ -36,9 +40,30 @@ static void *map(int fd, size_t bytes, int prot)
 static int map_both(const struct kern_maps *m, int prot)
 {
 	table.bits = map(m->ban_bits, sizeof(*table.bits), prot);
-	table.quick = table.bits ? map(m->ban_quick, PST_QUICK_ROWS * sizeof(*table.quick), prot) : NULL;
+	table.quick = table.bits ? map(m->ban_quick, PST_BAN_ROWS_MAX * sizeof(*table.quick), prot) : NULL;
 	table.writable = (prot & PROT_WRITE) != 0;
 	return table.quick ? 0 : -errno;
+}
+
+static int read_mask(const struct kern_maps *m)
+{
+	struct pst_conf c;
+	int e = table.making ? 0 : gate_conf_get(m, &c);
+
+	if (!table.making)
+		table.mask = e ? 0 : c.ban_mask & (PST_BAN_ROWS_MAX - 1);
+	return e;
+}
+
+/* From now on the kernel looks where we do. */
+static int say_mask(const struct kern_maps *m)
+{
+	struct pst_conf c;
+	__u32 only = 0;
+	int e = gate_conf_get(m, &c);
+
+	c.ban_mask = table.mask;
+	return e ? e : bpf_map_update_elem(m->conf, &only, &c, BPF_ANY) ? -errno : 0;
 }
 
 int ban_index_open(const struct kern_maps *m, bool write)
@@ -54,13 +79,15 @@ int ban_index_open(const struct kern_maps *m, bool write)
 	if (bpf_obj_get_info_by_fd(m->ban_quick, &info, &size))
 		return -errno;
 	if (info.id == table.id && (table.writable || !write))
-		return 0;
+		return read_mask(m); /* whoever loads the gate again may have added rows */
 	forget();
 	e = map_both(m, PROT_READ | PROT_WRITE);
 	if (e && !write) { /* descriptors to read with */
 		forget();
 		e = map_both(m, PROT_READ);
 	}
+	if (!e)
+		e = read_mask(m);
 	if (e)
 		forget();
 	else
@@ -79,9 +106,9 @@ static struct pst_quick_place *place_of(const struct pst_prefix *p)
 {
 	struct pst_quick *row;
 
-	if (!table.quick || !is_host4(p))
+	if (!table.mask || !is_host4(p))
 		return NULL;
-	row = &table.quick[ban_index_row(ban_index_hash(p))];
+	row = &table.quick[ban_index_row(ban_index_hash(p), table.mask)];
 	for (size_t i = 0; i < sizeof(row->place) / sizeof(row->place[0]); i++) {
 		__u64 ban = __atomic_load_n(&row->place[i].ban, __ATOMIC_RELAXED);
 
@@ -93,7 +120,7 @@ static struct pst_quick_place *place_of(const struct pst_prefix *p)
 
 static struct pst_quick_place *free_place(const struct pst_prefix *p)
 {
-	struct pst_quick *row = table.quick ? &table.quick[ban_index_row(ban_index_hash(p))] : NULL;
+	struct pst_quick *row = table.mask ? &table.quick[ban_index_row(ban_index_hash(p), table.mask)] : NULL;
 
 	for (size_t i = 0; row && i < sizeof(row->place) / sizeof(row->place[0]); i++)
 		if (!row->place[i].ban)
@@ -122,7 +149,7 @@ static struct ban_counted take_out(struct pst_quick_place *at)
 /* There is one writer: no locked instruction, which would wait for the cache at every one of a million. */
 void ban_index_announce(const struct pst_prefix *p)
 {
-	__u64 hash = ban_index_hash(p), *word = table.bits ? &table.bits->word[ban_index_word(hash)] : NULL;
+	__u64 hash = ban_index_hash(p), *word = table.mask ? &table.bits->word[ban_index_word(hash, table.mask)] : NULL;
 
 	if (word)
 		__atomic_store_n(word, *word | ban_index_bit(hash), __ATOMIC_RELEASE);
@@ -132,10 +159,10 @@ void ban_index_soon(const struct pst_prefix *p)
 {
 	__u64 hash = ban_index_hash(p);
 
-	if (!table.bits)
+	if (!table.mask)
 		return;
-	__builtin_prefetch(&table.bits->word[ban_index_word(hash)], 1);
-	__builtin_prefetch(&table.quick[ban_index_row(hash)], 1);
+	__builtin_prefetch(&table.bits->word[ban_index_word(hash, table.mask)], 1);
+	__builtin_prefetch(&table.quick[ban_index_row(hash, table.mask)], 1);
 }
 
 struct ban_counted ban_index_before(const struct pst_prefix *p)
@@ -178,20 +205,27 @@ void ban_index_make(const struct pst_prefix *p, const struct pst_ban *b)
 		ban_index_after(p, b);
 }
 
-/* A place of a ban that another program has changed or deleted, which kept no index. */
-static bool is_stale(const struct kern_maps *m, const struct pst_quick_place *at)
+static struct pst_prefix host_of(const struct pst_quick_place *at)
 {
 	struct pst_prefix p = { .addr.b = { [10] = 0xff, 0xff }, .len = 128 };
 	__u32 addr = (__u32)(at->ban >> 32);
-	struct pst_ban b;
 
 	memcpy(p.addr.b + 12, &addr, sizeof(addr));
+	return p;
+}
+
+/* A place of a ban that another program has changed or deleted, which kept no index. */
+static bool is_stale(const struct kern_maps *m, const struct pst_quick_place *at)
+{
+	struct pst_prefix p = host_of(at);
+	struct pst_ban b;
+
 	return bpf_map_lookup_elem(m->bans, &p, &b) || !is_plain(&p, &b) || value_of(&p, &b) != at->ban;
 }
 
 void ban_index_check(const struct kern_maps *m)
 {
-	for (size_t i = 0; table.quick && i < PST_QUICK_ROWS; i++)
+	for (size_t i = 0; table.mask && i <= table.mask; i++)
 		for (size_t k = 0; k < sizeof(table.quick[i].place) / sizeof(table.quick[i].place[0]); k++)
 			if (table.quick[i].place[k].ban && is_stale(m, &table.quick[i].place[k]))
 				take_out(&table.quick[i].place[k]);
@@ -217,18 +251,92 @@ void ban_index_read(const struct pst_prefix *p, struct pst_ban *b)
 	ban_index_add(b, &c);
 }
 
+/* --- more rows -------------------------------------------------------------- */
+
+/* Twice the rows: a ban of row n has its place there or as far behind it. Where it is between two rows it is looked for in pst_bans. */
+static void spread_row(size_t n, __u32 mask)
+{
+	struct pst_quick *from = &table.quick[n], *to = &table.quick[n + mask / 2 + 1];
+
+	for (size_t i = 0; i < sizeof(from->place) / sizeof(from->place[0]); i++) {
+		struct pst_quick_place old = from->place[i];
+		struct pst_prefix p = host_of(&old);
+
+		if (!old.ban || ban_index_row(ban_index_hash(&p), mask) == n)
+			continue;
+		to->place[i].hits = (__u32)take_out(&from->place[i]).hits;
+		to->place[i].last = old.last;
+		to->place[i].ban = old.ban;
+	}
+}
+
+static void grow(void)
+{
+	size_t rows = (size_t)table.mask + 1;
+
+	memset(&table.quick[rows], 0, rows * sizeof(*table.quick));
+	memcpy(&table.bits->word[rows], table.bits->word, rows * sizeof(table.bits->word[0]));
+	table.mask = (__u32)(2 * rows - 1);
+	for (size_t n = 0; n < rows; n++)
+		spread_row(n, table.mask);
+}
+
+int ban_index_one(const struct kern_maps *m)
+{
+	if (table.put++ <= table.mask)
+		return 0;
+	table.put = 0;
+	return ban_index_room(m, 2 * ((size_t)table.mask + 1));
+}
+
+int ban_index_room(const struct kern_maps *m, size_t bans)
+{
+	__u32 before = table.mask;
+
+	while (table.mask && bans / 2 > table.mask && table.mask < PST_BAN_ROWS_MAX - 1)
+		grow();
+	return table.mask == before ? 0 : say_mask(m);
+}
+
+void ban_index_begin(size_t bans)
+{
+	size_t rows = PST_BAN_ROWS_MIN;
+
+	if (!table.quick)
+		return;
+	while (rows < bans / 2 && rows < PST_BAN_ROWS_MAX)
+		rows *= 2;
+	memset(table.quick, 0, rows * sizeof(*table.quick));
+	memset(table.bits, 0, rows * sizeof(table.bits->word[0]));
+	table.mask = (__u32)(rows - 1);
+	table.making = true;
+}
+
+bool ban_index_begun(void)
+{
+	return table.mask || !table.quick;
+}
+
+int ban_index_end(const struct kern_maps *m, int error)
+{
+	table.making = false;
+	if (error)
+		table.mask = 0;
+	return error || !table.mask ? error : say_mask(m);
+}
+
 /* --- bits ------------------------------------------------------------------- */
 
 void ban_index_want(struct pst_ban_bits *want, const struct pst_prefix *p)
 {
 	__u64 hash = ban_index_hash(p);
 
-	want->word[ban_index_word(hash)] |= ban_index_bit(hash);
+	want->word[ban_index_word(hash, table.mask)] |= ban_index_bit(hash);
 }
 
 void ban_index_keep(const struct pst_ban_bits *want)
 {
-	for (size_t i = 0; table.bits && i < PST_BAN_WORDS; i++)
+	for (size_t i = 0; table.mask && i <= table.mask; i++)
 		if (table.bits->word[i] != want->word[i])
 			__atomic_store_n(&table.bits->word[i], want->word[i], __ATOMIC_RELAXED);
 }

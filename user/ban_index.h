@@ -8,6 +8,18 @@
 
 #include "user/kern.h"
 
+/* For so many bans; rows are only ever added. 0 or -errno. */
+int ban_index_room(const struct kern_maps *m, size_t bans);
+/* For one more: a sweep knows how many there are, but many may come before the next one. */
+int ban_index_one(const struct kern_maps *m);
+/*
+ * A gate whose tables are not in use yet, or no more (ban_index_begun() is false): begin() empties them, for so many bans;
+ * then all bans are made; then end() has the kernel look there, or forgets it when that failed (error: -errno, returned).
+ */
+bool ban_index_begun(void);
+void ban_index_begin(size_t bans);
+int ban_index_end(const struct kern_maps *m, int error);
+
 /* What the kernel counted for a ban in its place. */
 struct ban_counted {
 	__u64 hits;

@@ -296,9 +296,17 @@ static void find_is_what_the_kernel_does(void **state)
 
 /* --- the tables in front ------------------------------------------------------ */
 
+static __u32 mask(void)
+{
+	struct pst_conf c;
+
+	assert_int_equal(gate_conf_get(&r.maps, &c), 0);
+	return c.ban_mask;
+}
+
 static bool has_place(struct pst_prefix p)
 {
-	__u32 row = ban_index_row(ban_index_hash(&p));
+	__u32 row = ban_index_row(ban_index_hash(&p), mask());
 	struct pst_quick q;
 
 	assert_int_equal(bpf_map_lookup_elem(r.maps.ban_quick, &row, &q), 0);
@@ -315,7 +323,7 @@ static bool has_bit(struct pst_prefix p)
 	__u32 zero = 0;
 
 	assert_int_equal(bpf_map_lookup_elem(r.maps.ban_bits, &zero, &bits), 0);
-	return bits.word[ban_index_word(hash)] & ban_index_bit(hash);
+	return bits.word[ban_index_word(hash, mask())] & ban_index_bit(hash);
 }
 
 static void syn_of(struct pst_prefix p, unsigned counter)
@@ -371,15 +379,20 @@ static void who_has_a_place(void **state)
 /* More of one row than it has places: all are obeyed, and what a place counted is never lost. */
 static void a_full_row(void **state)
 {
-	__u32 row = ban_index_row(ban_index_hash(&(struct pst_prefix){ host(0).addr, 128 }));
 	struct pst_prefix p[6];
 	unsigned n = 0, places = 0;
+	__u32 rows, row;
 
 	(void)state;
+	assert_int_equal(put(host(0), AUTO, 1000 * S, NULL), 0); /* the first ban of a gate makes the tables */
+	assert_int_equal(ban_del(&r.maps, &(struct pst_prefix){ host(0).addr, 128 }), 0);
+	rows = mask();
+	assert_true(rows);
+	row = ban_index_row(ban_index_hash(&(struct pst_prefix){ host(0).addr, 128 }), rows);
 	for (unsigned i = 0; n < NROWS(p); i++) {
 		struct pst_prefix at = run_prefix(frame_ip4(10 + (i >> 24), i >> 16 & 255, i >> 8 & 255, i & 255), 128);
 
-		if (ban_index_row(ban_index_hash(&at)) == row)
+		if (ban_index_row(ban_index_hash(&at), rows) == row)
 			p[n++] = at;
 	}
 	for (unsigned i = 0; i < n; i++)
@@ -447,6 +460,30 @@ static void the_tables_are_made_again(void **state)
 	syn_of(unknown, PST_CNT_DROP_BANNED);
 	syn_of(kept, PST_CNT_DROP_BANNED);
 	assert_int_equal(run_ban_of(&r, kept).hits, 3);
+}
+
+/* More bans than the rows in use were made for: rows are added, and nobody is forgotten, nor anything that was counted. */
+static void rows_are_added(void **state)
+{
+	static struct pst_prefix p[BANS_MAX];
+	unsigned n = BANS_MAX, places = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < n; i++) {
+		p[i] = i % 3 ? run_prefix(frame_ip4(10, 0, i >> 8, i & 255), 128) : run_prefix(frame_ip6((__u16)i, 0), 64);
+		assert_int_equal(put(p[i], AUTO, 1000 * S, NULL), 0);
+		for (unsigned k = 0; k <= i % 3; k++)
+			syn_of(p[i], PST_CNT_DROP_BANNED);
+	}
+	assert_int_equal(ban_sweep(&r.maps, kern_now_ns(), NULL), 0);
+	assert_true(mask() > PST_BAN_ROWS_MIN);
+	for (unsigned i = 0; i < n; i++) {
+		assert_true(has_bit(p[i]));
+		places += has_place(p[i]);
+		syn_of(p[i], PST_CNT_DROP_BANNED);
+		assert_int_equal(run_ban_of(&r, p[i]).hits, 2 + i % 3);
+	}
+	assert_in_range(places, n / 2, n);
 }
 
 /* --- many at once ------------------------------------------------------------ */
@@ -673,6 +710,7 @@ int main(void)
 		TEST(a_full_row),
 		TEST(what_a_sweep_leaves),
 		TEST(the_tables_are_made_again),
+		TEST(rows_are_added),
 		TEST(many_at_once),
 		TEST(many_make_automatic_bans_give_way),
 		TEST(full_of_automatic_bans),
