@@ -68,8 +68,9 @@ BPF_CFLAGS := -O2 -g -target bpf -std=gnu11 -mcpu=v3 -Wall -Wextra -Wno-unused-f
 
 $(O)/gate.bpf.o: bpf/gate.bpf.c
 $(O)/old_gate.bpf.o: selftests/packet/old_gate.bpf.c
+$(O)/old_gate2.bpf.o: selftests/packet/old_gate2.bpf.c
 $(O)/lookup.bpf.o: selftests/bench/lookup.bpf.c
-$(O)/gate.bpf.o $(O)/old_gate.bpf.o $(O)/lookup.bpf.o: | $(O)/.tools
+$(O)/gate.bpf.o $(O)/old_gate.bpf.o $(O)/old_gate2.bpf.o $(O)/lookup.bpf.o: | $(O)/.tools
 	$(call msg,BPF,$@)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MT $@ -MF $@.d -c $< -o $@
 
@@ -90,7 +91,7 @@ $(O)/%.san.o: %.c | $(O)/.tools
 	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) -MMD -MP -c $< -o $@
 
 $(O)/user/kern.o $(O)/user/kern_shared.o $(PACKET_SRC:%.c=$(O)/%.o) $(BENCH_SRC:%.c=$(O)/%.o): $(O)/gate.skel.h
-$(O)/selftests/packet/test_migrate.o: $(O)/old_gate.skel.h
+$(O)/selftests/packet/test_migrate.o: $(O)/old_gate.skel.h $(O)/old_gate2.skel.h
 $(O)/selftests/bench/lists.o: $(O)/lookup.skel.h
 
 $(CORE_LIB): $(CORE_SRC:%.c=$(O)/%.o)

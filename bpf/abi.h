@@ -7,7 +7,7 @@
  * OpenMetrics and the manual's tables are generated from it.
  *
  * Enum order is ABI of the pinned maps: append only, and raise PST_SCHEMA when a
- * struct changes. All times are CLOCK_MONOTONIC nanoseconds, so a ban ends by
+ * struct changes (user/migrate.c gets a row). A counter or reason more changes none. All times are CLOCK_MONOTONIC nanoseconds, so a ban ends by
  * itself even when no process of ours is alive.
  */
 #ifndef PST_ABI_H
@@ -17,7 +17,7 @@
 #include <linux/types.h>
 
 #define PST_MAGIC  0x5053544eu /* "PSTN" */
-#define PST_SCHEMA 2
+#define PST_SCHEMA 3
 #define PST_TEXT(x) PST_TEXT_(x)
 #define PST_TEXT_(x) #x
 /* Two versions must never mistake each other's pins. */
@@ -43,11 +43,14 @@
 #define PST_GUARD_ADDRS_MAX 16
 #define PST_BAN_LENS_MAX   8 /* distinct prefix lengths of bans per family */
 #define PST_SLOTS_MAX	   64
+#define PST_SKETCH_LINES   16384 /* cache lines; a source has one, and in each of its quarters one cell of four */
 #define PST_SKETCH_ROWS	   4
-#define PST_SKETCH_COLS	   65536 /* a row is reached by 16 bits of a hash */
+#define PST_SKETCH_COLS	   4
 #define PST_BUCKETS_MAX	   65536 /* sources whose SYNs are counted exactly */
 #define PST_GOOD_MAX	   65536 /* sources that have delivered mail */
 #define PST_SLOT_BYTES	   4096 /* one page: a process maps its own slot only */
+#define PST_COUNTERS_ROOM  256	 /* rows that struct pst_stats has room for: a new row changes no size */
+#define PST_REASONS_ROOM   64
 
 /*
  * Counters. Rows of one family partition it, so sum() over a family is right.
@@ -372,9 +375,12 @@ struct pst_budget {
 	__u32 zero;
 };
 
-/* pst_sketch, one entry: a count-min sketch of SYNs by source. A cell: the generation (upper half) and the count in it. */
+/*
+ * pst_sketch, one entry: a count-min sketch of SYNs by source, whose rows lie in one cache line for each source: a flood of new ones
+ * misses the cache once a packet and not four times. A cell: the generation (upper half) and the count in it.
+ */
 struct pst_sketch {
-	__u32 cell[PST_SKETCH_ROWS][PST_SKETCH_COLS];
+	__u32 cell[PST_SKETCH_LINES][PST_SKETCH_ROWS][PST_SKETCH_COLS];
 	__u64 total;	   /* generation (upper half), SYNs seen in it, by sampling */
 	__u64 pad[7];	   /* the next word is written by every CPU: a cache line of its own */
 	__u64 global_ns;   /* the global bucket */
@@ -464,10 +470,13 @@ struct pst_meta {
 	char version[32];
 };
 
-/* pst_stats: one per CPU, written by the kernel. pst_slots: one page per process of ours, same struct first. */
+/*
+ * pst_stats: one per CPU, written by the kernel. pst_slots: one page per process of ours, same struct first. What lies behind
+ * the rows is zero, or of a program with more rows that ran before: nobody reads it.
+ */
 struct pst_stats {
-	__u64 counter[PST_CNT_MAX];
-	__u64 found[PST_RSN_MAX];
+	__u64 counter[PST_COUNTERS_ROOM];
+	__u64 found[PST_REASONS_ROOM];
 };
 
 struct pst_slot {
@@ -488,9 +497,11 @@ _Static_assert(sizeof(struct pst_secret) == 48, "secret");
 _Static_assert(sizeof(struct pst_text) == 128, "text");
 _Static_assert(sizeof(struct pst_reply_budget) == 16, "reply budget");
 _Static_assert((int)PST_RSN_MAX <= (int)PST_TEXT_LISTS, "a row of text for every reason");
+_Static_assert((int)PST_CNT_MAX <= PST_COUNTERS_ROOM && (int)PST_RSN_MAX <= PST_REASONS_ROOM, "room for every row");
+_Static_assert(sizeof(struct pst_stats) == 2560, "counters");
 _Static_assert(sizeof(struct pst_conf) == 8 + 16 * PST_GUARD_ADDRS_MAX + 4 * PST_BAN_LENS_MAX + 8 + 48 + 8 + 8192, "conf");
 _Static_assert(sizeof(struct pst_budget) == 48, "SYN budget");
-_Static_assert(sizeof(struct pst_sketch) == 4 * PST_SKETCH_ROWS * PST_SKETCH_COLS + 128, "sketch");
+_Static_assert(sizeof(struct pst_sketch) == 64 * PST_SKETCH_LINES + 128 && PST_SKETCH_ROWS * PST_SKETCH_COLS == 16, "sketch: lines");
 _Static_assert(sizeof(struct pst_bucket) == 8 && sizeof(struct pst_good) == 8, "SYN bucket");
 _Static_assert(sizeof(struct pst_meta) == 56, "meta");
 _Static_assert(sizeof(struct pst_slot) == PST_SLOT_BYTES, "a slot is a page");

@@ -207,10 +207,11 @@ struct {
 
 /*
  * SYNs by source, roughly, in bounded room. Shared by the CPUs and counted without atomics: a lost
- * increment costs a rough count nothing, and a sum over CPUs would cost every SYN.
+ * increment costs a rough count nothing, and a sum over CPUs would cost every SYN. Mappable ones begin at a page, so lines are lines.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct pst_sketch);

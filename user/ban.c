@@ -124,6 +124,8 @@ static bool sentence(const struct kern_maps *m, const struct pst_prefix *p, cons
 
 	if (standing) {
 		ban_index_add(&old, &counted);
+		if (counted.hits) /* told at once: a batch may name the prefix again */
+			bpf_map_update_elem(m->bans, p, &old, BPF_EXIST);
 		*out = merged(&old, b, shorten);
 		return true;
 	}

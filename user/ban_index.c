@@ -72,10 +72,6 @@ int ban_index_open(const struct kern_maps *m, bool write)
 	__u32 size = sizeof(info);
 	int e;
 
-	if (m->ban_bits < 0 || m->ban_quick < 0) { /* the program that is loaded asks pst_bans for everything */
-		forget();
-		return 0;
-	}
 	if (bpf_obj_get_info_by_fd(m->ban_quick, &info, &size))
 		return -errno;
 	if (info.id == table.id && (table.writable || !write))

@@ -32,7 +32,7 @@ __u64 kern_now_ns(void)
 
 /* --- opening what is there --------------------------------------------- */
 
-static void maps_none(struct kern_maps *m)
+void kern_none(struct kern_maps *m)
 {
 #define KERN_X(name) m->name = -1;
 	KERN_MAPS(KERN_X)
@@ -46,7 +46,7 @@ void kern_close(struct kern_maps *m)
 		close(m->name);
 	KERN_MAPS(KERN_X)
 #undef KERN_X
-	maps_none(m);
+	kern_none(m);
 }
 
 int kern_meta(int fd, struct pst_meta *meta)
@@ -77,21 +77,13 @@ static bool map_fits(int fd, const struct bpf_map *want)
 	       info.key_size == bpf_map__key_size(want) && info.value_size == bpf_map__value_size(want);
 }
 
-static bool is_later(const char *name)
-{
-#define KERN_X(later) if (!strcmp(name, #later)) return true;
-	KERN_LATER(KERN_X)
-#undef KERN_X
-	return false;
-}
-
 int kern_open(const char *dir, bool readonly, struct kern_maps *out, unsigned *have)
 {
 	char older[KERN_PATH_MAX], ignored[8];
 	struct pst_meta meta = { 0 };
 	int e;
 
-	maps_none(out);
+	kern_none(out);
 	if (have)
 		*have = 0;
 	out->meta = kern_pins_open(dir, KERN_MAP(meta), readonly);
@@ -109,7 +101,7 @@ int kern_open(const char *dir, bool readonly, struct kern_maps *out, unsigned *h
 	if (!e && out->name < 0) {                                          \
 		out->name = kern_pins_open(dir, KERN_MAP(name), readonly);         \
 		if (out->name < 0)                                          \
-			e = out->name != -ENOENT ? out->name : is_later(#name) ? 0 : -EPROTO; \
+			e = out->name == -ENOENT ? -EPROTO : out->name;     \
 	}
 	KERN_MAPS(KERN_X)
 #undef KERN_X
@@ -157,6 +149,7 @@ static int keep_first(enum libbpf_print_level level, const char *fmt, va_list ap
 	return 0;
 }
 
+/* Those of m that are open. */
 static int reuse_maps(struct gate *g, const struct kern_maps *m, char *err, size_t errsize)
 {
 	int e = 0;
@@ -175,9 +168,22 @@ static int reuse_maps(struct gate *g, const struct kern_maps *m, char *err, size
 }
 
 /* A gate without ports guards nothing: it is safe to attach before it is configured. */
-static int write_defaults(const struct gate *g)
+static int write_conf(const struct gate *g)
 {
 	struct pst_conf *c = calloc(1, sizeof(*c));
+	__u32 zero = 0;
+	int e;
+
+	if (!c)
+		return -ENOMEM;
+	c->mode = PST_MODE_ENFORCE;
+	e = bpf_map_update_elem(bpf_map__fd(g->maps.pst_conf), &zero, c, BPF_ANY) ? -errno : 0;
+	free(c);
+	return e;
+}
+
+static int write_meta(const struct gate *g)
+{
 	struct pst_meta meta = {
 		.magic = PST_MAGIC,
 		.schema = PST_SCHEMA,
@@ -187,16 +193,8 @@ static int write_defaults(const struct gate *g)
 		.version = POSTERN_VERSION,
 	};
 	__u32 zero = 0;
-	int e = 0;
 
-	if (!c)
-		return -ENOMEM;
-	c->mode = PST_MODE_ENFORCE;
-	if (bpf_map_update_elem(bpf_map__fd(g->maps.pst_conf), &zero, c, BPF_ANY) ||
-	    bpf_map_update_elem(bpf_map__fd(g->maps.pst_meta), &zero, &meta, BPF_ANY))
-		e = -errno;
-	free(c);
-	return e;
+	return bpf_map_update_elem(bpf_map__fd(g->maps.pst_meta), &zero, &meta, BPF_ANY) ? -errno : 0;
 }
 
 static int pin_maps(const char *dir, const struct gate *g)
@@ -220,14 +218,16 @@ static struct kern_maps maps_of(const struct gate *g)
 	};
 }
 
-/* older: the folder of the gate whose bans are to be copied, NULL = there is none. */
-static int load_fresh(const char *dir, const char *older, struct gate *g, char *err, size_t errsize)
+/* older: the folder of the gate whose bans are to be copied, NULL = there is none; common: its maps that are ours too. */
+static int load_fresh(const char *dir, const char *older, const struct kern_maps *common, struct gate *g, char *err, size_t errsize)
 {
 	struct kern_maps m = maps_of(g);
 	int e;
 
 	kern_pins_clear(dir); /* what a load that died has left */
-	e = write_defaults(g);
+	e = common->conf < 0 ? write_conf(g) : 0;
+	if (!e)
+		e = write_meta(g);
 	if (!e && older && (e = migrate_copy(older, &m, false, err, errsize)))
 		return e;
 	if (!e)
@@ -266,7 +266,7 @@ static int open_gate(struct gate **g, const struct kern_maps *reuse, bool dialog
 		return e;
 	}
 	(*g)->rodata->pst_no_dialogue = !dialogue;
-	return reuse ? reuse_maps(*g, reuse, err, errsize) : 0;
+	return reuse_maps(*g, reuse, err, errsize);
 }
 
 static int load_prog(struct gate *g, char *err, size_t errsize)
@@ -301,21 +301,8 @@ static int load_gate(struct gate **g, const struct kern_maps *reuse, char *err, 
 	return e ? e : load_prog(*g, err, errsize);
 }
 
-/* Maps that an older program of our schema did not have. */
-static int put_later(const char *dir, const struct kern_maps *have, const struct gate *g)
-{
-	int e = 0;
-
-#define KERN_X(name)                  \
-	if (!e && have->name < 0)     \
-		e = kern_pins_put_map(dir, g->maps.pst_##name);
-	KERN_LATER(KERN_X)
-#undef KERN_X
-	return e;
-}
-
 /* A gate of ours and an older one: a take-over died, and the older one may have gone on alone. */
-static int load_over(const char *dir, const char *older, const struct kern_maps *have, struct gate *g, char *err, size_t errsize)
+static int load_over(const char *dir, const char *older, struct gate *g, char *err, size_t errsize)
 {
 	struct kern_maps m = maps_of(g);
 	int e = older ? migrate_copy(older, &m, true, err, errsize) : 0;
@@ -327,9 +314,7 @@ static int load_over(const char *dir, const char *older, const struct kern_maps 
 		snprintf(err, errsize, "indexing the bans: %s", strerror(-e));
 		return e;
 	}
-	e = put_later(dir, have, g);
-	if (!e)
-		e = kern_pins_put_prog(dir, bpf_program__fd(g->progs.gate));
+	e = kern_pins_put_prog(dir, bpf_program__fd(g->progs.gate));
 	if (e)
 		snprintf(err, errsize, "pinning under %s: %s", dir, strerror(-e));
 	return e;
@@ -345,12 +330,7 @@ int kern_open_gate(const char *dir, struct gate **out, char *err, size_t errsize
 		snprintf(err, errsize, "no gate is loaded under %s; load it first", dir);
 		return e;
 	}
-	if (have.ban_bits < 0 || have.ban_quick < 0) { /* the bans would not be found */
-		snprintf(err, errsize, "the gate under %s is an older version's; load this one first", dir);
-		e = -ENOENT;
-	} else {
-		e = open_gate(out, &have, refuse_started(&have), err, errsize);
-	}
+	e = open_gate(out, &have, refuse_started(&have), err, errsize);
 	kern_close(&have);
 	return e;
 }
@@ -360,7 +340,7 @@ static int load_locked(const char *dir, char *err, size_t errsize)
 	char path[KERN_PATH_MAX];
 	struct kern_maps have;
 	unsigned schema = 0, ignored;
-	struct gate *g;
+	struct gate *g = NULL;
 	bool reuse;
 	int e, older = migrate_find(dir, path, &ignored, err, errsize);
 
@@ -376,9 +356,13 @@ static int load_locked(const char *dir, char *err, size_t errsize)
 	if (e && e != -ENOENT)
 		return e;
 	reuse = !e;
-	e = load_gate(&g, reuse ? &have : NULL, err, errsize);
+	e = older && !reuse ? migrate_share(path, &have) : 0;
+	if (e)
+		snprintf(err, errsize, "opening the maps of the older gate under %s: %s", path, strerror(-e));
+	else
+		e = load_gate(&g, &have, err, errsize);
 	if (!e)
-		e = reuse ? load_over(dir, older ? path : NULL, &have, g, err, errsize) : load_fresh(dir, older ? path : NULL, g, err, errsize);
+		e = reuse ? load_over(dir, older ? path : NULL, g, err, errsize) : load_fresh(dir, older ? path : NULL, &have, g, err, errsize);
 	gate__destroy(g);
 	kern_close(&have);
 	return e;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "user/ban.h"
 #include "user/kern_pins.h"
 #include "user/migrate.h"
 
@@ -25,9 +26,11 @@ static int take_older(const char *dir, const char *older, int prog_fd, char *err
 	e = kern_open(dir, false, &m, NULL);
 	if (!e)
 		e = migrate_counters(older, &m);
+	if (!e) /* of maps in common: what the older daemon has written since the copy */
+		e = ban_index_all(&m);
 	kern_close(&m);
 	if (e) {
-		snprintf(err, errsize, "taking over the counters from %s: %s", older, strerror(-e));
+		snprintf(err, errsize, "taking over the counters and bans from %s: %s", older, strerror(-e));
 		return e;
 	}
 	kern_pins_clear_most(older);

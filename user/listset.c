@@ -141,3 +141,17 @@ bool listset_would_lose(const struct listset *s, const struct kern_maps *m, cons
 	}
 	return false;
 }
+
+void listset_mark_stale(const struct listset *s, const struct kern_maps *m)
+{
+	struct pst_list_info have;
+
+	for (__u32 i = 0; i < PST_LISTS_MAX; i++) {
+		const struct listset_one *o = list_info(m, i, &have) ? NULL : listset_find(s, have.name);
+
+		if (!o || !o->info.stale || have.stale)
+			continue;
+		have.stale = 1;
+		bpf_map_update_elem(m->list_info, &i, &have, BPF_ANY);
+	}
+}

@@ -31,6 +31,8 @@ const struct listset_one *listset_find(const struct listset *s, const char *name
 int listset_put(const struct listset *s, const struct kern_maps *m, char *err, size_t errsize);
 /* Whether the kernel's table has entries of a list of s that s has not: they would be lost by listset_put(). *name is that list. */
 bool listset_would_lose(const struct listset *s, const struct kern_maps *m, const char **name);
+/* Says of those lists of the kernel's table that s could not read that they are stale, where the table stays as it is. */
+void listset_mark_stale(const struct listset *s, const struct kern_maps *m);
 /* Another owner of the same entries. */
 void listset_share(struct listset_one *out, const struct listset_one *of);
 void listset_drop_one(struct listset_one *o);

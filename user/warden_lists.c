@@ -64,10 +64,12 @@ int lists_put(struct warden *w, struct listset *next)
 	int rc = 0;
 
 	/* After a start, entries may live in the kernel alone. To refuse too little is worse than to refuse by an old list. */
-	if (listset_would_lose(next, &w->maps, &name))
+	if (listset_would_lose(next, &w->maps, &name)) {
 		log_warnx("lists in the kernel stay as they are until list %s can be read", name);
-	else
+		listset_mark_stale(next, &w->maps);
+	} else {
 		rc = listset_put(next, &w->maps, err, sizeof(err));
+	}
 	if (rc) {
 		log_warnx("the lists stay as they were: %s", err);
 		listset_drop(next);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_migrate.c: a gate of schema 1 is taken over: what it knew is known, and under a flood of a banned
- * source not one packet gets behind XDP. `test_migrate DIR IF` makes such a gate for other tests.
+ * test_migrate.c: a gate of every older schema is taken over: what it knew is known, and under a flood of a banned
+ * source not one packet gets behind XDP. `test_migrate SCHEMA DIR IF` makes such a gate for other tests.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -13,8 +13,12 @@
 #include "user/gatelist.h"
 
 #define ROOT CAGE_BPF "/postern"
-#define OLD  ROOT "/v1"
+#define V1   ROOT "/v1"
+#define V2   ROOT "/v2"
 #define DIR  ROOT "/v" PST_TEXT(PST_SCHEMA)
+#define NEWER 4
+
+_Static_assert(PST_SCHEMA == OLD_SCHEMAS + 1 && NEWER == PST_SCHEMA + 1, "the schema before has a gate here");
 
 #include "cage_gate.h"
 
@@ -22,25 +26,48 @@ static int unload(void **state)
 {
 	(void)state;
 	kern_unload(DIR);
-	kern_unload(OLD);
-	kern_unload(ROOT "/v3");
+	kern_unload(V1);
+	kern_unload(V2);
+	kern_unload(ROOT "/v" PST_TEXT(NEWER));
 	return 0;
+}
+
+/* Which of them a test is about. */
+static unsigned schema;
+
+static const char *old_path(const char *name)
+{
+	static char path[2][128];
+	static unsigned turn;
+	char *out = path[turn++ % 2];
+
+	snprintf(out, sizeof(path[0]), ROOT "/v%u%s", schema, name);
+	return out;
 }
 
 static void old(void)
 {
-	assert_int_equal(old_gate_make(OLD, "g0"), 0);
+	assert_int_equal(old_gate_make(schema, old_path(""), "g0"), 0);
 }
 
 static bool old_is_there(void)
 {
-	return !access(OLD, F_OK);
+	return !access(old_path(""), F_OK);
+}
+
+static void of_every_schema(void (*test)(void))
+{
+	for (schema = 1; schema <= OLD_SCHEMAS; schema++) {
+		test();
+		unload(NULL);
+	}
 }
 
 /* --- what is known ------------------------------------------------------- */
 
 static void knows_the_bans(void)
 {
+	const size_t known = old_schemas[schema].ban_bytes;
 	struct kern_maps m = maps();
 
 	for (unsigned i = 0; i < 2; i++) {
@@ -54,8 +81,8 @@ static void knows_the_bans(void)
 			assert_in_range(b.until_ns, kern_now_ns(), kern_now_ns() + OLD_END_S * 1000000000ull);
 		else
 			assert_int_equal(b.until_ns, ~0ull);
-		assert_memory_equal((__u8 *)&b + 8, (const __u8 *)&old_bans[i] + 8, sizeof(struct old_ban) - 8);
-		for (size_t at = sizeof(struct old_ban); at < sizeof(b); at++)
+		assert_memory_equal((__u8 *)&b + 8, (const __u8 *)&old_bans[i] + 8, known - 8);
+		for (size_t at = known; at < sizeof(b); at++)
 			assert_int_equal(((__u8 *)&b)[at], 0);
 		assert_string_equal(note.text, i ? "" : OLD_NOTE);
 	}
@@ -80,27 +107,62 @@ static void knows_the_settings(void)
 
 static void knows_the_counters(void)
 {
+	const struct old_schema *old = &old_schemas[schema];
 	struct pst_stats s = stats();
 
-	for (unsigned i = 0; i < PST_CNT_MAX; i++)
-		assert_int_equal(s.counter[i], i < OLD_COUNTERS ? 1020 + i : 0);
-	for (unsigned i = 0; i < PST_RSN_MAX; i++)
-		assert_int_equal(s.found[i], i < OLD_REASONS ? 1020 + OLD_COUNTERS + i : 0);
+	for (unsigned i = 0; i < PST_COUNTERS_ROOM; i++)
+		assert_int_equal(s.counter[i], i < old->counters ? 1020 + i : 0);
+	for (unsigned i = 0; i < PST_REASONS_ROOM; i++)
+		assert_int_equal(s.found[i], i < old->reasons ? 1020 + old->counters + i : 0);
 }
 
 static void knows_the_list(void)
 {
-	struct pst_addr listed = frame_ip4(198, 51, 100, 9), beside = frame_ip4(198, 51, 101, 9);
+	const struct {
+		struct pst_addr addr;
+		unsigned since; /* schema; 0 = is not listed */
+	} rows[] = {
+		{ frame_ip4(198, 51, 100, 9), 1 }, { frame_ip4(198, 51, 102, 128), 2 }, { frame_ip6(0xf, 1), 2 },
+		{ frame_ip4(198, 51, 101, 9), 0 }, { frame_ip4(198, 51, 102, 127), 0 }, { frame_ip6(0x10, 1), 0 },
+	};
 	struct kern_maps m = maps();
 	struct pst_list_info info;
 	struct pst_class class;
 
-	assert_int_equal(list_find(&m, &listed, &class), 0);
-	assert_int_equal(class.action, PST_ACT_DROP);
-	assert_int_equal(list_info(&m, class.list, &info), 0);
-	assert_string_equal(info.name, "old");
-	assert_true(info.prefixes == 1 && info.stale);
-	assert_int_equal(list_find(&m, &beside, &class), -ENOENT);
+	for (size_t i = 0; i < NROWS(rows); i++) {
+		bool listed = rows[i].since && rows[i].since <= schema;
+
+		assert_int_equal(list_find(&m, &rows[i].addr, &class), listed ? 0 : -ENOENT);
+		if (!listed)
+			continue;
+		assert_int_equal(class.action, PST_ACT_DROP);
+		assert_int_equal(list_info(&m, class.list, &info), 0);
+		assert_string_equal(info.name, "old");
+		assert_true(info.prefixes == old_schemas[schema].prefixes && info.stale == (schema == 1));
+	}
+	kern_close(&m);
+}
+
+/* The dialogues that the older gate had begun go on, in its words; what it had no words for has some. */
+static void knows_what_was_said(void)
+{
+	struct pst_addr delivered = frame_ip4(203, 0, 113, 9);
+	__u32 zero = 0, greeting = PST_TEXT_GREETING, reason = PST_TEXT_REASON(PST_RSN_MAX - 1);
+	struct kern_maps m = maps();
+	struct pst_secret secret;
+	struct pst_good good;
+	struct pst_text text;
+
+	assert_int_equal(bpf_map_lookup_elem(m.text, &reason, &text), 0);
+	assert_true(text.n > 0);
+	if (schema > 1) {
+		assert_int_equal(bpf_map_lookup_elem(m.secret, &zero, &secret), 0);
+		assert_true(secret.gen[0].key[0] == 1 && secret.gen[0].key[1] == 2);
+		assert_int_equal(bpf_map_lookup_elem(m.text, &greeting, &text), 0);
+		assert_true(text.n == strlen(OLD_GREETING) && !memcmp(text.text, OLD_GREETING, text.n));
+		assert_int_equal(bpf_map_lookup_elem(m.good, &delivered, &good), 0);
+		assert_int_equal(good.until_ns, ~0ull);
+	}
 	kern_close(&m);
 }
 
@@ -111,6 +173,7 @@ static void knows_all(void)
 	knows_the_bans();
 	knows_the_settings();
 	knows_the_list();
+	knows_what_was_said();
 	knows_the_counters();
 	assert_false(old_is_there());
 	assert_int_equal(kern_links(DIR, &l, 1), 1);
@@ -123,16 +186,15 @@ static void silence(bool on)
 	cage_do(on ? "ip link set w0 down" : "ip link set w0 up");
 }
 
-static void all_is_taken_over(void **state)
+static void take_all_over(void)
 {
 	unsigned have;
 	struct kern_maps m;
 
-	(void)state;
 	silence(true);
 	old();
 	assert_int_equal(kern_open(DIR, true, &m, &have), -ENOENT);
-	assert_int_equal(have, 1);
+	assert_int_equal(have, schema);
 	load_only();
 	assert_true(old_is_there());
 	take_over();
@@ -142,6 +204,12 @@ static void all_is_taken_over(void **state)
 	take_over();
 	knows_all();
 	silence(false);
+}
+
+static void all_is_taken_over(void **state)
+{
+	(void)state;
+	of_every_schema(take_all_over);
 }
 
 /* --- starts that died ------------------------------------------------------ */
@@ -170,7 +238,7 @@ static void died_between_update_and_rename(void)
 
 	load_only();
 	prog = bpf_obj_get(DIR "/prog");
-	link = bpf_obj_get(OLD "/link_g0");
+	link = bpf_obj_get(old_path("/link_g0"));
 	assert_int_equal(bpf_link_update(link, prog, NULL), 0);
 	close(prog);
 	close(link);
@@ -179,31 +247,30 @@ static void died_between_update_and_rename(void)
 static void died_before_the_pins_went(void)
 {
 	died_between_update_and_rename();
-	assert_int_equal(rename(OLD "/link_g0", DIR "/link_g0"), 0);
+	assert_int_equal(rename(old_path("/link_g0"), DIR "/link_g0"), 0);
 }
 
 static void died_among_the_pins(void)
 {
 	died_before_the_pins_went();
-	unpin(OLD "/pst_bans");
-	unpin(OLD "/pst_stats");
-	unpin(OLD "/prog");
+	unpin(old_path("/pst_bans"));
+	unpin(old_path("/pst_stats"));
+	unpin(old_path("/prog"));
 }
 
 static void died_before_the_folder_went(void)
 {
 	load_only();
 	take_over();
-	assert_int_equal(mkdir(OLD, 0700), 0);
+	assert_int_equal(mkdir(old_path(""), 0700), 0);
 }
 
-static void a_start_that_died_is_finished(void **state)
+static void die_and_finish(void)
 {
 	static void (*const deaths[])(void) = {
 		died_while_copying, died_before_the_links, died_between_update_and_rename, died_before_the_pins_went, died_among_the_pins,
 	};
 
-	(void)state;
 	silence(true);
 	for (size_t i = 0; i < NROWS(deaths); i++) {
 		old();
@@ -222,31 +289,71 @@ static void a_start_that_died_is_finished(void **state)
 	silence(false);
 }
 
-/* The older daemon was started again in between and banned somebody. */
-static void what_came_in_between_is_added(void **state)
+static void a_start_that_died_is_finished(void **state)
 {
-	struct pst_addr a = frame_ip4(192, 0, 2, 99);
-	struct pst_prefix p = prefix_of(&a, 128);
+	(void)state;
+	of_every_schema(die_and_finish);
+}
+
+static __u32 verdict_of(const struct pst_addr *source)
+{
+	struct frame_spec spec = { .src = *source, .dst = frame_ip4(198, 51, 100, 1), .sport = 40000, .dport = 25 };
+	LIBBPF_OPTS(bpf_test_run_opts, run);
+	int prog = bpf_obj_get(DIR "/prog");
+	struct frame f;
+
+	frame_build(&f, &spec);
+	run.data_in = f.b;
+	run.data_size_in = (__u32)f.n;
+	assert_int_equal(bpf_prog_test_run_opts(prog, &run), 0);
+	close(prog);
+	return run.retval;
+}
+
+/*
+ * The older daemon was started again in between, banned somebody and pardoned somebody. again: a start finds it so that begins once
+ * more; what both have in common is known without.
+ */
+static void come_in_between(bool again)
+{
+	struct pst_addr a = frame_ip4(192, 0, 2, 99), pardoned = frame_ip4(192, 0, 2, 1);
+	struct pst_prefix p = prefix_of(&a, 128), q = prefix_of(&pardoned, 128);
 	struct old_ban b = { .until_ns = ~0ull, .action = PST_ACT_DROP, .score = 5 };
 	struct pst_ban got;
 	struct kern_maps m;
 	int fd;
 
-	(void)state;
 	silence(true);
 	old();
 	load_only();
-	fd = bpf_obj_get(OLD "/pst_bans");
+	fd = bpf_obj_get(old_path("/pst_bans"));
 	assert_int_equal(bpf_map_update_elem(fd, &p, &b, BPF_ANY), 0);
+	if (!again)
+		assert_int_equal(bpf_map_delete_elem(fd, &q), 0);
 	close(fd);
-	load_only();
+	if (again)
+		load_only();
 	take_over();
-	knows_all();
+	assert_int_equal(verdict_of(&a), XDP_DROP);
+	assert_int_equal(verdict_of(&pardoned), again ? XDP_DROP : XDP_PASS);
 	m = maps();
 	assert_int_equal(ban_get(&m, &p, &got, NULL), 0);
 	assert_int_equal(got.score, 5);
 	kern_close(&m);
 	silence(false);
+}
+
+static void begin_again(void)
+{
+	come_in_between(true);
+}
+
+static void what_came_in_between_is_added(void **state)
+{
+	(void)state;
+	of_every_schema(begin_again);
+	schema = 2;
+	come_in_between(false);
 }
 
 /* An interface that is gone has a dead link: it is not carried over. */
@@ -256,7 +363,8 @@ static void a_dead_link_is_dropped(void **state)
 
 	(void)state;
 	cage_do("ip link add x0 type veth peer name x1");
-	assert_int_equal(old_gate_make(OLD, "x0"), 0);
+	schema = 1;
+	assert_int_equal(old_gate_make(1, V1, "x0"), 0);
 	cage_do("ip link del x0");
 	load_only();
 	take_over();
@@ -284,11 +392,13 @@ static void others_are_refused_and_left_alone(void **state)
 		const char *dir, *says;
 		struct old_meta meta;
 	} rows[] = {
-		{ ROOT "/v3", "a newer version (schema 3", { PST_MAGIC, 3, 72, 800, 1, "9" } },
-		{ OLD, "an unknown version (schema 1", { 0, 1, 48, 608, 1, "" } },
-		{ OLD, "an unknown version (schema 1", { PST_MAGIC, 1, 40, 608, 1, "" } },
-		{ OLD, "an unknown version (schema 1", { PST_MAGIC, 1, 48, 600, 1, "" } },
-		{ OLD, "a newer version (schema 4", { PST_MAGIC, 4, 48, 608, 1, "" } },
+		{ ROOT "/v" PST_TEXT(NEWER), "a newer version (schema " PST_TEXT(NEWER), { PST_MAGIC, NEWER, 72, 800, 1, "9" } },
+		{ V1, "an unknown version (schema 1", { 0, 1, 48, 608, 1, "" } },
+		{ V1, "an unknown version (schema 1", { PST_MAGIC, 1, 40, 608, 1, "" } },
+		{ V1, "an unknown version (schema 1", { PST_MAGIC, 1, 48, 600, 1, "" } },
+		{ V1, "a newer version (schema " PST_TEXT(NEWER), { PST_MAGIC, NEWER, 48, 608, 1, "" } },
+		{ V2, "an unknown version (schema 2", { PST_MAGIC, 2, 64, 720, 1, "" } },
+		{ V2, "an unknown version (schema 1", { PST_MAGIC, 1, 48, 608, 1, "" } },
 	};
 
 	(void)state;
@@ -296,7 +406,7 @@ static void others_are_refused_and_left_alone(void **state)
 		__u32 before, after;
 		LIBBPF_OPTS(bpf_xdp_query_opts, q);
 
-		assert_int_equal(old_gate_make(rows[i].dir, "g0"), 0);
+		assert_int_equal(old_gate_make(1, rows[i].dir, "g0"), 0);
 		put_meta(rows[i].dir, &rows[i].meta);
 		bpf_xdp_query((int)if_nametoindex("g0"), 0, &q);
 		before = q.prog_id;
@@ -401,11 +511,16 @@ static void upgrade(void)
 	knows_the_settings();
 }
 
+static void upgrade_under_flood(void)
+{
+	old();
+	under_flood(upgrade);
+}
+
 static void the_older_gate_under_flood(void **state)
 {
 	(void)state;
-	old();
-	under_flood(upgrade);
+	of_every_schema(upgrade_under_flood);
 }
 
 static void new_program(void)
@@ -423,6 +538,7 @@ static void new_program(void)
 static void the_same_schema_under_flood(void **state)
 {
 	(void)state;
+	schema = 1;
 	old();
 	load_only();
 	take_over();
@@ -442,7 +558,7 @@ int main(int argc, char **argv)
 		TEST(the_same_schema_under_flood),
 	};
 
-	if (argc == 3)
-		return old_gate_make(argv[1], argv[2]) ? 1 : 0;
+	if (argc == 4)
+		return old_gate_make((unsigned)atoi(argv[1]), argv[2], argv[3]) ? 1 : 0;
 	return cmocka_run_group_tests(tests, cage_open, NULL);
 }
