@@ -174,13 +174,16 @@ static inline int old_fill_settings(struct bpf_object *g, unsigned schema)
 
 static inline int old_pin(struct bpf_object *g, const char *dir, const char *interface)
 {
-	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
-	int prog = bpf_program__fd(bpf_object__find_program_by_name(g, "gate"));
-	int link = bpf_link_create(prog, (int)if_nametoindex(interface), BPF_XDP, &opts);
+	LIBBPF_OPTS(bpf_link_create_opts, native, .flags = XDP_FLAGS_DRV_MODE);
+	LIBBPF_OPTS(bpf_link_create_opts, generic, .flags = XDP_FLAGS_SKB_MODE);
+	int prog = bpf_program__fd(bpf_object__find_program_by_name(g, "gate")), ifindex = (int)if_nametoindex(interface);
+	int link = bpf_link_create(prog, ifindex, BPF_XDP, &native);
 	char path[512];
 	const struct bpf_map *map;
 	int e = 0;
 
+	if (link < 0)
+		link = bpf_link_create(prog, ifindex, BPF_XDP, &generic);
 	bpf_object__for_each_map(map, g) {
 		if (strncmp(bpf_map__name(map), "pst_", 4))
 			continue;

@@ -372,6 +372,39 @@ static void a_dead_link_is_dropped(void **state)
 	assert_false(old_is_there());
 }
 
+/* Why an interface is not native was found out when it was attached, by a version that kept it or by one that did not. */
+static void why_not_native_is_kept(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "native XDP refused (bridge, MTU 1500)", "native XDP refused (bridge, MTU 1500)" },
+		{ "generic mode was asked for", "generic mode was asked for" },
+		{ NULL, "not known; detach and attach it to try native again" },
+	};
+	struct kern_link l;
+
+	(void)state;
+	schema = 2;
+	cage_do("ip link add d0 type bridge && ip link set d0 up");
+	for (size_t i = 0; i < NROWS(rows); i++) {
+		assert_int_equal(old_gate_make(schema, old_path(""), "d0"), 0);
+		if (rows[i][0])
+			assert_int_equal(symlink(rows[i][0], old_path("/why_d0")), 0);
+		for (unsigned twice = 0; twice < 2; twice++) { /* from the older gate, and over our own */
+			load_only();
+			take_over();
+			assert_int_equal(kern_links(DIR, &l, 1), 1);
+			assert_false(l.native);
+			assert_string_equal(l.why, rows[i][1]);
+			assert_false(old_is_there());
+		}
+		assert_int_equal(kern_attach(DIR, "d0", XDP_AUTO, &l, err, sizeof(err)), 0); /* as the daemon does */
+		assert_string_equal(l.why, rows[i][1]);
+		unload(NULL);
+		assert_int_equal(access(ROOT, F_OK), -1);
+	}
+	cage_do("ip link del d0");
+}
+
 /* --- what is refused --------------------------------------------------------- */
 
 static void put_meta(const char *dir, const struct old_meta *meta)
@@ -553,6 +586,7 @@ int main(int argc, char **argv)
 		TEST(a_start_that_died_is_finished),
 		TEST(what_came_in_between_is_added),
 		TEST(a_dead_link_is_dropped),
+		TEST(why_not_native_is_kept),
 		TEST(others_are_refused_and_left_alone),
 		TEST(the_older_gate_under_flood),
 		TEST(the_same_schema_under_flood),
