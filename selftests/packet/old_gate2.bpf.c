@@ -3,15 +3,7 @@
  * old_gate2.bpf.c: a gate of schema 2, as far as an upgrade can see it: its maps, and a program that drops IPv4
  * hosts that are banned or listed. The layouts are frozen; they owe nothing to bpf/abi.h.
  */
-#include <linux/bpf.h>
-#include <bpf/bpf_helpers.h>
-
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-struct v2_prefix {
-	__u8 addr[16];
-	__u32 len;
-};
+#include "selftests/packet/old_gate.bpf.h"
 
 struct v2_ban {
 	__u64 until_ns, made_ns, first_ns, last_ns, hits;
@@ -31,11 +23,6 @@ struct v2_leaf {
 	__u64 bits[4], class;
 };
 
-struct v2_net6_key {
-	__u32 len;
-	__u8 addr[16];
-};
-
 struct v2_net6 {
 	struct bpf_spin_lock lock;
 	__u32 class;
@@ -43,54 +30,43 @@ struct v2_net6 {
 
 #define V2_CELLS (1u << 24)
 
-#define V2_MAP(name, kind, flags, size, key_bytes, value_bytes) \
-	struct {                                                \
-		__uint(type, kind);                             \
-		__uint(map_flags, flags);                       \
-		__uint(max_entries, size);                      \
-		__uint(key_size, key_bytes);                    \
-		__uint(value_size, value_bytes);                \
-	} name SEC(".maps")
-
-V2_MAP(pst_stats, BPF_MAP_TYPE_PERCPU_ARRAY, 0, 1, 4, sizeof(struct v2_stats));
-V2_MAP(pst_slots, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, 64, 4, 4096);
-V2_MAP(pst_conf, BPF_MAP_TYPE_ARRAY, 0, 1, 4, 8552);
-V2_MAP(pst_meta, BPF_MAP_TYPE_ARRAY, 0, 1, 4, 56);
-V2_MAP(pst_allow, BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, 65536, 20, 4);
-V2_MAP(pst_bans, BPF_MAP_TYPE_HASH, 0, 65536, 20, sizeof(struct v2_ban));
-V2_MAP(pst_notes, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 65536, 20, 120);
-V2_MAP(pst_cell4, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, 1, 4, V2_CELLS);
-V2_MAP(pst_leaf4, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 65536, 4, sizeof(struct v2_leaf));
-V2_MAP(pst_rich4, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 65536, 4, 256);
-V2_MAP(pst_cell6, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, 1, 4, V2_CELLS);
-V2_MAP(pst_lens6, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, 2, 4, 3104);
-V2_MAP(pst_class, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, 256, 4, 16);
-V2_MAP(pst_class_hits, BPF_MAP_TYPE_PERCPU_ARRAY, 0, 256, 4, 8);
-V2_MAP(pst_list_info, BPF_MAP_TYPE_ARRAY, 0, 64, 4, 184);
-V2_MAP(pst_list_hits, BPF_MAP_TYPE_ARRAY, 0, 64, 4, 8);
-V2_MAP(pst_secret, BPF_MAP_TYPE_ARRAY, 0, 1, 4, 48);
-V2_MAP(pst_text, BPF_MAP_TYPE_ARRAY, 0, 131, 4, 128);
-V2_MAP(pst_reply_budget, BPF_MAP_TYPE_ARRAY, 0, 2, 4, 16);
-V2_MAP(pst_sketch, BPF_MAP_TYPE_ARRAY, 0, 1, 4, 1048704);
-V2_MAP(pst_buckets, BPF_MAP_TYPE_LRU_HASH, 0, 65536, 16, 8);
-V2_MAP(pst_good, BPF_MAP_TYPE_LRU_HASH, 0, 65536, 16, 8);
+OLD_MAP(pst_stats, BPF_MAP_TYPE_PERCPU_ARRAY, 0, 1, 4, sizeof(struct v2_stats));
+OLD_MAP(pst_slots, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, 64, 4, 4096);
+OLD_MAP(pst_conf, BPF_MAP_TYPE_ARRAY, 0, 1, 4, 8552);
+OLD_MAP(pst_meta, BPF_MAP_TYPE_ARRAY, 0, 1, 4, 56);
+OLD_MAP(pst_allow, BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, 65536, 20, 4);
+OLD_MAP(pst_bans, BPF_MAP_TYPE_HASH, 0, 65536, 20, sizeof(struct v2_ban));
+OLD_MAP(pst_notes, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 65536, 20, 120);
+OLD_MAP(pst_cell4, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, 1, 4, V2_CELLS);
+OLD_MAP(pst_leaf4, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 65536, 4, sizeof(struct v2_leaf));
+OLD_MAP(pst_rich4, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 65536, 4, 256);
+OLD_MAP(pst_cell6, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, 1, 4, V2_CELLS);
+OLD_MAP(pst_lens6, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, 2, 4, 3104);
+OLD_MAP(pst_class, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, 256, 4, 16);
+OLD_MAP(pst_class_hits, BPF_MAP_TYPE_PERCPU_ARRAY, 0, 256, 4, 8);
+OLD_MAP(pst_list_info, BPF_MAP_TYPE_ARRAY, 0, 64, 4, 184);
+OLD_MAP(pst_list_hits, BPF_MAP_TYPE_ARRAY, 0, 64, 4, 8);
+OLD_MAP(pst_secret, BPF_MAP_TYPE_ARRAY, 0, 1, 4, 48);
+OLD_MAP(pst_text, BPF_MAP_TYPE_ARRAY, 0, 131, 4, 128);
+OLD_MAP(pst_reply_budget, BPF_MAP_TYPE_ARRAY, 0, 2, 4, 16);
+OLD_MAP(pst_sketch, BPF_MAP_TYPE_ARRAY, 0, 1, 4, 1048704);
+OLD_MAP(pst_buckets, BPF_MAP_TYPE_LRU_HASH, 0, 65536, 16, 8);
+OLD_MAP(pst_good, BPF_MAP_TYPE_LRU_HASH, 0, 65536, 16, 8);
 
 /* With types: the kernel has to be told of the lock. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 65536);
-	__type(key, struct v2_net6_key);
+	__type(key, struct old_trie_key);
 	__type(value, struct v2_net6);
 } pst_net6 SEC(".maps");
-
-#define V2_DROP_BANNED 17
 
 SEC("xdp.frags")
 int gate(struct xdp_md *ctx)
 {
 	const __u8 *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	struct v2_prefix key = { .addr = { [10] = 0xff, [11] = 0xff }, .len = 128 };
+	struct old_prefix key = { .addr = { [10] = 0xff, [11] = 0xff }, .len = 128 };
 	const __u8 *cells;
 	struct v2_stats *stats;
 	struct v2_ban *ban;
@@ -108,6 +84,6 @@ int gate(struct xdp_md *ctx)
 	__sync_fetch_and_add(&ban->hits, 1);
 	stats = bpf_map_lookup_elem(&pst_stats, &zero);
 	if (stats)
-		stats->counter[V2_DROP_BANNED]++;
+		stats->counter[OLD_DROP_BANNED]++;
 	return XDP_DROP;
 }
