@@ -40,7 +40,7 @@ EDGE_SRC := $(filter-out user/posternd.c,$(wildcard user/*.c))
 CLI_SRC := $(wildcard tools/postern/*.c)
 UNIT_SRC := $(wildcard selftests/unit/test_*.c)
 PACKET_SRC := $(wildcard selftests/packet/test_*.c)
-BENCH_SRC := $(wildcard selftests/bench/*.c)
+BENCH_SRC := $(filter-out %.bpf.c,$(wildcard selftests/bench/*.c))
 FUZZ_SRC := $(wildcard selftests/fuzz/fuzz_*.c)
 
 CORE_LIB := $(O)/libcore.a
@@ -68,8 +68,9 @@ BPF_CFLAGS := -O2 -g -target bpf -std=gnu11 -mcpu=v3 -Wall -Wextra -Wno-unused-f
 
 $(O)/gate.bpf.o: bpf/gate.bpf.c
 $(O)/old_gate.bpf.o: selftests/packet/old_gate.bpf.c
+$(O)/old_gate2.bpf.o: selftests/packet/old_gate2.bpf.c
 $(O)/lookup.bpf.o: selftests/bench/lookup.bpf.c
-$(O)/gate.bpf.o $(O)/old_gate.bpf.o $(O)/lookup.bpf.o: | $(O)/.tools
+$(O)/gate.bpf.o $(O)/old_gate.bpf.o $(O)/old_gate2.bpf.o $(O)/lookup.bpf.o: | $(O)/.tools
 	$(call msg,BPF,$@)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MT $@ -MF $@.d -c $< -o $@
 
@@ -90,7 +91,7 @@ $(O)/%.san.o: %.c | $(O)/.tools
 	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) -MMD -MP -c $< -o $@
 
 $(O)/user/kern.o $(O)/user/kern_shared.o $(PACKET_SRC:%.c=$(O)/%.o) $(BENCH_SRC:%.c=$(O)/%.o): $(O)/gate.skel.h
-$(O)/selftests/packet/test_migrate.o: $(O)/old_gate.skel.h
+$(O)/selftests/packet/test_migrate.o: $(O)/old_gate.skel.h $(O)/old_gate2.skel.h
 $(O)/selftests/bench/lists.o: $(O)/lookup.skel.h
 
 $(CORE_LIB): $(CORE_SRC:%.c=$(O)/%.o)
@@ -121,6 +122,7 @@ $(O)/selftests/unit/test_listfile: UNIT_LIBS := -lz -ljansson
 $(O)/selftests/unit/test_listfile: $(patsubst %,$(O)/user/%.san.o,listfile listjson)
 $(O)/selftests/unit/test_device: UNIT_LIBS := -lbpf -lnl-3 -lnl-route-3
 $(O)/selftests/unit/test_device: $(patsubst %,$(O)/user/%.san.o,device device_ethtool device_xdp probe_device)
+$(O)/selftests/unit/test_crew: $(O)/user/crew.san.o
 $(O)/selftests/unit/test_siphash: UNIT_LIBS := -lcrypto
 $(O)/selftests/unit/%: $(O)/selftests/unit/%.san.o $(CORE_SAN)
 	$(call msg,LINK,$@)
@@ -147,7 +149,7 @@ fuzz: $(FUZZ_BIN)
 	$(Q)O='$(O)' sh selftests/fuzz/run
 
 bench: 
-	$(Q)sh tools/need check || $(MAKE) deps
+	$(Q)sh tools/need bench || $(MAKE) deps
 	$(Q)$(MAKE) all $(BENCH_BIN)
 	$(Q)O='$(O)' $(PYTHON) selftests/bench/run.py $(PARTS)
 
@@ -170,6 +172,7 @@ MANDIR := $(PREFIX)/share/man
 COMPDIR := $(PREFIX)/share/bash-completion/completions
 UNITDIR := $(if $(filter /usr,$(PREFIX)),/lib,$(PREFIX)/lib)/systemd/system
 LIBDIR := $(PREFIX)/lib
+DOCDIR := $(PREFIX)/share/doc/postern
 
 man: $(MAN)
 
@@ -203,6 +206,8 @@ install: all man $(O)/postern.bash $(O)/postern.conf
 	$(Q)install -m 644 $(O)/postern.bash $(DESTDIR)$(COMPDIR)/postern
 	$(Q)sed 's|@SBINDIR@|$(SBINDIR)|' tools/systemd/posternd.service >$(DESTDIR)$(UNITDIR)/posternd.service
 	$(Q)chmod 644 $(DESTDIR)$(UNITDIR)/posternd.service
+	$(Q)install -d $(DESTDIR)$(DOCDIR)/examples
+	$(Q)install -m 644 tools/systemd/shared.conf $(DESTDIR)$(DOCDIR)/examples
 	$(Q)install -m 644 tools/systemd/postern.sysusers $(DESTDIR)$(LIBDIR)/sysusers.d/postern.conf
 	$(Q)install -m 644 tools/systemd/postern.tmpfiles $(DESTDIR)$(LIBDIR)/tmpfiles.d/postern.conf
 	$(Q)test -e $(DESTDIR)/etc/postern/postern.conf || install -m 644 $(O)/postern.conf $(DESTDIR)/etc/postern/postern.conf
@@ -210,6 +215,7 @@ install: all man $(O)/postern.bash $(O)/postern.conf
 
 # The configuration stays, and so does the gate in the kernel: `postern gate unload` before, if it shall go.
 uninstall:
+	$(Q)rm -f $(DESTDIR)$(DOCDIR)/examples/shared.conf
 	$(Q)rm -f $(PROGRAMS:$(O)/%=$(DESTDIR)$(SBINDIR)/%) $(DESTDIR)$(COMPDIR)/postern $(DESTDIR)$(UNITDIR)/posternd.service \
 		$(DESTDIR)$(LIBDIR)/sysusers.d/postern.conf $(DESTDIR)$(LIBDIR)/tmpfiles.d/postern.conf
 	$(Q)for m in $(notdir $(MAN)); do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$$m; done

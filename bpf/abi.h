@@ -7,7 +7,7 @@
  * OpenMetrics and the manual's tables are generated from it.
  *
  * Enum order is ABI of the pinned maps: append only, and raise PST_SCHEMA when a
- * struct changes. All times are CLOCK_MONOTONIC nanoseconds, so a ban ends by
+ * struct changes (user/migrate.c gets a row). A counter or reason more changes none. All times are CLOCK_MONOTONIC nanoseconds, so a ban ends by
  * itself even when no process of ours is alive.
  */
 #ifndef PST_ABI_H
@@ -17,13 +17,15 @@
 #include <linux/types.h>
 
 #define PST_MAGIC  0x5053544eu /* "PSTN" */
-#define PST_SCHEMA 2
+#define PST_SCHEMA 3
 #define PST_TEXT(x) PST_TEXT_(x)
 #define PST_TEXT_(x) #x
 /* Two versions must never mistake each other's pins. */
 #define PST_PIN_DIR "/sys/fs/bpf/postern/v" PST_TEXT(PST_SCHEMA)
 
 #define PST_BANS_MAX	   1048576 /* live bans; preallocated, never evicted by the kernel */
+#define PST_BAN_ROWS_MAX   524288  /* of pst_ban_bits, 64 bits each, and of pst_ban_quick, four places each: room for two bans a row */
+#define PST_BAN_ROWS_MIN   128
 #define PST_NOTES_MAX	   65536   /* bans that carry an operator's text */
 #define PST_ALLOW_MAX	   65536
 #define PST_LIST_PREFIXES_MAX 2097152
@@ -41,11 +43,14 @@
 #define PST_GUARD_ADDRS_MAX 16
 #define PST_BAN_LENS_MAX   8 /* distinct prefix lengths of bans per family */
 #define PST_SLOTS_MAX	   64
+#define PST_SKETCH_LINES   16384 /* cache lines; a source has one, and in each of its quarters one cell of four */
 #define PST_SKETCH_ROWS	   4
-#define PST_SKETCH_COLS	   65536 /* a row is reached by 16 bits of a hash */
+#define PST_SKETCH_COLS	   4
 #define PST_BUCKETS_MAX	   65536 /* sources whose SYNs are counted exactly */
 #define PST_GOOD_MAX	   65536 /* sources that have delivered mail */
 #define PST_SLOT_BYTES	   4096 /* one page: a process maps its own slot only */
+#define PST_COUNTERS_ROOM  256	 /* rows that struct pst_stats has room for: a new row changes no size */
+#define PST_REASONS_ROOM   64
 
 /*
  * Counters. Rows of one family partition it, so sum() over a family is right.
@@ -123,6 +128,8 @@
 	X(DROP_SYN_SOURCE,   "xdp_packets_total", "verdict=\"dropped\",reason=\"syn_source\"",        "") \
 	X(DROP_SYN_GLOBAL,   "xdp_packets_total", "verdict=\"dropped\",reason=\"syn_global\"",        "") \
 	X(PASS_SYN_OBSERVED, "xdp_packets_total", "verdict=\"passed\",reason=\"syn_observed\"",       "") \
+	X(BANS_USED,         "ban_table",         "state=\"used\"", "Bans that the table holds and has room for, when posternd last looked") \
+	X(BANS_FREE,         "ban_table",         "state=\"free\"", "") \
 	X(MAIL_ACCEPTED,   "senders_total",     "result=\"accepted\"",        "Senders by what was made of MAIL, where it was in order") \
 	X(MAIL_OBSERVED,   "senders_total",     "result=\"observed\"",        "") \
 	X(MAIL_REFUSED,    "senders_total",     "result=\"refused\"",         "") \
@@ -255,6 +262,34 @@ struct pst_ban {
 	__u64 window_ns; /* its begin (coarse clock), 0 = none yet */
 };
 
+/*
+ * pst_ban_bits, one entry: a bit for every ban, by the hash of its prefix (bpf/ban_index.h). Not set = no such ban; set is only a reason
+ * to look. It is set before the ban is written; those that nobody needs any more go with a sweep.
+ */
+struct pst_ban_bits {
+	__u64 word[PST_BAN_ROWS_MAX];
+};
+
+/*
+ * pst_ban_quick: four places in one cache line, for bans that need no more to be known: of an IPv4 host, at every guarded port,
+ * action drop. No ban of IPv4 is longer, so none can speak before it. user/ban.c is the only writer of `ban`: a place is taken
+ * out before the ban changes in pst_bans, and put in after that. The other two are the kernel's: packets that the ban itself
+ * has not been told of, and when the last one was.
+ */
+#define PST_QUICK_TIME_SHIFT 25		    /* `until` counts 33 milliseconds: 31 bits are 2 years of CLOCK_MONOTONIC */
+#define PST_QUICK_LAST_SHIFT 20		    /* `last` counts milliseconds, modulo 2^32: 52 days */
+#define PST_QUICK_UNTIL	     0x7fffffffull  /* lower bits of `ban`: until when; whoever comes later asks pst_bans */
+#define PST_QUICK_GRACE	     0x80000000ull  /* first contacts are told why: only SYNs after those are answered from here */
+#define PST_QUICK_HITS_MAX   0x80000000u    /* then the ban is told */
+
+struct pst_quick {
+	struct pst_quick_place {
+		__u64 ban;  /* the address in network order (upper half), PST_QUICK_GRACE, until; 0 = a free place */
+		__u32 hits;
+		__u32 last; /* 0 = the ban is asked first */
+	} place[4];
+};
+
 /* pst_notes: struct pst_prefix -> the operator's text, NUL padded. */
 struct pst_note {
 	char text[PST_NOTE_MAX];
@@ -303,17 +338,17 @@ struct pst_net6 {
 
 /*
  * pst_lens6, two entries of which `now` of the first one names the valid one: the prefix lengths
- * in pst_net6, longest first, in up to eight groups. A byte of pst_cell6 has the bits of the groups
- * that have a prefix in, or around, its /27 of 2000::/3.
+ * in pst_net6, longest first, each with a sign of a few bits. A byte of pst_cell6 has the bits of the signs of
+ * all lengths that have a prefix in, or around, its /27 of 2000::/3: a sign not all of whose bits are there is not meant.
  */
 struct pst_lens6 {
 	__u32 now;
 	__u16 n;
-	__u8 outside; /* groups with a prefix outside 2000::/3 */
+	__u8 outside; /* the signs of lengths with a prefix outside 2000::/3 */
 	__u8 all;     /* the bytes are being rewritten: look for every length */
 	struct {
 		struct pst_addr mask; /* len ones: what to keep of an address */
-		__u32 len, group;     /* group: its bit */
+		__u32 len, sign;
 	} row[129];
 };
 
@@ -348,9 +383,12 @@ struct pst_budget {
 	__u32 zero;
 };
 
-/* pst_sketch, one entry: a count-min sketch of SYNs by source. A cell: the generation (upper half) and the count in it. */
+/*
+ * pst_sketch, one entry: a count-min sketch of SYNs by source, whose rows lie in one cache line for each source: a flood of new ones
+ * misses the cache once a packet and not four times. A cell: the generation (upper half) and the count in it.
+ */
 struct pst_sketch {
-	__u32 cell[PST_SKETCH_ROWS][PST_SKETCH_COLS];
+	__u32 cell[PST_SKETCH_LINES][PST_SKETCH_ROWS][PST_SKETCH_COLS];
 	__u64 total;	   /* generation (upper half), SYNs seen in it, by sampling */
 	__u64 pad[7];	   /* the next word is written by every CPU: a cache line of its own */
 	__u64 global_ns;   /* the global bucket */
@@ -381,7 +419,11 @@ struct pst_conf {
 	__u64 grace_window_ns;
 	struct pst_budget budget;
 	__u32 no_allows; /* not 0 = pst_allow is empty and need not be asked */
-	__u32 zero;
+	/*
+	 * The rows of pst_ban_bits and pst_ban_quick that are in use, less one: few bans lie close together, or each
+	 * packet of a flood would wait for a page of its own. 0 = none are: pst_bans is asked for everything. ban_index.c's alone.
+	 */
+	__u32 ban_mask;
 };
 
 /*
@@ -436,10 +478,13 @@ struct pst_meta {
 	char version[32];
 };
 
-/* pst_stats: one per CPU, written by the kernel. pst_slots: one page per process of ours, same struct first. */
+/*
+ * pst_stats: one per CPU, written by the kernel. pst_slots: one page per process of ours, same struct first. What lies behind
+ * the rows is zero, or of a program with more rows that ran before: nobody reads it.
+ */
 struct pst_stats {
-	__u64 counter[PST_CNT_MAX];
-	__u64 found[PST_RSN_MAX];
+	__u64 counter[PST_COUNTERS_ROOM];
+	__u64 found[PST_REASONS_ROOM];
 };
 
 struct pst_slot {
@@ -450,6 +495,7 @@ struct pst_slot {
 _Static_assert(sizeof(struct pst_prefix) == 20, "ban key");
 _Static_assert(sizeof(struct pst_lpm_key) == 20, "LPM key");
 _Static_assert(sizeof(struct pst_ban) == 64, "ban value");
+_Static_assert(sizeof(struct pst_ban_bits) == 8 * PST_BAN_ROWS_MAX && sizeof(struct pst_quick) == 64, "in front of the bans");
 _Static_assert(sizeof(struct pst_class) == 16, "class");
 _Static_assert(sizeof(struct pst_leaf4) == 40, "leaf");
 _Static_assert(sizeof(struct pst_net6) == 8, "IPv6 list value");
@@ -459,9 +505,11 @@ _Static_assert(sizeof(struct pst_secret) == 48, "secret");
 _Static_assert(sizeof(struct pst_text) == 128, "text");
 _Static_assert(sizeof(struct pst_reply_budget) == 16, "reply budget");
 _Static_assert((int)PST_RSN_MAX <= (int)PST_TEXT_LISTS, "a row of text for every reason");
+_Static_assert((int)PST_CNT_MAX <= PST_COUNTERS_ROOM && (int)PST_RSN_MAX <= PST_REASONS_ROOM, "room for every row");
+_Static_assert(sizeof(struct pst_stats) == 2560, "counters");
 _Static_assert(sizeof(struct pst_conf) == 8 + 16 * PST_GUARD_ADDRS_MAX + 4 * PST_BAN_LENS_MAX + 8 + 48 + 8 + 8192, "conf");
 _Static_assert(sizeof(struct pst_budget) == 48, "SYN budget");
-_Static_assert(sizeof(struct pst_sketch) == 4 * PST_SKETCH_ROWS * PST_SKETCH_COLS + 128, "sketch");
+_Static_assert(sizeof(struct pst_sketch) == 64 * PST_SKETCH_LINES + 128 && PST_SKETCH_ROWS * PST_SKETCH_COLS == 16, "sketch: lines");
 _Static_assert(sizeof(struct pst_bucket) == 8 && sizeof(struct pst_good) == 8, "SYN bucket");
 _Static_assert(sizeof(struct pst_meta) == 56, "meta");
 _Static_assert(sizeof(struct pst_slot) == PST_SLOT_BYTES, "a slot is a page");

@@ -134,36 +134,42 @@ PKT_INLINE void answer_zero(const __u8 *data, const __u8 *end, __u32 off)
 }
 
 /*
- * Rewrites the frame into a reset for its sender. 1 = the caller returns XDP_TX. 0 = no reset is
- * due (a reset itself, a fragment, a group address, a broken segment): the frame is to be dropped.
+ * Writes the header of the reset that the segment is due, without its checksum. 0 = none is (a reset itself, a
+ * fragment, a group address, a broken segment). Leaves the frame alone.
  */
-PKT_INLINE int answer_reset(struct xdp_md *ctx, const struct pkt *p)
+PKT_INLINE int answer_reset(struct xdp_md *ctx, const struct pkt *p, struct tcphdr *seg)
 {
 	const __u8 *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	__u32 l3 = p->l3 & 31; /* changes nothing (22 at most), and l4 neither; it bounds them for the verifier */
-	const __u8 *eth = pkt_at(data, end, 0, 14), *ip = pkt_at(data, end, l3, 20), *tcp = pkt_at(data, end, p->l4 & 0x7fff, 20);
-	__u32 reply_bytes = l3 + (p->v6 ? 60 : 40), frame_bytes = bpf_xdp_get_buff_len(ctx);
-	union {
-		struct iphdr v4;
-		struct ipv6hdr v6;
-	} net;
-	struct tcphdr seg;
-	int data_bytes, pad;
-	__u8 *out;
+	/* The masks change nothing (22 at most, and l4 neither); they bound the offsets for the verifier. */
+	const __u8 *eth = pkt_at(data, end, 0, 14), *ip = pkt_at(data, end, p->l3 & 31, 20), *tcp = pkt_at(data, end, p->l4 & 0x7fff, 20);
+	int data_bytes;
 
 	if (!eth || !ip || !tcp || p->fragment || (eth[0] & 1) || (tcp[13] & 4))
 		return 0;
 	data_bytes = answer_data_bytes(ctx, p, ip, tcp);
 	if (data_bytes < 0)
 		return 0;
-	answer_reset_tcp(&seg, p, tcp, data_bytes);
-	if (p->v6)
-		answer_ip6(&net.v6, p, sizeof(seg));
-	else
-		answer_ip4(&net.v4, p, sizeof(seg));
-	seg.check = answer_fold(answer_sum(answer_pseudo(p, sizeof(seg)), &seg, sizeof(seg)));
+	answer_reset_tcp(seg, p, tcp, data_bytes);
+	return 1;
+}
 
-	pad = reply_bytes < ANSWER_FRAME_MIN && frame_bytes >= ANSWER_FRAME_MIN ? ANSWER_FRAME_MIN - reply_bytes : 0;
+/* Rewrites the frame into the segment's reset for its sender. 1 = it is to be sent; 0 = the kernel could not shorten it. */
+PKT_INLINE int answer_reset_send(struct xdp_md *ctx, const struct pkt *p, struct tcphdr *seg)
+{
+	__u32 l3 = p->l3 & 31, reply_bytes = l3 + (p->v6 ? 60 : 40), frame_bytes = bpf_xdp_get_buff_len(ctx);
+	int pad = reply_bytes < ANSWER_FRAME_MIN && frame_bytes >= ANSWER_FRAME_MIN ? ANSWER_FRAME_MIN - reply_bytes : 0;
+	const __u8 *data, *end, *eth;
+	union {
+		struct iphdr v4;
+		struct ipv6hdr v6;
+	} net;
+	__u8 *out;
+
+	if (p->v6)
+		answer_ip6(&net.v6, p, sizeof(*seg));
+	else
+		answer_ip4(&net.v4, p, sizeof(*seg));
+	seg->check = answer_fold(answer_sum(answer_pseudo(p, sizeof(*seg)), seg, sizeof(*seg)));
 	if (bpf_xdp_adjust_tail(ctx, (int)(reply_bytes + pad) - (int)frame_bytes))
 		return 0;
 	data = (void *)(long)ctx->data;
@@ -178,11 +184,11 @@ PKT_INLINE int answer_reset(struct xdp_md *ctx, const struct pkt *p)
 		if (!out)
 			return 0;
 		__builtin_memcpy(out, &net.v6, 40);
-		__builtin_memcpy(out + 40, &seg, 20);
+		__builtin_memcpy(out + 40, seg, 20);
 		return 1;
 	}
 	__builtin_memcpy(out, &net.v4, 20);
-	__builtin_memcpy(out + 20, &seg, 20);
+	__builtin_memcpy(out + 20, seg, 20);
 	answer_zero(data, end, l3 + 40);
 	return 1;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * ban.h: is the source banned, and what is done about it. A ban is one hash lookup for each
- * prefix length in use; a length that no ban has is never asked for.
+ * prefix length in use; a length that no ban has is never asked for, and what pst_ban_bits does not
+ * know neither. A banned IPv4 host that is to be dropped is answered from pst_ban_quick.
  */
 #ifndef PST_BAN_H
 #define PST_BAN_H
@@ -9,9 +10,12 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "bpf/ban_index.h"
 #include "bpf/maps.h"
 #include "bpf/pkt.h"
 
+#define BAN_SECOND_SHIFT 10 /* of `last` of a place: about a second */
+#define BAN_SECOND_NS (1ull << (PST_QUICK_LAST_SHIFT + BAN_SECOND_SHIFT))
 #define BAN_NONE -1 /* no live ban speaks of the packet */
 
 /* The first len bits of addr, 0 < len <= 128. */
@@ -25,10 +29,14 @@ PKT_INLINE void ban_cut(struct pst_prefix *out, const struct pst_addr *addr, __u
 	out->len = len;
 }
 
-PKT_INLINE void ban_hit(struct pst_ban *ban, __u64 now_ns)
+/* quick_hits: packets that were answered from pst_ban_quick since the ban was told last; after its grace they were all contacts. */
+PKT_INLINE void ban_hit(struct pst_ban *ban, __u32 quick_hits, __u64 now_ns)
 {
-	__sync_fetch_and_add(&ban->hits, 1);
-	ban->last_ns = now_ns;
+	__sync_fetch_and_add(&ban->hits, 1 + quick_hits);
+	if (quick_hits && ban->grace)
+		__sync_fetch_and_add(&ban->contacts, quick_hits);
+	if (ban->last_ns != now_ns)
+		ban->last_ns = now_ns;
 	if (!ban->first_ns) /* the fine clock: latency from offence to first refusal is read from it */
 		__sync_val_compare_and_swap(&ban->first_ns, 0, bpf_ktime_get_ns());
 }
@@ -62,7 +70,6 @@ PKT_INLINE int ban_grace(struct pst_ban *ban, const struct pst_conf *conf, const
 PKT_INLINE int ban_action(struct pst_ban *ban, const struct pst_conf *conf, enum pkt_kind kind, const struct pkt *p, int guarded,
 			  __u64 now_ns)
 {
-	ban_hit(ban, now_ns);
 	if (ban->grace && ban->action != PST_ACT_OBSERVE && guarded && kind == PKT_TCP && ban_grace(ban, conf, p, now_ns))
 		return PST_ACT_REFUSE;
 	return ban->action;
@@ -84,6 +91,67 @@ PKT_INLINE const __u8 *ban_lens(const struct pst_conf *conf, const struct pst_ad
 #define BAN_ACTION(answer) ((answer) < 0 ? (answer) : (answer) & 0xff)
 #define BAN_REASON(answer) ((answer) < 0 ? 0 : (answer) >> 8 & 0xff)
 
+/* --- pst_ban_quick --------------------------------------------------------- */
+
+/* The place of the source, NULL = it has none. */
+PKT_INLINE struct pst_quick_place *ban_quick(const struct pst_prefix *host, __u64 hash, __u32 mask)
+{
+	__u32 row = ban_index_row(hash, mask);
+	struct pst_quick *quick = bpf_map_lookup_elem(&pst_ban_quick, &row);
+	__u64 want = ban_index_host(&host->addr);
+
+	if (!quick)
+		return NULL;
+#pragma unroll
+	for (int i = 0; i < 4; i++)
+		if ((quick->place[i].ban & ~0ull << 32) == want)
+			return &quick->place[i];
+	return NULL;
+}
+
+/*
+ * Does the place alone answer this packet? Then it is counted. Of a ban with grace only a SYN does, and only in the second in which
+ * the ban dropped one: the ban alone knows when its grace begins again.
+ */
+PKT_INLINE int ban_quick_drops(struct pst_quick_place *q, const struct pst_conf *conf, const struct pkt *p, __u64 now_ns)
+{
+	__u32 last = q->last, now = now_ns >> PST_QUICK_LAST_SHIFT;
+	__u64 ban = q->ban;
+
+	if (!last || now_ns >> PST_QUICK_TIME_SHIFT >= (ban & PST_QUICK_UNTIL) || q->hits >= PST_QUICK_HITS_MAX)
+		return 0;
+	if (ban & PST_QUICK_GRACE &&
+	    (!pkt_is_syn(p) || now >> BAN_SECOND_SHIFT != last >> BAN_SECOND_SHIFT || conf->grace_window_ns <= BAN_SECOND_NS))
+		return 0;
+	__sync_fetch_and_add(&q->hits, 1);
+	if (last != now)
+		q->last = now | !now;
+	return 1;
+}
+
+/*
+ * The ban has been asked: from now on the place answers, if it may. One with grace needs a SYN that was dropped, and a
+ * window that does not end within this second.
+ */
+PKT_INLINE void ban_quick_arm(struct pst_quick_place *q, const struct pst_ban *ban, const struct pst_conf *conf, const struct pkt *p,
+			      int action, __u64 now_ns)
+{
+	__u32 now = now_ns >> PST_QUICK_LAST_SHIFT;
+	__u64 window_ns = now_ns - ban->window_ns;
+
+	if (ban->grace && !pkt_is_syn(p))
+		return;
+	if (ban->grace && (action != PST_ACT_DROP || window_ns + BAN_SECOND_NS > conf->grace_window_ns))
+		q->last = 0;
+	else
+		q->last = now | !now;
+}
+
+PKT_INLINE int ban_maybe(const struct pst_ban_bits *bits, __u64 hash, __u32 mask)
+{
+	return !mask || (bits->word[ban_index_word(hash, mask)] & ban_index_bit(hash)) != 0;
+}
+
 /*
  * Action of the longest live ban of the source that speaks of this packet. One that only observes is counted and the
  * search goes on: it must not shelter its source from a stricter one.
@@ -93,24 +161,39 @@ PKT_OPAQUE int banned(const struct pkt *p, __u32 kind, __u32 guarded, __u64 now_
 {
 	const __u32 only = 0;
 	const struct pst_conf *conf = bpf_map_lookup_elem(&pst_conf, &only);
+	const struct pst_ban_bits *bits = bpf_map_lookup_elem(&pst_ban_bits, &only);
 	const __u8 *lens;
-	struct pst_prefix key;
+	__u32 mask;
+	struct pst_prefix key __attribute__((aligned(8)));
 	int answer = BAN_NONE;
 
-	if (!conf || !p)
+	if (!conf || !bits || !p)
 		return answer;
 	lens = ban_lens(conf, &p->src, guarded);
+	mask = conf->ban_mask;
 	for (int i = 0; i < PST_BAN_LENS_MAX; i++) {
+		struct pst_quick_place *quick = NULL;
 		struct pst_ban *ban;
+		__u64 hash;
 		int action;
 
 		if (!lens[i] || lens[i] > 128)
 			break;
 		ban_cut(&key, &p->src, lens[i]);
+		hash = ban_index_hash(&key);
+		if (!ban_maybe(bits, hash, mask))
+			continue;
+		if (mask && lens[i] == 128 && guarded && lens == conf->ban_len4)
+			quick = ban_quick(&key, hash, mask);
+		if (quick && ban_quick_drops(quick, conf, p, now_ns))
+			return PST_ACT_DROP;
 		ban = bpf_map_lookup_elem(&pst_bans, &key);
 		if (!ban || now_ns >= ban->until_ns || !ban_covers(ban, kind, p, guarded))
 			continue;
+		ban_hit(ban, quick ? __sync_lock_test_and_set(&quick->hits, 0) : 0, now_ns);
 		action = ban_action(ban, conf, kind, p, guarded, now_ns);
+		if (quick)
+			ban_quick_arm(quick, ban, conf, p, action, now_ns);
 		answer = BAN_ANSWER(action, ban->reason);
 		if (action != PST_ACT_OBSERVE)
 			break;

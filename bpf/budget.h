@@ -5,7 +5,7 @@
  *
  * A spoofed flood brings a new source with every packet. It must not push out what is known of the
  * real ones: so a sketch of fixed size counts everybody roughly, and only who stands out above the
- * noise of the flood gets a bucket of its own.
+ * noise of the flood, and sends more than half of what the rate allows, gets a bucket of its own.
  */
 #ifndef PST_BUDGET_H
 #define PST_BUDGET_H
@@ -17,8 +17,10 @@
 #include "bpf/pkt.h"
 
 #define BUDGET_GENERATION_BITS 30 /* of nanoseconds: a count halves about every second */
+#define BUDGET_GENERATION_NS   (1ull << BUDGET_GENERATION_BITS)
 #define BUDGET_NOISE_SHIFT     14 /* the bar lies at four times the mean of a row's cells */
 #define BUDGET_SAMPLE	       16 /* one SYN in so many is counted in the total, as so many: the cache line is everybody's */
+#define BUDGET_MOST	       0xffffu /* a count that may be more */
 
 enum budget_word { BUDGET_KEPT, BUDGET_SOURCE, BUDGET_GLOBAL };
 
@@ -52,11 +54,12 @@ PKT_INLINE __u32 budget_aged(__u32 count, __u32 age)
  */
 PKT_INLINE __u32 budget_count(struct pst_sketch *sk, __u64 hash, __u32 now)
 {
-	__u32 n[PST_SKETCH_ROWS], least = 0xfffe;
+	__u32 (*line)[PST_SKETCH_COLS] = sk->cell[hash & (PST_SKETCH_LINES - 1)];
+	__u32 n[PST_SKETCH_ROWS], least = BUDGET_MOST - 1;
 
 #pragma unroll
 	for (__u32 row = 0; row < PST_SKETCH_ROWS; row++) {
-		__u32 cell = sk->cell[row][hash >> 16 * row & 0xffff];
+		__u32 cell = line[row][hash >> (16 + 2 * row) & (PST_SKETCH_COLS - 1)];
 
 		n[row] = budget_aged(cell & 0xffff, (now - (cell >> 16)) & 0xffff);
 		if (n[row] < least)
@@ -66,20 +69,41 @@ PKT_INLINE __u32 budget_count(struct pst_sketch *sk, __u64 hash, __u32 now)
 #pragma unroll
 	for (__u32 row = 0; row < PST_SKETCH_ROWS; row++) {
 		if (n[row] < least)
-			sk->cell[row][hash >> 16 * row & 0xffff] = now << 16 | least;
+			line[row][hash >> (16 + 2 * row) & (PST_SKETCH_COLS - 1)] = now << 16 | least;
 	}
 	return least;
 }
 
-/* What a source that sent one SYN may seem to have sent, with so many others about. */
-PKT_INLINE __u32 budget_bar(struct pst_sketch *sk, __u32 now)
+/* All SYNs of late, as far as the sample tells. */
+PKT_INLINE __u32 budget_total(const struct pst_sketch *sk, __u32 now)
 {
-	__u64 was = sk->total;
-	__u32 n = budget_aged((__u32)was, now - (__u32)(was >> 32));
+	return budget_aged((__u32)sk->total, now - (__u32)(sk->total >> 32));
+}
 
-	if (!(bpf_get_prandom_u32() & (BUDGET_SAMPLE - 1)))
-		sk->total = (__u64)now << 32 | (n + BUDGET_SAMPLE);
-	return 1 + (n >> BUDGET_NOISE_SHIFT);
+/* The sample: one source in so many by its first SYN, and of each source one SYN in so many. */
+PKT_INLINE void budget_sample(struct pst_sketch *sk, __u64 hash, __u32 n, __u32 now)
+{
+	if (!(((hash >> 32) + n) & (BUDGET_SAMPLE - 1)))
+		sk->total = (__u64)now << 32 | (budget_total(sk, now) + BUDGET_SAMPLE);
+}
+
+/* What a source that sent one SYN may seem to have sent, with so many others about. */
+PKT_INLINE __u32 budget_bar(const struct pst_sketch *sk, __u32 now)
+{
+	return 1 + (budget_total(sk, now) >> BUDGET_NOISE_SHIFT);
+}
+
+/*
+ * Would n SYNs in a generation be half of what the rate allows in it, and of a burst, at most? No bucket would ever be empty for such a
+ * source, so none is asked. A count never says too few, and what it still has of the generation before is at least half.
+ */
+PKT_INLINE int budget_quiet(const struct pst_rate *rate, __u32 n)
+{
+	__u64 twice_ns = 2 * n * rate->cost_ns;
+
+	if (n >= BUDGET_MOST || rate->cost_ns > BUDGET_GENERATION_NS) /* the second: no overflow above */
+		return 0;
+	return twice_ns <= BUDGET_GENERATION_NS && twice_ns - rate->cost_ns <= rate->slack_ns;
 }
 
 /* Takes one token; 0 = there is none. */
@@ -139,9 +163,11 @@ PKT_OPAQUE int budget(const struct pkt *p, __u64 now_ns)
 	b = &conf->budget;
 	source = budget_source(&p->src);
 	if (b->source.cost_ns) {
-		__u32 n = budget_count(sk, budget_hash(&source, b->seed), now);
+		__u64 hash = budget_hash(&source, b->seed);
+		__u32 n = budget_count(sk, hash, now);
 
-		if (n > budget_bar(sk, now)) {
+		budget_sample(sk, hash, n, now);
+		if (!budget_quiet(&b->source, n) && n > budget_bar(sk, now)) {
 			struct pst_bucket *bucket = budget_bucket(&source, &b->source, n - 1, now_ns);
 
 			if (bucket && !budget_take(&bucket->spent_ns, &b->source, now_ns))

@@ -22,6 +22,7 @@
 #include "bpf/maps.h"
 #include "bpf/pkt.h"
 #include "bpf/refuse.h"
+#include "bpf/reset.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -32,17 +33,27 @@ PKT_INLINE int addr_equal(const struct pst_addr *a, const struct pst_addr *b)
 	return x[0] == y[0] && x[1] == y[1];
 }
 
+/* A function of its own: the ways out of its loop are checked once, and not again with each way that follows. */
+PKT_OPAQUE int guarded_addr(const struct pst_addr *dst);
+PKT_OPAQUE int guarded_addr(const struct pst_addr *dst)
+{
+	const __u32 only = 0;
+	const struct pst_conf *conf = bpf_map_lookup_elem(&pst_conf, &only);
+
+	if (!conf || !dst)
+		return 0;
+	for (__u32 i = 0; i < PST_GUARD_ADDRS_MAX && i < conf->naddrs; i++)
+		if (addr_equal(&conf->addr[i], dst))
+			return 1;
+	return 0;
+}
+
 /* Ports decide when they are known; the destination always does. */
 PKT_INLINE int guarded(const struct pst_conf *conf, enum pkt_kind kind, const struct pkt *p)
 {
 	if (kind == PKT_TCP && !(conf->port_bits[p->dport >> 6] >> (p->dport & 63) & 1))
 		return 0;
-	if (!conf->naddrs)
-		return 1;
-	for (__u32 i = 0; i < PST_GUARD_ADDRS_MAX && i < conf->naddrs; i++)
-		if (addr_equal(&conf->addr[i], &p->dst))
-			return 1;
-	return 0;
+	return !conf->naddrs || guarded_addr(&p->dst);
 }
 
 PKT_INLINE int allowed(const struct pst_conf *conf, const struct pst_addr *src)
@@ -136,15 +147,17 @@ PKT_INLINE int leave(struct xdp_md *ctx, const struct pkt *p, const struct refus
 {
 	const __u32 only = 0;
 	struct pst_stats *stats = bpf_map_lookup_elem(&pst_stats, &only);
-	int verdict = XDP_PASS;
+	int verdict = XDP_PASS, word;
 
 	switch (counter) {
 	case PST_CNT_RESET_BANNED:
 	case PST_CNT_RESET_LISTED:
+		word = reset(ctx, p);
 		verdict = XDP_TX;
-		if (answer_reset(ctx, p))
+		if (word == RESET_SENT)
 			break;
-		counter = counter == PST_CNT_RESET_BANNED ? PST_CNT_DROP_BANNED : PST_CNT_DROP_LISTED;
+		counter = word == RESET_OVER ? PST_CNT_REFUSE_BUDGET :
+			  counter == PST_CNT_RESET_BANNED ? PST_CNT_DROP_BANNED : PST_CNT_DROP_LISTED;
 		/* fall through */
 	case PST_CNT_DROP_BANNED:
 	case PST_CNT_DROP_LISTED:

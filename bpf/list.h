@@ -2,7 +2,7 @@
 /*
  * list.h: which lists a source is on. IPv4 is answered by one byte per /24 and, where a list
  * covers a /24 in part, by one hash lookup; IPv6 by one byte per /27 and, where that is not
- * zero, by a hash lookup for each prefix length the byte speaks of.
+ * zero, by a hash lookup for each prefix length the byte may speak of.
  *
  * Writers change the tables under running packets. They rely on the order here: a cell is read
  * before the leaf it points to, and an answer that refuses is taken wherever it is found.
@@ -58,8 +58,8 @@ PKT_INLINE __u32 list_action(__u32 class)
 	return c ? c->action : PST_ACT_OBSERVE;
 }
 
-/* Groups of lengths that may have a prefix around addr. */
-PKT_INLINE __u32 list_groups6(const struct pst_lens6 *lens, const struct pst_addr *addr)
+/* The signs of all lengths that may have a prefix around addr. */
+PKT_INLINE __u32 list_signs6(const struct pst_lens6 *lens, const struct pst_addr *addr)
 {
 	__u32 high = pkt_swap32(*(const __u32 *)addr);
 
@@ -77,12 +77,12 @@ PKT_OPAQUE __u32 list_class6(const struct pst_addr *addr)
 {
 	const struct pst_lens6 *lens = list_lens6();
 	const __u32 *from = (const void *)addr;
-	__u32 groups, found = 0;
+	__u32 signs, found = 0;
 
 	if (!addr || !lens || !lens->n)
 		return 0;
-	groups = list_groups6(lens, addr);
-	if (!groups)
+	signs = list_signs6(lens, addr);
+	if (!signs)
 		return 0;
 	for (__u32 i = 0; i < 129 && i < lens->n; i++) {
 		const __u32 *mask = (const void *)&lens->row[i].mask;
@@ -90,7 +90,7 @@ PKT_OPAQUE __u32 list_class6(const struct pst_addr *addr)
 		__u32 *to = (void *)&key.addr;
 		const struct pst_net6 *net;
 
-		if (!(groups & lens->row[i].group))
+		if (lens->row[i].sign & ~signs)
 			continue;
 		for (int k = 0; k < 4; k++)
 			to[k] = from[k] & mask[k];

@@ -64,6 +64,24 @@ struct {
 	__type(value, struct pst_ban);
 } pst_bans SEC(".maps");
 
+/* Who is not banned is told by one load, whatever the bans weigh: a hash of a million costs two misses of the cache. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct pst_ban_bits);
+} pst_ban_bits SEC(".maps");
+
+/* A flood of banned hosts is answered from one cache line each, the packet counted in the same. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, PST_BAN_ROWS_MAX);
+	__type(key, __u32);
+	__type(value, struct pst_quick);
+} pst_ban_quick SEC(".maps");
+
 /* Only bans that a person wrote have a note: allocated as needed, kept out of the hot value. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -113,7 +131,7 @@ struct {
 
 /*
  * A hash that is asked once per length, not a trie: the filter leaves few lengths to ask for where a list
- * has few. A million random prefixes: 70 ns against a trie's 875; many lengths in one place cost more than a trie.
+ * has few. A million random prefixes of 33 lengths: 47 ns against a trie's 924, of listed sources 368 against 1063.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -189,10 +207,11 @@ struct {
 
 /*
  * SYNs by source, roughly, in bounded room. Shared by the CPUs and counted without atomics: a lost
- * increment costs a rough count nothing, and a sum over CPUs would cost every SYN.
+ * increment costs a rough count nothing, and a sum over CPUs would cost every SYN. Mappable ones begin at a page, so lines are lines.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct pst_sketch);

@@ -184,6 +184,26 @@ PKT_INLINE __u32 refuse_syn(struct dialogue *d, const struct refuse_segment *s, 
 	return PST_CNT_REFUSE_SYNACK;
 }
 
+/*
+ * The first n octets of the payload into d->in. The number is bounded as the last octet's index: that bounds it
+ * from below as well, which a verifier does not learn from "not zero" (Linux 6.1).
+ */
+PKT_INLINE int refuse_load(struct xdp_md *ctx, struct dialogue *d, __u32 at, __u32 n)
+{
+	__u64 last = n - 1;
+
+	d->nin = n;
+	PKT_PIN(last);
+	if (last < DIALOGUE_IN) {
+		PKT_PIN(last);
+		if (bpf_xdp_load_bytes(ctx, at, d->in, last + 1))
+			return 0;
+		for (int i = 0; i < 8; i++)
+			d->in[last + 1 + i] = 0;
+	}
+	return 1;
+}
+
 PKT_INLINE __u32 refuse_data(struct xdp_md *ctx, struct dialogue *d, const struct refuse_segment *s, struct refuse_reply *r)
 {
 	__u32 fin = s->flags & REFUSE_FIN, n = s->data_bytes;
@@ -199,11 +219,8 @@ PKT_INLINE __u32 refuse_data(struct xdp_md *ctx, struct dialogue *d, const struc
 		return PST_CNT_REFUSE_SILENT;
 	if (n > DIALOGUE_IN)
 		n = DIALOGUE_IN;
-	d->nin = n;
-	if (n && bpf_xdp_load_bytes(ctx, s->data_at, d->in, n))
+	if (!refuse_load(ctx, d, s->data_at, n))
 		return PST_CNT_REFUSE_SILENT;
-	for (int i = 0; i < 8; i++)
-		d->in[n + i] = 0;
 	dialogue_answer(d);
 	if (fin) {
 		d->eaten = s->data_bytes;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * reply.h: how many replies a refused source, and all of them together, may have. A token bucket as
+ * reply.h: how many replies (resets too) a refused source, and all of them together, may have. A token bucket as
  * one number: the time until which its tokens are spent. A reply moves it on by what a reply costs; when it
  * would run further ahead of the clock than the burst, there is none. No division, no refill.
  *

@@ -128,7 +128,10 @@ int gate_conf_get(const struct kern_maps *m, struct pst_conf *out)
 
 int gate_conf_put(const struct kern_maps *m, const struct pst_conf *c)
 {
+	struct pst_conf next = *c, now;
 	__u32 zero = 0;
+	int e = gate_conf_get(m, &now);
 
-	return bpf_map_update_elem(m->conf, &zero, c, BPF_ANY) ? -errno : 0;
+	next.ban_mask = now.ban_mask;
+	return e ? e : bpf_map_update_elem(m->conf, &zero, &next, BPF_ANY) ? -errno : 0;
 }

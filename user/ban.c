@@ -10,7 +10,9 @@
 #include <stdlib.h>
 
 #include "user/ban_evict.h"
+#include "user/ban_index.h"
 
+#define AHEAD 16 /* rows whose cache lines are asked for before they are needed */
 #define BATCH 8192 /* over the longest hash chain, or the kernel answers ENOSPC */
 
 /* --- prefix lengths in use --------------------------------------------- */
@@ -63,6 +65,14 @@ static int lens_ensure(const struct kern_maps *m, const struct ban_row *row, siz
 	return e < 0 ? e : changed ? gate_conf_put(m, &c) : 0;
 }
 
+/* The tables in front, ready for a ban; the first one of a gate makes them. */
+static int index_ready(const struct kern_maps *m)
+{
+	int e = ban_index_open(m, true);
+
+	return e || ban_index_begun() ? e : ban_index_all(m);
+}
+
 /* --- one ban ------------------------------------------------------------ */
 
 static bool alive(const struct pst_ban *b, __u64 now_ns)
@@ -105,18 +115,24 @@ static struct pst_ban merged(const struct pst_ban *old, const struct pst_ban *b,
 	return r;
 }
 
-/* The value to write for b, and whether a live ban stands there now. */
+/* The value to write for b, whose place it takes; true = a live ban stands there now. */
 static bool sentence(const struct kern_maps *m, const struct pst_prefix *p, const struct pst_ban *b, bool shorten, struct pst_ban *out)
 {
+	struct ban_counted counted = ban_index_before(p);
 	struct pst_ban old;
 	bool standing = !bpf_map_lookup_elem(m->bans, p, &old) && alive(&old, kern_now_ns());
 
-	*out = standing ? merged(&old, b, shorten) : *b;
-	if (!standing) {
-		out->hits = out->first_ns = out->last_ns = out->window_ns = 0;
-		out->contacts = 0;
+	if (standing) {
+		ban_index_add(&old, &counted);
+		if (counted.hits) /* told at once: a batch may name the prefix again */
+			bpf_map_update_elem(m->bans, p, &old, BPF_EXIST);
+		*out = merged(&old, b, shorten);
+		return true;
 	}
-	return standing;
+	*out = *b;
+	out->hits = out->first_ns = out->last_ns = out->window_ns = 0;
+	out->contacts = 0;
+	return false;
 }
 
 static int write_ban(const struct kern_maps *m, const struct pst_prefix *p, const struct pst_ban *now, bool *evicted)
@@ -129,26 +145,35 @@ static int write_ban(const struct kern_maps *m, const struct pst_prefix *p, cons
 		if (e >= 0)
 			e = bpf_map_update_elem(m->bans, p, now, BPF_ANY) ? -errno : 0;
 	}
-	if (!e)
-		ban_evict_written(now->until_ns);
-	return e;
+	if (e)
+		return e;
+	ban_index_after(p, now);
+	ban_evict_written(now->until_ns);
+	return 0;
 }
 
 int ban_put(const struct kern_maps *m, const struct pst_prefix *p, const struct pst_ban *b, const char *note, bool shorten, bool *evicted)
 {
-	struct ban_row row = { .prefix = *p };
-	bool standing = sentence(m, p, b, shorten, &row.ban);
-	int e = lens_ensure(m, &row, 1);
+	const struct ban_row row = { .prefix = *p, .ban = *b };
+	int e = index_ready(m);
+	struct pst_ban now;
+	bool standing;
 
 	*evicted = false;
 	if (!e)
-		e = write_ban(m, p, &row.ban, evicted);
+		e = ban_index_one(m);
+	if (!e)
+		e = lens_ensure(m, &row, 1); /* those of a ban that stands are there */
+	if (e)
+		return e;
+	standing = sentence(m, p, b, shorten, &now);
+	e = write_ban(m, p, &now, evicted);
 	if (e)
 		return e;
 	/* A note is a comfort: without room for it the ban stands all the same. */
 	if (note && note[0])
 		note_put(m, p, note);
-	else if (!standing || row.ban.origin == b->origin)
+	else if (!standing || now.origin == b->origin)
 		bpf_map_delete_elem(m->notes, p);
 	return 0;
 }
@@ -157,6 +182,8 @@ int ban_get(const struct kern_maps *m, const struct pst_prefix *p, struct pst_ba
 {
 	if (bpf_map_lookup_elem(m->bans, p, out))
 		return -errno;
+	if (!ban_index_open(m, false))
+		ban_index_read(p, out);
 	if (note && bpf_map_lookup_elem(m->notes, p, note))
 		memset(note, 0, sizeof(*note));
 	return 0;
@@ -190,6 +217,11 @@ int ban_find(const struct kern_maps *m, const struct pst_addr *a, __u64 now_ns, 
 
 int ban_del(const struct kern_maps *m, const struct pst_prefix *p)
 {
+	int e = ban_index_open(m, true);
+
+	if (e)
+		return e;
+	ban_index_before(p);
 	bpf_map_delete_elem(m->notes, p);
 	return bpf_map_delete_elem(m->bans, p) ? -errno : 0;
 }
@@ -217,8 +249,12 @@ static int write_batch(const struct kern_maps *m, const struct rows *rows, __u32
 	if (e && e != -E2BIG)
 		return e;
 	done->written += at;
-	for (__u32 i = 0; i < at; i++)
+	for (__u32 i = 0; i < at; i++) {
+		if (i + AHEAD < at)
+			ban_index_soon(&rows->key[i + AHEAD]);
+		ban_index_after(&rows->key[i], &rows->value[i]);
 		ban_evict_written(rows->value[i].until_ns);
+	}
 	for (e = 0; at < n && !e; at++) {
 		bool evicted = false;
 
@@ -247,8 +283,12 @@ int ban_put_many(const struct kern_maps *m, const struct ban_row *row, size_t n,
 {
 	struct rows *rows = malloc(sizeof(*rows));
 	bool fresh = is_empty(m->bans);
-	int e = rows ? lens_ensure(m, row, n) : -ENOMEM;
+	int e = rows ? index_ready(m) : -ENOMEM;
 
+	if (!e)
+		e = lens_ensure(m, row, n);
+	if (!e)
+		e = ban_index_room(m, n);
 	*done = (struct ban_many){ 0 };
 	for (size_t at = 0; at < n && !e; at += BATCH) {
 		__u32 take = n - at < BATCH ? (__u32)(n - at) : BATCH;
@@ -256,7 +296,9 @@ int ban_put_many(const struct kern_maps *m, const struct ban_row *row, size_t n,
 		for (__u32 i = 0; i < take; i++) {
 			rows->key[i] = row[at + i].prefix;
 			rows->value[i] = row[at + i].ban;
-			if (!fresh)
+			if (fresh)
+				ban_index_announce(&rows->key[i]);
+			else
 				sentence(m, &rows->key[i], &row[at + i].ban, true, &rows->value[i]);
 		}
 		e = write_batch(m, rows, take, done);
@@ -273,6 +315,7 @@ int ban_each(const struct kern_maps *m, int (*each)(void *ctx, const struct pst_
 {
 	struct rows *rows = malloc(sizeof(*rows));
 	__u32 place, *from = NULL; /* the hash table's cursor is a bucket number */
+	bool index = !ban_index_open(m, false);
 	int e = 0, r = 0;
 
 	if (!rows)
@@ -283,12 +326,48 @@ int ban_each(const struct kern_maps *m, int (*each)(void *ctx, const struct pst_
 		e = bpf_map_lookup_batch(m->bans, from, &place, rows->key, rows->value, &count, NULL) ? -errno : 0;
 		if (e && e != -ENOENT)
 			break;
-		for (__u32 i = 0; i < count && !r; i++)
+		for (__u32 i = 0; i < count && !r; i++) {
+			if (index)
+				ban_index_read(&rows->key[i], &rows->value[i]);
 			r = each(ctx, &rows->key[i], &rows->value[i]);
+		}
 		from = &place;
 	}
 	free(rows);
 	return r ? r : e == -ENOENT ? 0 : e;
+}
+
+static int make_one(void *ctx, const struct pst_prefix *p, const struct pst_ban *b)
+{
+	(void)ctx;
+	ban_index_make(p, b);
+	return 0;
+}
+
+static int count_one(void *ctx, const struct pst_prefix *p, const struct pst_ban *b)
+{
+	(void)p, (void)b;
+	++*(size_t *)ctx;
+	return 0;
+}
+
+int ban_index_all(const struct kern_maps *m)
+{
+	int e = ban_index_open(m, true);
+	bool begun = ban_index_begun();
+	size_t bans = 0;
+
+	if (!e)
+		e = ban_each(m, count_one, &bans);
+	if (!e && begun)
+		ban_index_check(m);
+	else if (!e)
+		ban_index_begin(bans);
+	if (!e)
+		e = ban_each(m, make_one, NULL);
+	if (!begun)
+		return ban_index_end(m, e);
+	return e ? e : ban_index_room(m, bans);
 }
 
 struct sweep {
@@ -298,12 +377,15 @@ struct sweep {
 	size_t live, ndead;
 	struct pst_prefix dead[BATCH];
 	struct pst_conf lens; /* only the lengths: what the living use */
+	struct pst_ban_bits bits;
 };
 
 static int sweep_dead(struct sweep *s)
 {
 	bool notes = !is_empty(s->m->notes);
 
+	for (size_t i = 0; i < s->ndead; i++)
+		ban_index_before(&s->dead[i]);
 	for (size_t at = 0; at < s->ndead;) {
 		__u32 n = (__u32)(s->ndead - at);
 		int e = bpf_map_delete_batch(s->m->bans, s->dead + at, &n, NULL) ? -errno : 0;
@@ -323,15 +405,17 @@ static int sweep_one(void *ctx, const struct pst_prefix *p, const struct pst_ban
 {
 	struct sweep *s = ctx;
 
-	if (alive(b, s->now_ns))
+	if (alive(b, s->now_ns)) {
 		lens_add(&s->lens, p, b);
-	else
+		ban_index_want(&s->bits, p);
+		s->live++;
+	} else {
 		s->dead[s->ndead++] = *p;
-	s->live += alive(b, s->now_ns);
+	}
 	return s->ndead == BATCH ? sweep_dead(s) : 0;
 }
 
-/* Every length costs each packet a lookup: those that nobody uses any more go. */
+/* Every length costs each packet a look: those that nobody uses any more go. */
 static int lens_prune(const struct sweep *s)
 {
 	struct pst_conf c;
@@ -364,9 +448,15 @@ long ban_sweep(const struct kern_maps *m, __u64 now_ns, size_t *live)
 		return -ENOMEM;
 	s->m = m;
 	s->now_ns = now_ns;
-	e = ban_each(m, sweep_one, s);
+	e = ban_index_open(m, true);
+	if (!e)
+		e = ban_each(m, sweep_one, s);
 	if (!e)
 		e = sweep_dead(s);
+	if (!e)
+		ban_index_keep(&s->bits);
+	if (!e)
+		e = ban_index_room(m, s->live);
 	if (!e)
 		e = lens_prune(s);
 	gone = s->gone;

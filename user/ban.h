@@ -8,6 +8,8 @@
 
 #include "user/kern.h"
 
+#define BAN_HIGH_PERCENT 80 /* of the table: from there on it is time to look */
+
 struct ban_row {
 	struct pst_prefix prefix;
 	struct pst_ban ban;
@@ -44,6 +46,8 @@ int ban_each(const struct kern_maps *m, int (*each)(void *ctx, const struct pst_
  * NULL) is how many are left. Reads the whole table.
  */
 long ban_sweep(const struct kern_maps *m, __u64 now_ns, size_t *live);
+/* Sets right the tables in front of pst_bans where another than this file wrote bans (copies of an older gate's): until then they are not obeyed. */
+int ban_index_all(const struct kern_maps *m);
 size_t ban_capacity(const struct kern_maps *m);
 
 /* A source whose mail was accepted: when SYNs are too many it comes first, until until_ns. A full table forgets the longest idle. */
@@ -59,6 +63,7 @@ bool allow_has(const struct kern_maps *m, const struct pst_addr *a);
 int allow_replace(const struct kern_maps *m, const struct pst_prefix *p, size_t n);
 
 int gate_conf_get(const struct kern_maps *m, struct pst_conf *out);
+/* All of it but ban_mask, which stays what it is. */
 int gate_conf_put(const struct kern_maps *m, const struct pst_conf *c);
 
 #endif

@@ -77,6 +77,7 @@ struct conf_list {
 	const char *name, *file; /* a file or a folder */
 	enum pst_action action;
 	bool follow; /* loaded again when it changes */
+	bool everything; /* may hold 0.0.0.0/0 and ::/0 */
 	unsigned line;
 };
 

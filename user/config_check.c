@@ -244,9 +244,10 @@ static void too_many(struct config_reader *r, const char *setting, unsigned line
 /* A line is the list file's own error; a list that cannot be read at all is the setting's. */
 static void check_list_file(struct config_reader *r, const struct conf_list *l)
 {
+	const struct listfile_options options = { .everything = l->everything };
 	struct listfile file = { 0 };
 	char why[512] = "";
-	int rc = listfile_read(l->file, NULL, &file, why, sizeof(why));
+	int rc = listfile_read(l->file, &options, &file, why, sizeof(why));
 
 	if (rc == -EINVAL || rc == -E2BIG)
 		config_say(r, why);

@@ -200,13 +200,14 @@ struct config_whole {
 	S("list", file,   PATH, "", CONFIG_LIST, file, "", 0, 0, "file or folder of networks: text, Spamhaus DROP, ipset save, nft list set, each gzip or not") \
 	S("list", action, WORD, CONFIG_ACTIONS, CONFIG_LIST, action, "drop", 0, 0, "what the kernel does with a listed source") \
 	S("list", follow, BOOL, "", CONFIG_LIST, follow, "no", 0, 1, "load it again when it changes, not only on reload") \
+	S("list", everything, BOOL, "", CONFIG_LIST, everything, "no", 0, 1, "take 0.0.0.0/0 and ::/0, which list everybody; without it they are an error in the file") \
 	S("ban", threshold, NUMBER, "", CONFIG_WHOLE, conf.policy.threshold, "100", 1, 1000000, "points at which a source is banned") \
 	S("ban", half_life, SECONDS, "", CONFIG_WHOLE, conf.policy.half_life_s, "1h", 1, 30 * CONFIG_DAY, "time in which a score halves") \
 	S("ban", first,     SECONDS, "", CONFIG_WHOLE, conf.policy.ban_s, "10m", 1, CONFIG_YEAR, "length of the first ban; each relapse doubles it") \
 	S("ban", max,       SECONDS, "", CONFIG_WHOLE, conf.policy.ban_max_s, "7d", 1, CONFIG_YEAR, "cap of the doubling") \
 	S("ban", relapse,   SECONDS, "", CONFIG_WHOLE, conf.policy.relapse_s, "30d", 0, CONFIG_YEAR, "a ban that ended longer ago no longer doubles the next") \
 	S("ban", action,    WORD, CONFIG_ACTIONS, CONFIG_WHOLE, conf.policy.action, "drop", 0, 0, "what the kernel does with a banned source") \
-	S("ban", grace,     NUMBER, "", CONFIG_WHOLE, conf.policy.grace, "0", 0, PST_GRACE_MAX, "first contacts of an automatic ban that are refused with a reason before its action applies") \
+	S("ban", grace,     NUMBER, "", CONFIG_WHOLE, conf.policy.grace, "3", 0, PST_GRACE_MAX, "first contacts (SYNs) of an automatic ban that are refused with a reason before its action applies; 0 = none") \
 	S("ban", grace_window, SECONDS, "", CONFIG_WHOLE, conf.grace_window_s, "1h", 1, CONFIG_YEAR, "after it the contacts of a ban with a grace are counted anew") \
 	S("ban", observe,   BOOL, "", CONFIG_WHOLE, conf.policy.observe, "no", 0, 1, "judge and log, never ban") \
 	S("refuse", hostname,       HOST, "", CONFIG_WHOLE, conf.refuse.hostname, "", 0, 0, "name in the greeting; empty = the global one") \

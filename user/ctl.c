@@ -18,6 +18,7 @@
 #include "user/log.h"
 
 #define CLIENTS_MAX	32
+#define IMPORT_BYTES	(64 * 1024) /* of rows between two turns of everybody else */
 #define IDLE_S		60	     /* of a client that does not watch */
 #define WATCH_QUEUE_MAX (256 * 1024) /* bytes not yet read by a watching client; then it is dropped */
 #define NOTES_MAX	100	     /* errors of one reload that are passed on */
@@ -28,6 +29,7 @@ struct ctl_client {
 	struct bufferevent *bev;
 	bool watches, waits, closing;
 	bool answered; /* at least once */
+	struct ctl_import *import; /* its lines are rows */
 	char who[64];
 };
 
@@ -81,6 +83,7 @@ static void client_say(struct ctl_client *c, json_t *reply)
 static void client_free(struct ctl_client *c)
 {
 	LIST_REMOVE(c, entry);
+	ctl_import_free(c->import);
 	c->ctl->nclients--;
 	c->ctl->nwatching -= c->watches;
 	if (c->ctl->draining && !c->ctl->nclients)
@@ -98,12 +101,22 @@ static void client_flushed(struct bufferevent *bev, void *ctx)
 		client_free(c);
 }
 
-/* Says why and closes once that is read. */
-static void client_refuse(struct ctl_client *c, json_t *error)
+/* The last word: closes once it is read. */
+static void client_last_word(struct ctl_client *c, json_t *reply)
 {
 	c->closing = true;
 	bufferevent_disable(c->bev, EV_READ);
-	client_say(c, error);
+	client_say(c, reply);
+}
+
+/* What a judge that leaves cannot answer any more, its successor can. */
+static void client_send_on(struct ctl_client *c)
+{
+	json_t *reply = ctl_error(false, "the daemon is taking over a new configuration; ask again");
+
+	json_object_set_new(reply, "again", json_true());
+	c->waits = false;
+	client_last_word(c, reply);
 }
 
 static void client_watch(struct ctl_client *c)
@@ -116,12 +129,36 @@ static void client_watch(struct ctl_client *c)
 
 /* --- requests --------------------------------------------------------------------- */
 
+static void import_begin(struct ctl_client *c, json_t *request)
+{
+	json_t *error = NULL;
+
+	c->import = ctl_import_begin(c->ctl->judge, request, &error);
+	if (c->import)
+		bufferevent_setwatermark(c->bev, EV_READ, 0, IMPORT_BYTES);
+	else
+		client_last_word(c, error); /* what follows are rows, not requests */
+}
+
+static void import_row(struct ctl_client *c, const char *line, size_t n)
+{
+	json_t *reply = ctl_import_row(c->import, line, n);
+
+	if (!reply)
+		return;
+	log_info("control %s import bans=%zu result=%s", c->who, ctl_import_written(c->import), json_object_get(reply, "error") ? "refused" : "done");
+	ctl_import_free(c->import);
+	c->import = NULL;
+	c->answered = true;
+	client_last_word(c, reply);
+}
+
 static void client_line(struct ctl_client *c, const char *line, size_t n)
 {
 	json_t *request = json_loadb(line, n, JSON_REJECT_DUPLICATES, NULL), *reply = NULL;
 
 	if (!json_is_object(request)) {
-		client_refuse(c, ctl_error(true, "not a JSON object; one object a line"));
+		client_last_word(c, ctl_error(true, "not a JSON object; one object a line"));
 		json_decref(request);
 		return;
 	}
@@ -134,8 +171,14 @@ static void client_line(struct ctl_client *c, const char *line, size_t n)
 	case CTL_STREAMS:
 		client_watch(c);
 		break;
+	case CTL_ROWS:
+		import_begin(c, request);
+		break;
 	case CTL_WAITS:
-		c->waits = true;
+		if (c->ctl->draining)
+			client_send_on(c);
+		else
+			c->waits = true;
 		break;
 	}
 	json_decref(request);
@@ -149,16 +192,18 @@ static void client_readable(struct bufferevent *bev, void *ctx)
 	size_t n;
 
 	while (!c->closing && !c->watches && !c->waits && (line = evbuffer_readln(in, &n, EVBUFFER_EOL_LF))) {
-		if (n < CTL_LINE_MAX)
+		if (n < CTL_LINE_MAX && c->import)
+			import_row(c, line, n);
+		else if (n < CTL_LINE_MAX)
 			client_line(c, line, n);
 		else
-			client_refuse(c, ctl_error(true, "line too long; %d octets at most", CTL_LINE_MAX));
+			client_last_word(c, ctl_error(true, "line too long; %d octets at most", CTL_LINE_MAX));
 		free(line);
 	}
 	if (c->watches || c->closing)
 		evbuffer_drain(in, evbuffer_get_length(in)); /* there is nothing more to say */
 	else if (evbuffer_get_length(in) >= CTL_LINE_MAX)
-		client_refuse(c, ctl_error(true, "line too long; %d octets at most", CTL_LINE_MAX));
+		client_last_word(c, ctl_error(true, "line too long; %d octets at most", CTL_LINE_MAX));
 }
 
 static void client_event(struct bufferevent *bev, short what, void *ctx)
@@ -225,8 +270,8 @@ struct ctl *ctl_open(struct judge *j, int listen_fd)
 }
 
 /*
- * Whoever was accepted and has not been answered yet still is: its request is on its way. Who has
- * not been accepted waits in the socket's queue for the next judge.
+ * Whoever was accepted and has not been answered yet still is: its request is on its way. Who waits for a reload waits for one
+ * that the next judge hears the end of. Who has not been accepted waits in the socket's queue for the next judge.
  */
 void ctl_drain(struct ctl *c)
 {
@@ -238,7 +283,9 @@ void ctl_drain(struct ctl *c)
 		event_base_loopexit(c->judge->base, NULL);
 	for (struct ctl_client *i = LIST_FIRST(&c->clients); i; i = next) {
 		next = LIST_NEXT(i, entry);
-		i->closing = i->answered;
+		if (i->waits)
+			client_send_on(i);
+		i->closing |= i->answered;
 		if (i->watches || (i->answered && !evbuffer_get_length(bufferevent_get_output(i->bev))))
 			client_free(i);
 	}
@@ -251,6 +298,8 @@ void ctl_close(struct ctl *c)
 
 	for (struct ctl_client *i = LIST_FIRST(&c->clients); i; i = next) {
 		next = LIST_NEXT(i, entry);
+		if (!i->answered && !i->watches && !i->closing)
+			client_send_on(i);
 		evbuffer_unfreeze(bufferevent_get_output(i->bev), 1); /* libevent lets only itself drain it */
 		evbuffer_write(bufferevent_get_output(i->bev), bufferevent_getfd(i->bev));
 		client_free(i);
@@ -371,6 +420,12 @@ void ctl_event_ban(struct ctl *c, const struct pst_prefix *p, const struct pst_b
 	ban = ctl_ban_json(p, b, note, kern_now_ns());
 	json_object_set_new(ban, "session", ctl_session_id(session));
 	event_send(c, what, ban);
+}
+
+void ctl_event_import(struct ctl *c, size_t bans)
+{
+	if (ctl_watched(c))
+		event_send(c, "import", json_pack("{s:I}", "bans", (json_int_t)bans));
 }
 
 void ctl_event_session(struct ctl *c, const struct ipc_record *r, const char *what)

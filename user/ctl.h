@@ -5,24 +5,31 @@
  *
  *   {"command":"ban add","prefix":P,"seconds":N|null,"action":A,"reason":TEXT,"force":B,
  *    "scope":"guarded"|"host"|"port","port":N,"grace":N}; all but prefix may be missing
+ *   {"command":"ban import","rows":N,"force":B}, and then N lines of rows:
+ *   PREFIX SECONDS|- ACTION SCOPE PORT|0 GRACE [REASON], "-" = without an end
+ *   {"command":"never show"}
  *   {"command":"ban del","prefix":P}        {"command":"allow add"|"allow del","prefix":P}
  *   {"command":"client show","address":A}   {"command":"client list","limit":N}
  *   {"command":"client forget","address":A} {"command":"config reload"}
  *   {"command":"gate mode","mode":M}        {"command":"daemon show"}
  *   {"command":"monitor"}
  *
- * Replies: {"schema":1, ...} or {"schema":1,"error":TEXT,"usage":B}; usage true = the request was malformed. What a table in
+ * Replies: {"schema":1, ...} or {"schema":1,"error":TEXT,"usage":B}; usage true = the request was malformed, "again":true = a judge that
+ * makes way for a new configuration did not carry it out, and its successor will if it is asked again. What a table in
  * the kernel holds (bans, lists, counters) is read there and not asked for here, so it is also shown when no daemon runs.
  * What a reply holds besides:
  *   client show    known source score threshold sessions messages offences relapses first_seen_seconds_ago
  *                  last_seen_seconds_ago ban allow never_ban list findings[{reason seconds_ago session evidence}]
  *   client list    known clients[{source score ...}], the worst first
  *   daemon show    version warden_pid judge_pid uptime_seconds config mode sessions sources_* workers[{pid sessions}]
+ *   ban import     bans evicted noteless (whose reason found no room), after the last row; the first row that is wrong ends it,
+ *                  and what came before stands
+ *   never show     never_ban[{prefix why}]
  *   config reload  reloaded errors[], once it is over
- * Events of monitor: {"event":E,"time":T,...}, E = opened, closed, finding, ban, would-ban, unban. A client that reads too slowly
+ * Events of monitor: {"event":E,"time":T,...}, E = opened, closed, finding, ban, would-ban, unban, import. A client that reads too slowly
  * is dropped. Evidence and notes are escaped: no terminal is reached by a stranger's bytes.
  *
- * Input is hostile: a line over CTL_LINE_MAX or bad JSON gets an error and the connection is closed.
+ * Input is hostile: a line over CTL_LINE_MAX, bad JSON or a bad row gets an error and the connection is closed; after an import it is closed, too.
  */
 #ifndef CTL_H
 #define CTL_H

@@ -125,7 +125,7 @@ static json_t *entry_json(struct judge *j, const struct ledger_entry *e, __u64 n
 
 /* --- bans --------------------------------------------------------------------------------- */
 
-static json_t *objection(struct judge *j, const struct pst_prefix *p)
+json_t *ctl_objection(struct judge *j, const struct pst_prefix *p)
 {
 	char never[PREFIX_TEXT_MAX], text[PREFIX_TEXT_MAX];
 	const struct never *rule = never_find(&j->never, p);
@@ -186,7 +186,7 @@ static json_t *do_ban_add(struct judge *j, json_t *request)
 		return error;
 	if (note && strlen(note) >= PST_NOTE_MAX)
 		return ctl_error(true, "reason is too long; %d octets at most", PST_NOTE_MAX - 1);
-	if (!json_is_true(json_object_get(request, "force")) && (error = objection(j, &p)))
+	if (!json_is_true(json_object_get(request, "force")) && (error = ctl_objection(j, &p)))
 		return error;
 	b.action = action;
 	rc = judge_ban(j, &p, &b, note && *note ? note : NULL, 0);
@@ -346,6 +346,20 @@ static json_t *do_client_forget(struct judge *j, json_t *request)
 	return ctl_ok();
 }
 
+/* Those that a ban needs force for, so that a client can tell before it asks. */
+static json_t *do_never_show(struct judge *j, json_t *request)
+{
+	json_t *reply = ctl_ok(), *rules = json_array();
+	char text[PREFIX_TEXT_MAX];
+
+	(void)request;
+	for (size_t i = 0; i < j->never.n; i++)
+		json_array_append_new(rules, json_pack("{s:s s:s}", "prefix", prefix_text(&j->never.entry[i].prefix, text), "why",
+						       j->never.entry[i].why));
+	json_object_set_new(reply, "never_ban", rules);
+	return reply;
+}
+
 /* --- the daemon ---------------------------------------------------------------------------------- */
 
 static json_t *do_gate_mode(struct judge *j, json_t *request)
@@ -396,6 +410,8 @@ static const struct {
 } commands[] = {
 	{ "ban add", do_ban_add, true },
 	{ "ban del", do_ban_del, true },
+	{ "ban import", NULL, true },
+	{ "never show", do_never_show, false },
 	{ "allow add", do_allow_add, true },
 	{ "allow del", do_allow_del, true },
 	{ "client show", do_client_show, false },
@@ -457,6 +473,8 @@ enum ctl_then ctl_command(struct judge *j, json_t *request, const char *who, jso
 	if (!strcmp(name, "monitor"))
 		return CTL_STREAMS;
 	log_request(request, who, "asked");
+	if (!strcmp(name, "ban import"))
+		return CTL_ROWS;
 	if (judge_ask_reload(j) && !j->reloading) {
 		*reply = ctl_error(false, "the warden does not answer");
 		return CTL_REPLIED;

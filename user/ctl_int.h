@@ -14,6 +14,7 @@ enum ctl_then {
 	CTL_REPLIED,  /* *reply is set */
 	CTL_STREAMS,  /* the client now watches events */
 	CTL_WAITS,    /* for the end of a reload */
+	CTL_ROWS,     /* rows of `ban import` follow: see ctl_import_begin() */
 };
 
 /* Carries out one request. *reply is a new reference whenever CTL_REPLIED is returned. who: for the log. */
@@ -22,6 +23,17 @@ enum ctl_then ctl_command(struct judge *j, json_t *request, const char *who, jso
 /* {"schema":1,"error":TEXT,"usage":B} */
 json_t *ctl_error(bool usage, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 json_t *ctl_ok(void);
+
+/* A ban of p that an operator must say force for, as an error, or NULL. */
+json_t *ctl_objection(struct judge *j, const struct pst_prefix *p);
+
+/* `ban import`: NULL and *error when the request is wrong; otherwise so many rows follow. */
+struct ctl_import *ctl_import_begin(struct judge *j, json_t *request, json_t **error);
+/* Takes a row. The reply when it was the last, or is wrong; then nothing more may come. NULL = go on. */
+json_t *ctl_import_row(struct ctl_import *m, const char *line, size_t n);
+size_t ctl_import_written(const struct ctl_import *m);
+/* What has been written stays, and its sources' sessions are ended. NULL will do. */
+void ctl_import_free(struct ctl_import *m);
 
 /* Pieces that replies and events share. Evidence and notes are escaped. */
 json_t *ctl_ban_json(const struct pst_prefix *p, const struct pst_ban *b, const char *note, __u64 now_ns);

@@ -128,7 +128,9 @@ int device_read(const char *name, struct device *out)
 bool device_elsewhere(const struct device *d, char *advice, size_t size)
 {
 	advice[0] = 0;
-	if (*d->parent)
+	if (*d->parent && strcmp(d->kind, "vlan"))
+		snprintf(advice, size, "attach to %s instead: what %s gets comes in there, and the gate may run in its driver", d->parent, d->name);
+	else if (*d->parent)
 		snprintf(advice, size, "attach to %s instead: the gate looks through VLAN tags there, and may run in its driver", d->parent);
 	else if (!strcmp(d->master_kind, "bond") || !strcmp(d->master_kind, "team"))
 		snprintf(advice, size, "attach to %s instead: %s is one of its members, and the others would be a way round", d->master, d->name);

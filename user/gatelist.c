@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "user/crew.h"
 #include "user/refuse.h"
 
 /* --- finding --------------------------------------------------------------------- */
@@ -318,8 +319,7 @@ static int map_in(void *out, int fd, size_t bytes)
 
 static const size_t class_bytes = 256 * sizeof(struct pst_class), lens_bytes = 2 * sizeof(struct pst_lens6);
 
-/* What a writer that died has left no packet can meet afterwards: leaves without a cell, classes without either. */
-static int state_read(struct replace *r)
+static int maps_in(struct replace *r)
 {
 	int e = map_in(&r->cell4, r->m->cell4, PST_CELLS);
 
@@ -329,12 +329,17 @@ static int state_read(struct replace *r)
 		e = map_in(&r->class, r->m->class, class_bytes);
 	if (!e)
 		e = map_in(&r->lens6, r->m->lens6, lens_bytes);
-	if (!e)
-		e = list4_read(r);
-	if (!e)
-		e = list6_read(r);
-	if (!e)
-		e = list_grace();
+	return e;
+}
+
+/* What a writer that died has left no packet can meet afterwards: leaves without a cell, classes without either. */
+static int rests_clear(struct replace *r)
+{
+	int e;
+
+	list4_mark(r);
+	list6_mark(r);
+	e = list_grace();
 	for (__u32 i = 1; i <= PST_CLASSES_MAX && !e; i++)
 		if (!r->used[i] && r->class[i].lists)
 			e = class_retire(r, i);
@@ -395,6 +400,11 @@ static int say(char *err, size_t errsize, int e, const char *what)
 	return e;
 }
 
+static int say_unread(char *err, size_t errsize, int e)
+{
+	return say(err, errsize, e, "the kernel's list table cannot be read");
+}
+
 static int replace(struct replace *r, const struct pst_list_info *info, char *err, size_t errsize)
 {
 	struct pst_list_info now[PST_LISTS_MAX];
@@ -403,10 +413,10 @@ static int replace(struct replace *r, const struct pst_list_info *info, char *er
 
 	if (!e) {
 		rows_assign(r, info, now, row);
-		e = state_read(r);
+		e = rests_clear(r);
 	}
 	if (e)
-		return say(err, errsize, e, "the kernel's list table cannot be read");
+		return say_unread(err, errsize, e);
 	e = classes_assign(r, row);
 	if (e)
 		return say(err, errsize, e, "the old and the new lists together overlap in more than 251 different combinations; "
@@ -463,32 +473,59 @@ static struct table *table_new(size_t n)
 	return NULL;
 }
 
-static int compile(struct table *t, struct lists_entry *e, size_t n, const struct pst_list_info *info, char *err, size_t errsize)
-{
-	struct lists_entry *spare = malloc((n + 1) * sizeof(*spare));
-	__u8 action[PST_LISTS_MAX];
+/* --- all of it --------------------------------------------------------------------- */
+
+struct job {
+	struct replace *r;
+	struct lists_entry *e;
+	size_t n;
+	const struct pst_list_info *info;
 	enum table_flaw flaw;
+};
+
+static int compile(struct job *j)
+{
+	struct lists_entry *spare = malloc((j->n + 1) * sizeof(*spare));
+	__u8 action[PST_LISTS_MAX];
 
 	if (!spare)
-		return say(err, errsize, -ENOMEM, "the lists");
+		return -ENOMEM;
 	for (unsigned i = 0; i < PST_LISTS_MAX; i++)
-		action[i] = info[i].action;
-	flaw = table_compile(t, e, spare, n, action);
+		action[i] = j->info[i].action;
+	j->flaw = table_compile(j->r->t, j->e, spare, j->n, action);
 	free(spare);
-	return flaw ? say(err, errsize, -ENOSPC, table_flaw_text(flaw)) : 0;
+	return 0;
+}
+
+/* What can be done at the same time: the new table, and reading both halves of the old one. */
+static int prepare(void *ctx, size_t which, size_t end)
+{
+	struct job *j = ctx;
+
+	(void)end;
+	return which == 0 ? compile(j) : which == 1 ? list4_read(j->r) : list6_read(j->r);
+}
+
+static int job_do(struct job *j, char *err, size_t errsize)
+{
+	int e = maps_in(j->r);
+
+	if (!e)
+		e = crew_run(3, 1, prepare, j);
+	if (e)
+		return say_unread(err, errsize, e);
+	if (j->flaw)
+		return say(err, errsize, -ENOSPC, table_flaw_text(j->flaw));
+	return replace(j->r, j->info, err, errsize);
 }
 
 int list_replace(const struct kern_maps *m, struct lists_entry *e, size_t n, const struct pst_list_info info[PST_LISTS_MAX],
 		 char *err, size_t errsize)
 {
 	struct replace r = { .m = m, .t = table_new(n) };
-	int rc;
+	struct job j = { .r = &r, .e = e, .n = n, .info = info };
+	int rc = r.t ? job_do(&j, err, errsize) : say(err, errsize, -ENOMEM, "the lists");
 
-	if (!r.t)
-		return say(err, errsize, -ENOMEM, "the lists");
-	rc = compile(r.t, e, n, info, err, errsize);
-	if (!rc)
-		rc = replace(&r, info, err, errsize);
 	state_free(&r);
 	table_free(r.t);
 	return rc;

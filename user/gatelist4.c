@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "user/crew.h"
+
 #define BATCH 4096
 
 static void kinds(struct replace *r)
@@ -55,30 +57,42 @@ static int leaves_read(struct leaves *l)
 	return 0;
 }
 
+struct sweep {
+	int fd;
+	__u32 *key;
+};
+
+static int sweep(void *ctx, size_t from, size_t to)
+{
+	const struct sweep *s = ctx;
+	__u32 n = (__u32)(to - from);
+
+	return bpf_map_delete_batch(s->fd, s->key + from, &n, NULL) ? -errno : 0;
+}
+
 /* Deletes the leaves that no cell points to, and forgets them. */
 static int leaves_sweep(struct leaves *l, const __u8 *cell)
 {
-	__u32 gone[BATCH];
-	size_t kept = 0;
-	__u32 n = 0;
+	struct sweep s = { .fd = l->fd, .key = calloc(l->n + 1, sizeof(*s.key)) };
+	size_t kept = 0, gone = 0;
+	int e;
 
+	if (!s.key)
+		return -ENOMEM;
 	for (size_t i = 0; i < l->n; i++) {
 		__u32 key = l->key[i];
 
-		if (cell[key >> 1] == (l->code | (key & 1))) {
-			l->key[kept] = key;
-			memmove(l->value + kept++ * l->bytes, l->value + i * l->bytes, l->bytes);
+		if (cell[key >> 1] != (l->code | (key & 1))) {
+			s.key[gone++] = key;
 			continue;
 		}
-		gone[n++] = key;
-		if (n == BATCH) {
-			if (bpf_map_delete_batch(l->fd, gone, &n, NULL))
-				return -errno;
-			n = 0;
-		}
+		l->key[kept] = key;
+		memmove(l->value + kept++ * l->bytes, l->value + i * l->bytes, l->bytes);
 	}
 	l->n = kept;
-	return n && bpf_map_delete_batch(l->fd, gone, &n, NULL) ? -errno : 0;
+	e = crew_run(gone, BATCH, sweep, &s);
+	free(s.key);
+	return e;
 }
 
 int list4_read(struct replace *r)
@@ -93,47 +107,37 @@ int list4_read(struct replace *r)
 		e = leaves_sweep(&r->leaf, r->cell4);
 	if (!e)
 		e = leaves_sweep(&r->rich, r->cell4);
+	return e;
+}
+
+void list4_mark(struct replace *r)
+{
 	for (size_t i = 0; i < PST_CELLS; i++)
 		r->used[r->cell4[i]] = true;
 	for (size_t i = 0; i < r->leaf.n; i++)
 		r->used[((struct pst_leaf4 *)r->leaf.value)[i].class & 255] = true;
 	for (size_t i = 0; i < r->rich.n * r->rich.bytes; i++)
 		r->used[r->rich.value[i]] = true;
-	return e;
 }
 
-/* Values on their way to the map. */
-struct load {
-	__u32 key[BATCH];
-	__u8 value[BATCH * sizeof(struct pst_rich4)];
-	__u32 n;
-};
-
-static int load_flush(struct leaves *l, struct load *load)
+/* Leaf i of the new table; its classes are the kernel's by now. */
+static const void *leaf_value(const struct replace *r, const struct leaves *l, __u32 i)
 {
-	__u32 n = load->n;
-	int e = n && bpf_map_update_batch(l->fd, load->key, load->value, &n, NULL) ? -errno : 0;
-
-	memcpy(l->added + l->nadded, load->key, n * sizeof(*load->key)); /* n is what got in */
-	l->nadded += n;
-	load->n = 0;
-	return e == -E2BIG ? -ENOSPC : e;
+	return l == &r->leaf ? (const void *)&r->t->leaf4[i].leaf : &r->t->rich4[i].rich;
 }
 
 /* One leaf of the new table: the one that is there, if it is equal, or one of the other generation. */
-static int leaf_add(struct replace *r, struct leaves *l, struct load *load, const __u32 *at, __u32 net, const void *value)
+static void leaf_choose(struct replace *r, struct leaves *l, const __u32 *at, __u32 net, __u32 i)
 {
 	__u8 now = r->cell4[net], generation;
 
-	if ((now & ~1) == l->code && at[net] && !memcmp(l->value + (at[net] - 1) * l->bytes, value, l->bytes)) {
+	if ((now & ~1) == l->code && at[net] && !memcmp(l->value + (at[net] - 1) * l->bytes, leaf_value(r, l, i), l->bytes)) {
 		r->t->cell4[net] = now;
-		return 0;
+		return;
 	}
 	generation = now >= PST_CELL_BITS ? ~now & 1 : 0;
 	r->t->cell4[net] = l->code | generation;
-	load->key[load->n] = PST_LEAF_KEY(net, generation);
-	memcpy(load->value + load->n++ * l->bytes, value, l->bytes);
-	return load->n == BATCH ? load_flush(l, load) : 0;
+	l->add[l->nadd++] = (struct leaf_new){ PST_LEAF_KEY(net, generation), i };
 }
 
 /* Where in l the leaf of a /24 is, from 1; the caller's to free. */
@@ -146,64 +150,89 @@ static __u32 *index_of(const struct leaves *l)
 	return at;
 }
 
-static int add_leaf(struct replace *r, struct load *load, const __u32 *at)
+static void choose_leaf(struct replace *r, const __u32 *at)
 {
-	int e = 0;
-
-	for (size_t i = 0; i < r->t->nleaf4 && !e; i++) {
+	for (__u32 i = 0; i < r->t->nleaf4; i++) {
 		struct table_leaf4 *leaf = &r->t->leaf4[i];
 
 		leaf->leaf.class = r->number[leaf->leaf.class];
-		e = leaf_add(r, &r->leaf, load, at, leaf->net, &leaf->leaf);
+		leaf_choose(r, &r->leaf, at, leaf->net, i);
 	}
-	return e ? e : load_flush(&r->leaf, load);
 }
 
-static int add_rich(struct replace *r, struct load *load, const __u32 *at)
+static void choose_rich(struct replace *r, const __u32 *at)
 {
-	int e = 0;
-
-	for (size_t i = 0; i < r->t->nrich4 && !e; i++) {
+	for (__u32 i = 0; i < r->t->nrich4; i++) {
 		struct table_rich4 *rich = &r->t->rich4[i];
 
 		for (unsigned k = 0; k < 256; k++)
 			rich->rich.class[k] = r->number[rich->rich.class[k]];
-		e = leaf_add(r, &r->rich, load, at, rich->net, &rich->rich);
+		leaf_choose(r, &r->rich, at, rich->net, i);
 	}
-	return e ? e : load_flush(&r->rich, load);
 }
 
-static int add_kind(struct replace *r, struct leaves *l, size_t n, int (*add)(struct replace *, struct load *, const __u32 *))
+/* Values on their way to the map. */
+struct load {
+	__u32 key[BATCH];
+	__u8 value[BATCH * sizeof(struct pst_rich4)];
+};
+
+struct add {
+	const struct replace *r;
+	const struct leaves *l;
+};
+
+static int add_part(void *ctx, size_t from, size_t to)
 {
+	const struct add *a = ctx;
 	struct load *load = malloc(sizeof(*load));
+	__u32 n = (__u32)(to - from);
+	int e;
+
+	if (!load)
+		return -ENOMEM;
+	for (__u32 i = 0; i < n; i++) {
+		const struct leaf_new *new = &a->l->add[from + i];
+
+		load->key[i] = new->key;
+		memcpy(load->value + i * a->l->bytes, leaf_value(a->r, a->l, new->i), a->l->bytes);
+	}
+	e = bpf_map_update_batch(a->l->fd, load->key, load->value, &n, NULL) ? -errno : 0;
+	free(load);
+	return e == -E2BIG ? -ENOSPC : e;
+}
+
+static int add_kind(struct replace *r, struct leaves *l, size_t n, void (*choose)(struct replace *, const __u32 *at))
+{
+	struct add a = { r, l };
 	__u32 *at = index_of(l);
 	int e = -ENOMEM;
 
-	l->added = calloc(n + 1, sizeof(*l->added));
-	if (load)
-		load->n = 0;
-	if (load && at && l->added)
-		e = add(r, load, at);
-	free(load);
+	l->add = calloc(n + 1, sizeof(*l->add));
+	if (at && l->add) {
+		choose(r, at);
+		e = crew_run(l->nadd, BATCH, add_part, &a);
+	}
 	free(at);
 	return e;
 }
 
 int list4_add(struct replace *r)
 {
-	int e = add_kind(r, &r->leaf, r->t->nleaf4, add_leaf);
+	int e = add_kind(r, &r->leaf, r->t->nleaf4, choose_leaf);
 
 	if (!e)
-		e = add_kind(r, &r->rich, r->t->nrich4, add_rich);
+		e = add_kind(r, &r->rich, r->t->nrich4, choose_rich);
 	if (e)
 		list4_undo(r);
 	return e;
 }
 
+/* All that were to be added: some may not have been. */
 static void leaves_undo(struct leaves *l)
 {
-	while (l->nadded)
-		bpf_map_delete_elem(l->fd, &l->added[--l->nadded]);
+	while (l->nadd)
+		bpf_map_delete_elem(l->fd, &l->add[--l->nadd].key);
 }
 
 void list4_undo(struct replace *r)
@@ -235,7 +264,7 @@ static void leaves_free(struct leaves *l)
 {
 	free(l->key);
 	free(l->value);
-	free(l->added);
+	free(l->add);
 }
 
 void list4_free(struct replace *r)

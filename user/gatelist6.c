@@ -3,7 +3,7 @@
  * gatelist6.c: IPv6. A prefix's class is changed in place, under the lock that its value has for this: a hash
  * would put another value into other memory and recycle the old at once, under a packet that reads it.
  *
- * The bytes of the filter mean groups of prefix lengths, and another table has other groups. While they are
+ * The bytes of the filter mean signs of prefix lengths, and another table has other signs. While they are
  * rewritten the program is told to look for every length of both tables; then no byte is asked.
  */
 #include "user/gatelist_int.h"
@@ -20,9 +20,13 @@ int list6_read(struct replace *r)
 	if (n < 0)
 		return (int)n;
 	r->nold6 = (size_t)n;
+	return 0;
+}
+
+void list6_mark(struct replace *r)
+{
 	for (size_t i = 0; i < r->nold6; i++)
 		r->used[r->old6[i].value & 255] = true;
-	return 0;
 }
 
 static struct lpm_diff diff_of(const struct replace *r)

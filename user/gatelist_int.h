@@ -9,6 +9,11 @@
 #include "user/core/table.h"
 #include "user/gatelist.h"
 
+/* A leaf that the new table needs and the kernel has not. */
+struct leaf_new {
+	__u32 key, i; /* i: its place in the new table */
+};
+
 /* The leaves of one kind in the kernel: pst_leaf4 or pst_rich4. */
 struct leaves {
 	int fd;
@@ -17,8 +22,8 @@ struct leaves {
 	__u32 *key;
 	__u8 *value;
 	size_t n, room;
-	__u32 *added; /* keys */
-	size_t nadded;
+	struct leaf_new *add;
+	size_t nadd;
 };
 
 struct replace {
@@ -35,9 +40,12 @@ struct replace {
 	size_t nold6;
 };
 
-/* Reads what is there and marks its classes; clears away what no cell points to. */
+/* Reads what is there; clears away what no cell points to. The two families share nothing: both at once. */
 int list4_read(struct replace *r);
 int list6_read(struct replace *r);
+/* Marks the classes that a packet may meet in what was read. */
+void list4_mark(struct replace *r);
+void list6_mark(struct replace *r);
 /* Adds what the new table needs, where no packet sees it yet or where it refuses no less. A failure undoes itself. */
 int list4_add(struct replace *r);
 int list6_add(struct replace *r);

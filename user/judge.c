@@ -17,7 +17,6 @@
 #define KNOWN_NS      (30 * 86400 * S_NS) /* how long accepted mail speaks for a source */
 #define DRAIN_US      500000 /* for requests on the control socket that are on their way */
 #define SWEEP_MIN_S   1
-#define BANS_HIGH_PERCENT 80
 #define BANS_CALM_PERCENT 70
 #define SWEEP_SHARE   50 /* a sweep may take one part in this many of the judge's time */
 
@@ -64,13 +63,15 @@ enum pst_mode judge_mode(const struct judge *j)
 	return gate_conf_get(j->setup->maps, &c) || c.mode >= PST_MODE_MAX ? PST_MODE_ENFORCE : c.mode;
 }
 
-static void kick(struct judge *j, const struct pst_prefix *p)
+bool judge_kick(struct judge *j, const struct pst_prefix *p)
 {
 	struct ipc_record r = { .tag = IPC_KICK, .prefix = *p };
+	bool all = true;
 
 	for (size_t i = 0; i < WORKER_SLOTS; i++)
-		if (j->channel[i].pid && !j->channel[i].muted && ipc_send(j->setup->worker_fd[i], &r))
-			log_warnx("worker does not listen: pid=%d; its sessions of the banned source starve in the kernel", j->channel[i].pid);
+		if (j->channel[i].pid && !j->channel[i].muted)
+			all &= !ipc_send(j->setup->worker_fd[i], &r);
+	return all;
 }
 
 static void log_ban(const struct pst_prefix *p, const struct pst_ban *b, const char *note, __u64 session, const char *what)
@@ -101,8 +102,8 @@ int judge_ban(struct judge *j, const struct pst_prefix *p, const struct pst_ban 
 	}
 	count(j, by_hand ? PST_CNT_BAN_OPERATOR : PST_CNT_BAN_AUTOMATIC, 1);
 	good_del(j->setup->maps, &p->addr);
-	if (b->action != PST_ACT_OBSERVE && enforced)
-		kick(j, p);
+	if (b->action != PST_ACT_OBSERVE && enforced && !judge_kick(j, p))
+		log_warnx("a worker does not listen; its sessions of %s starve in the kernel", prefix_text(p, prefix));
 	log_ban(p, b, note, session, what);
 	ctl_event_ban(j->ctl, p, b, note, session, what);
 	return 0;
@@ -161,7 +162,7 @@ static void take_finding(struct judge *j, struct finding *f)
 	ctl_event_ban(j->ctl, &source, &b, exempt, f->session, "would-ban");
 }
 
-static bool is_banned(const struct judge *j, const struct pst_addr *a, __u64 now)
+bool judge_bans(const struct judge *j, const struct pst_addr *a, __u64 now)
 {
 	struct pst_prefix p;
 	struct pst_ban b;
@@ -174,7 +175,7 @@ static enum sess_standing standing_of(const struct judge *j, const struct ledger
 {
 	const struct policy *p = &j->setup->conf->policy;
 
-	if (is_banned(j, a, now))
+	if (judge_bans(j, a, now))
 		return STANDING_BANNED;
 	if (e->messages && now - e->last_ns < KNOWN_NS && judgement_score(p, &e->record, now) < p->threshold / 4)
 		return STANDING_KNOWN;
@@ -329,9 +330,11 @@ static void watch_room(struct judge *j, size_t live)
 {
 	size_t room = ban_capacity(j->setup->maps);
 
+	j->setup->stats->counter[PST_CNT_BANS_USED] = live;
+	j->setup->stats->counter[PST_CNT_BANS_FREE] = room > live ? room - live : 0;
 	if (live * 100 < room * BANS_CALM_PERCENT)
 		j->bans_high = false;
-	if (j->bans_high || live * 100 < room * BANS_HIGH_PERCENT)
+	if (j->bans_high || live * 100 < room * BAN_HIGH_PERCENT)
 		return;
 	j->bans_high = true;
 	log_warnx("the ban table fills: bans=%zu room=%zu; when it is full, the automatic ban that ends soonest makes room", live, room);
@@ -427,7 +430,8 @@ static bool judge_open(struct judge *j)
 	j->warden = watch(j, s->warden_fd, EV_READ | EV_PERSIST, warden_readable, j);
 	j->sigterm = watch(j, SIGTERM, EV_SIGNAL | EV_PERSIST, stop, j);
 	j->sweep = event_new(j->base, -1, 0, sweep, j);
-	if (!j->ctl || !j->warden || !j->sigterm || !j->sweep)
+	j->kicks = event_new(j->base, -1, 0, judge_kick_some, j);
+	if (!j->ctl || !j->warden || !j->sigterm || !j->sweep || !j->kicks)
 		return false;
 	event_add(j->sweep, &soon);
 	for (size_t i = 0; i < WORKER_SLOTS; i++) {

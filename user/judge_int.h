@@ -28,6 +28,9 @@ struct judge {
 	struct event *warden, *sweep, *sigterm;
 	bool bans_high; /* said that the ban table fills, and it has not emptied since */
 	bool reloading; /* a reload was asked for and has not ended */
+	struct event *kicks; /* the walk through the ledger after many bans */
+	size_t kick_left;    /* entries to go */
+	unsigned kick_tries;
 };
 
 /* As the kernel's table says; PST_MODE_ENFORCE when it cannot be read. */
@@ -37,6 +40,18 @@ enum pst_mode judge_mode(const struct judge *j);
  * session is for them, 0 = none. 0 or -errno as ban_put().
  */
 int judge_ban(struct judge *j, const struct pst_prefix *p, const struct pst_ban *b, const char *note, __u64 session);
+/*
+ * Writes many by an operator's word and counts them. Their sources' sessions go on until judge_kick_banned() is called after the
+ * last of them. Nothing is said to log and monitors. As ban_put_many().
+ */
+int judge_ban_many(struct judge *j, const struct ban_row *row, size_t n, struct ban_many *done);
+/* Ends, bit by bit, the live sessions of every source of the ledger that is banned. */
+void judge_kick_banned(struct judge *j);
+void judge_kick_some(evutil_socket_t fd, short what, void *judge); /* the event of it */
+/* Tells every worker to end the sessions of p. False when one has no room for it now. */
+bool judge_kick(struct judge *j, const struct pst_prefix *p);
+/* Does a ban that is enforced cover a? */
+bool judge_bans(const struct judge *j, const struct pst_addr *a, __u64 now_ns);
 /* Asks the warden for a reload; -EBUSY while one is under way. */
 int judge_ask_reload(struct judge *j);
 
@@ -49,6 +64,7 @@ void ctl_close(struct ctl *c);
 bool ctl_watched(const struct ctl *c);
 void ctl_event_finding(struct ctl *c, const struct finding *f, unsigned score);
 void ctl_event_ban(struct ctl *c, const struct pst_prefix *p, const struct pst_ban *b, const char *note, __u64 session, const char *what);
+void ctl_event_import(struct ctl *c, size_t bans);
 void ctl_event_session(struct ctl *c, const struct ipc_record *r, const char *what);
 void ctl_reload_note(struct ctl *c, const char *error);
 void ctl_reload_done(struct ctl *c, bool ok);

@@ -12,7 +12,7 @@
 
 /* One row per map of bpf/maps.h that user space touches. */
 #define KERN_MAPS(X) \
-	X(stats) X(slots) X(conf) X(meta) X(allow) X(bans) X(notes) \
+	X(stats) X(slots) X(conf) X(meta) X(allow) X(bans) X(ban_bits) X(ban_quick) X(notes) \
 	X(cell4) X(leaf4) X(rich4) X(cell6) X(net6) X(lens6) X(class) X(class_hits) X(list_info) X(list_hits) \
 	X(secret) X(text) X(reply_budget) X(sketch) X(buckets) X(good)
 
@@ -36,20 +36,22 @@ struct kern_link {
 /* Opens the pinned maps under dir. -ENOENT: no gate is loaded (*have: the schema of an older one beside it, or 0). -EPROTO: another schema (*have tells which). */
 int kern_open(const char *dir, bool readonly, struct kern_maps *out, unsigned *have);
 void kern_close(struct kern_maps *m);
+/* All of them -1: none is open. */
+void kern_none(struct kern_maps *m);
 /* 1: m is what is pinned under dir; 0: another gate's maps are; -ENOENT: no gate is loaded; or -errno. */
 int kern_is_pinned(const char *dir, const struct kern_maps *m);
 
 /*
  * Makes sure program and maps are loaded and pinned under dir, reusing the pinned maps (bans survive). A gate of an older
- * schema beside dir goes on, and its bans, notes, allow entries, settings and counters are copied; one of a newer or
- * unknown schema is refused (-EPROTO) and nothing is touched. Mounts nothing; says so when dir is not on a bpffs. Takes CAP_BPF,
+ * schema beside dir goes on, and its bans, notes, allow entries, lists, settings and counters are copied, or used in common
+ * where they are laid out alike; one of a newer or unknown schema is refused (-EPROTO) and nothing is touched. Mounts nothing; says so when dir is not on a bpffs. Takes CAP_BPF,
  * CAP_NET_ADMIN and, for this call alone, CAP_PERFMON: without it the verifier allows no variable offset into a packet, and IP
  * options have one. Two calls at one moment wait for each other.
  */
 int kern_load(const char *dir, char *err, size_t errsize);
 /*
  * Puts the loaded program in the place of the one that existing links run, by bpf_link_update: no packet leaks. Those of an
- * older gate are taken over and then its pins are removed. Its lists are gone then: fill the tables between kern_load() and this.
+ * older gate are taken over and then its pins are removed. Its lists are those that were in its tables: fill ours anew between kern_load() and this.
  */
 int kern_take_over(const char *dir, char *err, size_t errsize);
 /*

@@ -47,6 +47,45 @@ bool kern_pin_name(const char *entry, const char *prefix, char interface[16])
 	return true;
 }
 
+/* --- why not native ------------------------------------------------------- */
+
+void kern_why_drop(const char *dir, const char *interface)
+{
+	char path[KERN_PATH_MAX];
+
+	if (!kern_pin_path(path, dir, KERN_WHY, interface))
+		unlink(path);
+}
+
+/* A comfort: without it the gate is attached all the same. */
+void kern_why_put(const char *dir, const char *interface, const char *why)
+{
+	char path[KERN_PATH_MAX];
+
+	kern_why_drop(dir, interface);
+	if (*why && !kern_pin_path(path, dir, KERN_WHY, interface) && symlink(why, path))
+		return;
+}
+
+void kern_why_get(const char *dir, const char *interface, char *why, size_t size)
+{
+	char path[KERN_PATH_MAX];
+	ssize_t n = kern_pin_path(path, dir, KERN_WHY, interface) ? -1 : readlink(path, why, size - 1);
+
+	why[n < 0 ? 0 : n] = '\0';
+}
+
+static void why_move(const char *dir, const char *from, const char *interface)
+{
+	char why[160];
+
+	kern_why_get(from, interface, why, sizeof(why));
+	kern_why_drop(from, interface);
+	kern_why_put(dir, interface, why);
+}
+
+/* --- links ---------------------------------------------------------------- */
+
 static int link_info(int fd, struct bpf_link_info *info)
 {
 	__u32 size = sizeof(*info);
@@ -102,6 +141,8 @@ static int move_pin(const struct take *t, const char *interface, bool dead)
 		e = kern_pin_path(now, t->dir, KERN_LINK, interface);
 	if (!e && (dead ? unlink(old) : rename(old, now)))
 		e = -errno;
+	if (!e)
+		why_move(t->dir, t->from, interface);
 	return e;
 }
 
@@ -138,7 +179,7 @@ static bool is_native(unsigned ifindex)
 	return q.attach_mode == XDP_ATTACHED_DRV || q.attach_mode == XDP_ATTACHED_HW;
 }
 
-static void describe(struct kern_link *out, const char *interface, const struct bpf_link_info *info)
+static void describe(struct kern_link *out, const char *dir, const char *interface, const struct bpf_link_info *info)
 {
 	memset(out, 0, sizeof(*out));
 	snprintf(out->interface, sizeof(out->interface), "%s", interface);
@@ -148,7 +189,9 @@ static void describe(struct kern_link *out, const char *interface, const struct 
 	if (!out->ifindex)
 		snprintf(out->why, sizeof(out->why), "the interface is gone; nothing is attached");
 	else if (!out->native)
-		snprintf(out->why, sizeof(out->why), "attached in generic mode; detach and attach it to try native again");
+		kern_why_get(dir, interface, out->why, sizeof(out->why));
+	if (out->ifindex && !out->native && !*out->why)
+		snprintf(out->why, sizeof(out->why), "not known; detach and attach it to try native again");
 }
 
 /* A link does not tell since when it is; its pin was made with it. */
@@ -173,7 +216,7 @@ static int collect_one(void *ctx, const char *interface, int fd)
 	int e = link_info(fd, &info);
 
 	if (!e && c->n < c->max) {
-		describe(&c->out[c->n], interface, &info);
+		describe(&c->out[c->n], c->dir, interface, &info);
 		c->out[c->n++].since_s = pinned_since(c->dir, interface);
 	}
 	return e;
@@ -204,6 +247,8 @@ int kern_detach(const char *dir, const char *interface)
 	close(fd);
 	if (!e && unlink(path))
 		e = -errno;
+	if (!e)
+		kern_why_drop(dir, interface);
 	return e;
 }
 
@@ -272,7 +317,7 @@ static int create(int prog_fd, const char *interface, unsigned ifindex, enum xdp
 			return fd;
 		}
 	} else {
-		snprintf(why, 160, "generic mode is configured");
+		snprintf(why, 160, "generic mode was asked for");
 	}
 	fd = link_create(prog_fd, ifindex, XDP_FLAGS_SKB_MODE);
 	if (fd == -EBUSY || fd == -EEXIST)
@@ -282,7 +327,7 @@ static int create(int prog_fd, const char *interface, unsigned ifindex, enum xdp
 	return fd;
 }
 
-static int attach_new(const char *path, int prog_fd, const char *interface, unsigned ifindex, enum xdp_mode mode,
+static int attach_new(const char *dir, const char *path, int prog_fd, const char *interface, unsigned ifindex, enum xdp_mode mode,
 		      struct kern_link *out, char *err, size_t errsize)
 {
 	struct bpf_link_info info;
@@ -296,9 +341,8 @@ static int attach_new(const char *path, int prog_fd, const char *interface, unsi
 		snprintf(err, errsize, "pinning %s: %s", path, strerror(-e));
 		unlink(path);
 	} else {
-		describe(out, interface, &info);
-		if (!out->native)
-			memcpy(out->why, why, sizeof(out->why));
+		kern_why_put(dir, interface, why);
+		describe(out, dir, interface, &info);
 	}
 	close(fd); /* the pin holds it; without a pin this detaches */
 	return e;
@@ -316,19 +360,21 @@ static bool keeps(const struct bpf_link_info *info, unsigned ifindex, enum xdp_m
  * A mode can be changed only by taking the program off first. When the new mode is then
  * refused, the old one is put back: an error must not leave the interface open.
  */
-static int attach_changed(const char *path, int old_fd, const struct bpf_link_info *old, int prog_fd, const char *interface,
+static int attach_changed(const char *dir, const char *path, int old_fd, const struct bpf_link_info *old, int prog_fd, const char *interface,
 			  unsigned ifindex, enum xdp_mode mode, struct kern_link *out, char *err, size_t errsize)
 {
 	bool same = old->xdp.ifindex == ifindex, was_native = same && is_native(ifindex);
-	char ignored[160];
+	char ignored[160], why[160];
 	int e;
 
+	kern_why_get(dir, interface, why, sizeof(why));
 	if (same && bpf_link_detach(old_fd))
 		return -errno;
 	unlink(path);
-	e = attach_new(path, prog_fd, interface, ifindex, mode, out, err, errsize);
-	if (e && same)
-		attach_new(path, prog_fd, interface, ifindex, was_native ? XDP_NATIVE : XDP_GENERIC, out, ignored, sizeof(ignored));
+	e = attach_new(dir, path, prog_fd, interface, ifindex, mode, out, err, errsize);
+	if (e && same &&
+	    !attach_new(dir, path, prog_fd, interface, ifindex, was_native ? XDP_NATIVE : XDP_GENERIC, out, ignored, sizeof(ignored)))
+		kern_why_put(dir, interface, why);
 	return e;
 }
 
@@ -357,15 +403,15 @@ int kern_attach(const char *dir, const char *interface, enum xdp_mode mode, stru
 	fd = bpf_obj_get(path);
 	if (fd < 0) {
 		kern_shared_detach(dir, interface); /* alone now: the kernel lets nobody in beside a link */
-		e = attach_new(path, prog_fd, interface, ifindex, mode, out, err, errsize);
+		e = attach_new(dir, path, prog_fd, interface, ifindex, mode, out, err, errsize);
 	} else if ((e = link_info(fd, &info)) == 0 && keeps(&info, ifindex, mode)) {
 		e = bpf_link_update(fd, prog_fd, NULL) ? -errno : link_info(fd, &info);
 		if (e)
 			snprintf(err, errsize, "replacing the program on %s: %s", interface, strerror(-e));
 		else
-			describe(out, interface, &info);
+			describe(out, dir, interface, &info);
 	} else if (!e) {
-		e = attach_changed(path, fd, &info, prog_fd, interface, ifindex, mode, out, err, errsize);
+		e = attach_changed(dir, path, fd, &info, prog_fd, interface, ifindex, mode, out, err, errsize);
 	}
 	if (fd >= 0)
 		close(fd);

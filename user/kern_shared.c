@@ -107,18 +107,25 @@ static enum xdp_attach_mode mode_there(unsigned ifindex)
 	return mode;
 }
 
-static int attach_program(struct xdp_program *p, unsigned ifindex, enum xdp_mode mode)
+/* why holds the reason of before, and stays where the dispatcher that is there decides. */
+static int attach_program(struct xdp_program *p, unsigned ifindex, enum xdp_mode mode, char *why, size_t whysize)
 {
 	enum xdp_attach_mode there = mode_there(ifindex), first = mode == XDP_GENERIC ? XDP_MODE_SKB : XDP_MODE_NATIVE;
 	int e;
 
+	if (mode == XDP_GENERIC)
+		snprintf(why, whysize, "generic mode was asked for");
 	if (mode == XDP_AUTO && there != XDP_MODE_UNSPEC)
 		first = there;
 	if (there != XDP_MODE_UNSPEC && there != first)
 		return -EEXIST;
+	if (first == XDP_MODE_NATIVE)
+		why[0] = '\0';
 	e = xdp_program__attach(p, (int)ifindex, first, 0);
-	if (e && mode == XDP_AUTO && there == XDP_MODE_UNSPEC && !is_busy(e))
+	if (e && mode == XDP_AUTO && there == XDP_MODE_UNSPEC && !is_busy(e)) {
+		snprintf(why, whysize, "native XDP refused: %s", strerror(-e));
 		e = xdp_program__attach(p, (int)ifindex, XDP_MODE_SKB, 0);
+	}
 	return e ? e : insist_on_dispatcher(p, ifindex);
 }
 
@@ -127,7 +134,7 @@ static int pin_path(char out[KERN_PATH_MAX], const char *dir, const char *interf
 	return kern_pin_path(out, dir, KERN_SHARED, interface);
 }
 
-static void describe(struct kern_link *out, const char *interface, unsigned ifindex, __u32 id)
+static void describe(struct kern_link *out, const char *dir, const char *interface, unsigned ifindex, __u32 id)
 {
 	struct xdp_multiprog *mp = programs_of(ifindex);
 	bool runs = program_by_id(mp, id);
@@ -141,6 +148,8 @@ static void describe(struct kern_link *out, const char *interface, unsigned ifin
 	if (!runs)
 		snprintf(out->why, sizeof(out->why), "the program is not among those of the interface any more");
 	else if (!out->native)
+		kern_why_get(dir, interface, out->why, sizeof(out->why));
+	if (runs && !out->native && !*out->why)
 		snprintf(out->why, sizeof(out->why), "the dispatcher that it shares is attached in generic mode");
 	xdp_multiprog__close(mp);
 }
@@ -158,15 +167,21 @@ static int replace_pin(struct xdp_program *p, const char *path, const char *dir)
 	return e ? e : rename(next, path) ? -errno : 0;
 }
 
-static int put_in(struct xdp_program *p, const char *path, const char *dir, unsigned ifindex, enum xdp_mode mode)
+static int put_in(struct xdp_program *p, const char *path, const char *dir, const char *from, const char *interface, enum xdp_mode mode)
 {
-	int e = attach_program(p, ifindex, mode);
+	unsigned ifindex = if_nametoindex(interface);
+	char why[160];
+	int e;
 
+	kern_why_get(from, interface, why, sizeof(why));
+	e = attach_program(p, ifindex, mode, why, sizeof(why));
 	if (e)
 		return e;
 	e = replace_pin(p, path, dir);
 	if (e)
 		remove_program(ifindex, xdp_program__id(p));
+	else
+		kern_why_put(dir, interface, why);
 	return e;
 }
 
@@ -188,13 +203,15 @@ static int attach_object(struct gate *g, const char *dir, const char *from, cons
 		return e;
 	e = xdp_program__set_run_prio(p, RUN_FIRST);
 	if (!e)
-		e = put_in(p, path, dir, ifindex, mode);
+		e = put_in(p, path, dir, from, interface, mode);
 	if (!e && before)
 		e = remove_program(ifindex, before);
-	if (!e && strcmp(path, old))
+	if (!e && strcmp(path, old)) {
 		unlink(old);
+		kern_why_drop(from, interface);
+	}
 	if (!e)
-		describe(out, interface, ifindex, xdp_program__id(p));
+		describe(out, dir, interface, ifindex, xdp_program__id(p));
 	xdp_program__close(p);
 	return e;
 }
@@ -234,6 +251,8 @@ int kern_shared_detach(const char *dir, const char *interface)
 		e = remove_program(if_nametoindex(interface), id);
 	if (!e && unlink(path))
 		e = -errno;
+	if (!e)
+		kern_why_drop(dir, interface);
 	libxdp_set_print(before);
 	return e;
 }
@@ -259,7 +278,7 @@ int kern_shared_list(const char *dir, struct kern_link *out, size_t max)
 	while (n < max && (entry = readdir(d))) {
 		if (!kern_pin_name(entry->d_name, KERN_SHARED, interface) || kern_path(path, dir, entry->d_name))
 			continue;
-		describe(&out[n], interface, if_nametoindex(interface), id_of_pin(path));
+		describe(&out[n], dir, interface, if_nametoindex(interface), id_of_pin(path));
 		out[n++].since_s = pinned_since(path);
 	}
 	closedir(d);

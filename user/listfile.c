@@ -19,7 +19,7 @@
 struct reader {
 	struct listfile out;
 	size_t room, bytes;
-	const struct listfile_progress *progress;
+	const struct listfile_options *options;
 	char *err;
 	size_t errsize;
 
@@ -62,6 +62,8 @@ static int keep(struct reader *r, const struct pst_prefix *p)
 {
 	struct listfile *l = &r->out;
 
+	if (!r->options->everything && listfile_is_everything(p))
+		return refuse(r, -EINVAL, "this is all of %s; set everything = yes for this list, if that is meant", p->len ? "IPv4" : "IPv6");
 	if (l->n == PST_LIST_PREFIXES_MAX)
 		return refuse(r, -E2BIG, "more than %u prefixes; drop those that larger ones cover", PST_LIST_PREFIXES_MAX);
 	if (l->n == r->room) {
@@ -115,8 +117,8 @@ static int take_line(struct reader *r, struct str line)
 	r->line++;
 	if (line.n > LISTFILE_LINE_MAX)
 		return refuse(r, -EINVAL, "longer than %d bytes: not a list of networks", LISTFILE_LINE_MAX);
-	if (r->progress && r->line % PROGRESS_LINES == 0)
-		r->progress->tell(r->progress->ctx, r->out.n);
+	if (r->options->tell && r->line % PROGRESS_LINES == 0)
+		r->options->tell(r->options->ctx, r->out.n);
 	listfmt_line(&r->fmt, line);
 	while (!rc) {
 		switch (listfmt_next(&r->fmt, &range, &flaw)) {
@@ -220,15 +222,12 @@ static int read_stdin(struct reader *r)
 	return fd < 0 ? refuse(r, -errno, "%s", strerror(errno)) : read_fd(r, fd, r->name);
 }
 
-/* Closes fd. What is neither file nor folder could keep its reader waiting for ever. */
+/* Never waits for whoever is to open a pipe's other end, and takes no terminal as its own. */
+#define OPEN_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+
+/* Closes fd. */
 static int read_file(struct reader *r, int fd, const char *name, const struct stat *st)
 {
-	if (!S_ISREG(st->st_mode)) {
-		close(fd);
-		r->name = name;
-		r->line = 0;
-		return refuse(r, -ENODEV, "neither a file nor a folder; \"-\" is standard input");
-	}
 	if (st->st_mtime > r->out.modified)
 		r->out.modified = st->st_mtime;
 	return read_fd(r, fd, name);
@@ -253,7 +252,7 @@ static int read_entry(struct reader *r, int dir, const char *folder, const char 
 {
 	char name[4096];
 	struct stat st;
-	int fd;
+	int fd, rc;
 
 	snprintf(name, sizeof(name), "%s%s%s", folder, folder[strlen(folder) - 1] == '/' ? "" : "/", entry);
 	r->name = name;
@@ -264,10 +263,14 @@ static int read_entry(struct reader *r, int dir, const char *folder, const char 
 		return 0;
 	if (r->out.files == LISTFILE_FILES_MAX)
 		return refuse(r, -E2BIG, "more than %d files in a folder; join some", LISTFILE_FILES_MAX);
-	fd = openat(dir, entry, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	fd = openat(dir, entry, OPEN_FLAGS);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : refuse(r, -errno, "%s", strerror(errno));
-	return read_file(r, fd, name, &st);
+	rc = fstat(fd, &st) ? refuse(r, -errno, "%s", strerror(errno)) : 0;
+	if (!rc && S_ISREG(st.st_mode)) /* it may be another one by now */
+		return read_file(r, fd, name, &st);
+	close(fd);
+	return rc;
 }
 
 static int read_folder(struct reader *r, int dir, const char *folder)
@@ -289,7 +292,7 @@ static int read_folder(struct reader *r, int dir, const char *folder)
 
 static int read_path(struct reader *r, const char *path)
 {
-	int rc, fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int rc, fd = open(path, OPEN_FLAGS);
 	struct stat st;
 
 	r->name = path;
@@ -299,17 +302,29 @@ static int read_path(struct reader *r, const char *path)
 			close(fd);
 		return rc;
 	}
-	if (!S_ISDIR(st.st_mode))
+	if (S_ISREG(st.st_mode))
 		return read_file(r, fd, path, &st);
+	if (!S_ISDIR(st.st_mode)) { /* its reader could wait for ever */
+		close(fd);
+		return refuse(r, -ENODEV, "neither a file nor a folder; \"-\" is standard input");
+	}
 	r->out.modified = st.st_mtime; /* a file that is taken away changes the folder alone */
 	rc = read_folder(r, fd, path);
 	close(fd);
 	return rc;
 }
 
-int listfile_read(const char *path, const struct listfile_progress *progress, struct listfile *out, char *err, size_t errsize)
+bool listfile_is_everything(const struct pst_prefix *p)
 {
-	struct reader r = { .progress = progress, .err = err, .errsize = errsize };
+	static const struct pst_prefix all[] = { { .len = 0 }, { { { [10] = 0xff, [11] = 0xff } }, 96 } };
+
+	return !prefix_cmp(p, &all[0]) || !prefix_cmp(p, &all[1]);
+}
+
+int listfile_read(const char *path, const struct listfile_options *options, struct listfile *out, char *err, size_t errsize)
+{
+	static const struct listfile_options none;
+	struct reader r = { .options = options ? options : &none, .err = err, .errsize = errsize };
 	int rc = strcmp(path, "-") ? read_path(&r, path) : read_stdin(&r);
 
 	if (rc)

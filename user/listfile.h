@@ -22,20 +22,22 @@ struct listfile {
 	time_t modified; /* of the newest file; 0 = standard input */
 };
 
-/* Called now and then during a long read. */
-struct listfile_progress {
-	void (*tell)(void *ctx, size_t prefixes);
+struct listfile_options {
+	void (*tell)(void *ctx, size_t prefixes); /* called now and then during a long read; may be NULL */
 	void *ctx;
+	bool everything; /* 0.0.0.0/0 and ::/0 are taken; without it they are an error like any other */
 };
 
 /*
  * Reads path: a file, a folder (every regular file in it by name, but not ".*" and "*~"; folders in it are left alone), or
- * "-" for standard input. progress may be NULL. 0: out is filled; listfile_free() it. Otherwise -errno, out is
+ * "-" for standard input. options may be NULL. 0: out is filled; listfile_free() it. Otherwise -errno, out is
  * left alone and err holds a whole sentence, "FILE:LINE: what is wrong; what would be right" where a line is to
  * blame, and then -EINVAL or -E2BIG (over a limit) is returned; else -ENOMEM, -EIO (damaged gzip), or what the
  * system said. Memory: at most PST_LIST_PREFIXES_MAX prefixes, and one line.
  */
-int listfile_read(const char *path, const struct listfile_progress *progress, struct listfile *out, char *err, size_t errsize);
+int listfile_read(const char *path, const struct listfile_options *options, struct listfile *out, char *err, size_t errsize);
+/* Whether p is all of its family. */
+bool listfile_is_everything(const struct pst_prefix *p);
 void listfile_free(struct listfile *l);
 
 #endif

@@ -60,10 +60,12 @@ void listset_share(struct listset_one *out, const struct listset_one *of)
 		out->block->users++;
 }
 
-int listset_read(struct listset_one *out, const struct conf_list *l, const struct listset_one *old, char *err, size_t errsize)
+int listset_read(struct listset_one *out, const struct conf_list *l, const struct listset_one *old,
+		 void (*tell)(void *ctx, size_t prefixes), void *ctx, char *err, size_t errsize)
 {
+	const struct listfile_options options = { .tell = tell, .ctx = ctx, .everything = l->everything };
 	struct listfile file = { 0 };
-	int rc = listfile_read(l->file, NULL, &file, err, errsize);
+	int rc = listfile_read(l->file, &options, &file, err, errsize);
 
 	memset(out, 0, sizeof(*out));
 	if (!rc) {
@@ -138,4 +140,18 @@ bool listset_would_lose(const struct listset *s, const struct kern_maps *m, cons
 		}
 	}
 	return false;
+}
+
+void listset_mark_stale(const struct listset *s, const struct kern_maps *m)
+{
+	struct pst_list_info have;
+
+	for (__u32 i = 0; i < PST_LISTS_MAX; i++) {
+		const struct listset_one *o = list_info(m, i, &have) ? NULL : listset_find(s, have.name);
+
+		if (!o || !o->info.stale || have.stale)
+			continue;
+		have.stale = 1;
+		bpf_map_update_elem(m->list_info, &i, &have, BPF_ANY);
+	}
 }

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "user/crew.h"
+
 #define BATCH 4096
 
 /* What one batch operation works on. A value is its last word; pst_net6 has a lock before it. */
@@ -24,7 +26,8 @@ static __u32 *value_of(struct rows *r, __u32 i)
 	return &r->value[(i + 1) * r->words - 1];
 }
 
-static int rows_new(int fd, struct rows **out, __u32 *max_entries)
+/* How many words a value of the map has, and how many entries the map. */
+static int shape_of(int fd, unsigned *words, __u32 *max_entries)
 {
 	struct bpf_map_info info = { 0 };
 	__u32 size = sizeof(info);
@@ -33,12 +36,18 @@ static int rows_new(int fd, struct rows **out, __u32 *max_entries)
 		return -errno;
 	if (info.key_size != sizeof(struct pst_lpm_key) || (info.value_size != 4 && info.value_size != 8))
 		return -EINVAL;
-	*out = calloc(1, sizeof(**out));
-	if (!*out)
-		return -ENOMEM;
-	(*out)->words = info.value_size / 4;
+	*words = info.value_size / 4;
 	*max_entries = info.max_entries;
 	return 0;
+}
+
+static struct rows *rows_new(unsigned words)
+{
+	struct rows *rows = calloc(1, sizeof(*rows));
+
+	if (rows)
+		rows->words = words;
+	return rows;
 }
 
 static long grow(struct lists_entry **e, size_t *room, size_t need)
@@ -95,12 +104,14 @@ long lpm_read(int fd, struct lists_entry **out)
 {
 	struct rows *rows;
 	__u32 max_entries;
-	long n = rows_new(fd, &rows, &max_entries);
+	unsigned words;
+	long n = shape_of(fd, &words, &max_entries);
 
 	*out = NULL;
 	if (n)
 		return n;
-	n = read_batches(fd, rows, out);
+	rows = rows_new(words);
+	n = rows ? read_batches(fd, rows, out) : -ENOMEM;
 	free(rows);
 	if (n > 0)
 		n = sort(*out, (size_t)n);
@@ -143,60 +154,85 @@ static const struct lists_entry *next(const struct lpm_diff *d, struct walk *w, 
 	return NULL;
 }
 
-/* Applies one fate, at most `limit` entries of it; *done counts what was applied. */
-static int apply(int fd, const struct lpm_diff *d, enum lpm_fate fate, bool undo, size_t limit, struct rows *rows, size_t *done)
+/* The entries of one fate: a million are put by several threads. */
+struct step {
+	int fd;
+	unsigned words;
+	const struct lists_entry **e;
+	size_t n;
+	enum lpm_fate fate;
+};
+
+static int put(void *ctx, size_t from, size_t to)
 {
-	LIBBPF_OPTS(bpf_map_batch_opts, opts, .elem_flags = fate == LPM_CHANGE && rows->words == 2 ? BPF_F_LOCK : 0);
-	struct walk w = { 0, 0 };
-	int e = 0;
+	const struct step *s = ctx;
+	LIBBPF_OPTS(bpf_map_batch_opts, opts, .elem_flags = s->fate == LPM_CHANGE && s->words == 2 ? BPF_F_LOCK : 0);
+	struct rows *rows = rows_new(s->words);
+	__u32 n = (__u32)(to - from);
+	int e;
 
-	*done = 0;
-	while (!e && *done < limit) {
-		const struct lists_entry *entry;
-		__u32 n = 0, count;
-
-		while (n < BATCH && *done + n < limit && (entry = next(d, &w, fate))) {
-			rows->key[n] = key_of(&entry->prefix);
-			*value_of(rows, n++) = entry->value;
-		}
-		if (!n)
-			break;
-		count = n;
-		if (fate == LPM_REMOVE || undo)
-			e = bpf_map_delete_batch(fd, rows->key, &count, NULL) ? -errno : 0;
-		else
-			e = bpf_map_update_batch(fd, rows->key, rows->value, &count, &opts) ? -errno : 0;
-		*done += e ? count : n;
+	if (!rows)
+		return -ENOMEM;
+	for (__u32 i = 0; i < n; i++) {
+		rows->key[i] = key_of(&s->e[from + i]->prefix);
+		*value_of(rows, i) = s->e[from + i]->value;
 	}
+	if (s->fate == LPM_REMOVE)
+		e = bpf_map_delete_batch(s->fd, rows->key, &n, NULL) ? -errno : 0;
+	else
+		e = bpf_map_update_batch(s->fd, rows->key, rows->value, &n, &opts) ? -errno : 0;
+	free(rows);
 	return e;
 }
 
-static size_t count_new(const struct lpm_diff *d)
+/* None of them was there before; some may not be there now. */
+static void take_back(const struct step *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		struct pst_lpm_key key = key_of(&s->e[i]->prefix);
+
+		bpf_map_delete_elem(s->fd, &key);
+	}
+}
+
+static int choose(struct step *s, const struct lpm_diff *d)
 {
 	struct walk w = { 0, 0 };
-	size_t n = 0;
+	const struct lists_entry *entry;
 
-	while (next(d, &w, LPM_ADD))
-		n++;
-	return n;
+	s->e = calloc((s->fate == LPM_REMOVE ? d->nold : d->nwant) + 1, sizeof(*s->e));
+	while (s->e && (entry = next(d, &w, s->fate)))
+		s->e[s->n++] = entry;
+	return s->e ? 0 : -ENOMEM;
+}
+
+static int add(struct step *s, size_t nold, __u32 max_entries)
+{
+	int e;
+
+	if (nold + s->n > max_entries)
+		return -ENOSPC;
+	e = crew_run(s->n, BATCH, put, s);
+	if (e)
+		take_back(s);
+	return e;
 }
 
 int lpm_apply(int fd, const struct lpm_diff *d, enum lpm_fate fate, bool undo)
 {
-	struct rows *rows;
-	size_t done, undone;
+	struct step s = { .fd = fd, .fate = fate };
 	__u32 max_entries;
-	int e = rows_new(fd, &rows, &max_entries);
+	int e = shape_of(fd, &s.words, &max_entries);
 
-	if (e)
-		return e;
-	if (fate == LPM_ADD && !undo && d->nold + count_new(d) > max_entries)
-		e = -ENOSPC;
 	if (!e)
-		e = apply(fd, d, fate, undo, SIZE_MAX, rows, &done);
-	if (e && fate == LPM_ADD && !undo && e != -ENOSPC)
-		apply(fd, d, LPM_ADD, true, done, rows, &undone);
-	free(rows);
+		e = choose(&s, d);
+	if (!e && undo)
+		take_back(&s);
+	else if (!e && fate == LPM_ADD)
+		e = add(&s, d->nold, max_entries);
+	else if (!e)
+		e = crew_run(s.n, BATCH, put, &s);
+	free(s.e);
 	return e;
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "user/ban.h"
 #include "user/stats.h"
 
 #define BATCH 4096
@@ -18,12 +19,20 @@ struct layout {
 	unsigned schema;
 	__u32 ban_bytes, conf_bytes;
 	unsigned counters, reasons;
+	bool shared; /* all but the counters is laid out as today */
 };
 
 static const struct layout layouts[] = {
 	{ .schema = 1, .ban_bytes = 48, .conf_bytes = 8472, .counters = 59, .reasons = 17 },
+	{ .schema = 2, .ban_bytes = 64, .conf_bytes = 8552, .counters = 71, .reasons = 17, .shared = true },
 };
 
+/* The maps of schema 2 that go on as they are. Not its sketch of SYNs, which is old in a second. */
+#define SHARED(X) \
+	X(conf) X(allow) X(bans) X(notes) X(cell4) X(leaf4) X(rich4) X(cell6) X(net6) X(lens6) X(class) X(class_hits) X(list_info) X(list_hits) \
+	X(secret) X(text) X(reply_budget) X(buckets) X(good)
+
+_Static_assert(sizeof(struct pst_conf) == 8552, "schema 2 is the same");
 _Static_assert(offsetof(struct pst_ban, port) == 48, "schema 1 is the beginning of this");
 _Static_assert(offsetof(struct pst_conf, port_bits) + sizeof(((struct pst_conf *)0)->port_bits) == 8472, "schema 1 is the beginning of this");
 
@@ -142,6 +151,36 @@ int migrate_find(const char *dir, char old[KERN_PATH_MAX], unsigned *schema, cha
 	return found;
 }
 
+/* --- maps in common -------------------------------------------------------- */
+
+int migrate_share(const char *old, struct kern_maps *out)
+{
+	const struct layout *l;
+	struct pst_meta meta;
+	int e = read_meta(old, &meta);
+
+	kern_none(out);
+	l = e ? NULL : layout_of(&meta);
+	if (!l)
+		return e ? e : -EPROTO;
+#define KERN_X(name)                                                        \
+	if (!e && l->shared) {                                              \
+		out->name = open_old(old, KERN_MAP(name));                  \
+		e = out->name < 0 ? out->name : 0;                          \
+	}
+	SHARED(KERN_X)
+#undef KERN_X
+	return e;
+}
+
+static bool is_same(int a, int b)
+{
+	struct bpf_map_info x = { 0 }, y = { 0 };
+	__u32 nx = sizeof(x), ny = sizeof(y);
+
+	return !bpf_obj_get_info_by_fd(a, &x, &nx) && !bpf_obj_get_info_by_fd(b, &y, &ny) && x.id == y.id;
+}
+
 /* --- tables -------------------------------------------------------------- */
 
 struct table {
@@ -220,7 +259,7 @@ static int copy_table(const char *old, const char *name, int to, bool again)
 	struct table t;
 	int e = table_open(&t, old, name, to, again);
 
-	if (!e)
+	if (!e && !is_same(t.from, to))
 		e = table_copy(&t);
 	table_close(&t);
 	return e;
@@ -236,8 +275,8 @@ static int copy_conf(const char *old, const struct layout *l, const struct kern_
 	if (fd < 0)
 		return fd;
 	/* The second reading is the shorter one. */
-	if (bpf_map_lookup_elem(to->conf, &zero, &conf) || bpf_map_lookup_elem(fd, &zero, &conf) ||
-	    bpf_map_update_elem(to->conf, &zero, &conf, BPF_ANY))
+	if (!is_same(fd, to->conf) && (bpf_map_lookup_elem(to->conf, &zero, &conf) || bpf_map_lookup_elem(fd, &zero, &conf) ||
+	    bpf_map_update_elem(to->conf, &zero, &conf, BPF_ANY)))
 		e = -errno;
 	close(fd);
 	return e;
@@ -363,6 +402,15 @@ int migrate_copy(const char *old, const struct kern_maps *to, bool again, char *
 		e = copy_table(old, what, tables[i].to, again);
 		if (e == -ENOENT && again) /* it is being removed already */
 			e = 0;
+	}
+	if (!e) {
+		what = "the index of pst_bans";
+		e = ban_index_all(to);
+	}
+	if (!e && !l->shared) {
+		what = "pst_lists";
+		e = migrate_lists(old, to, err, errsize);
+		e = e == -ENOENT && again ? 0 : e;
 	}
 	if (!e && !again) {
 		what = "pst_conf";

@@ -124,6 +124,25 @@ int refuse_put_list(const struct kern_maps *m, unsigned row, const char *name)
 	return text_put(m, PST_TEXT_LIST(row), " is banned: list %s", name);
 }
 
+static int reason_put(const struct kern_maps *m, unsigned reason)
+{
+	return text_put(m, PST_TEXT_REASON(reason), " is banned: %s", reason_name(reason));
+}
+
+/* Of reasons that the program before did not know. */
+static int missing_put(const struct kern_maps *m)
+{
+	struct pst_text t;
+	int rc = 0;
+
+	for (__u32 r = 0; !rc && r < PST_RSN_MAX; r++) {
+		if (bpf_map_lookup_elem(m->text, &r, &t))
+			return -errno;
+		rc = t.n ? 0 : reason_put(m, r);
+	}
+	return rc;
+}
+
 static int texts_put(const struct kern_maps *m, const struct conf_refuse *c)
 {
 	int rc = text_put(m, PST_TEXT_GREETING, "220 %.*s ESMTP\r\n", HOST_MAX, c->hostname);
@@ -133,7 +152,7 @@ static int texts_put(const struct kern_maps *m, const struct conf_refuse *c)
 	if (!rc)
 		rc = text_put(m, PST_TEXT_MORE, "%s%s\r\n", *c->url ? "; see " : "", c->url);
 	for (unsigned r = 0; !rc && r < PST_RSN_MAX; r++)
-		rc = text_put(m, PST_TEXT_REASON(r), " is banned: %s", reason_name(r));
+		rc = reason_put(m, r);
 	return rc;
 }
 
@@ -176,7 +195,7 @@ int refuse_start(const struct kern_maps *m)
 	if (bpf_map_lookup_elem(m->text, &row, &greeting))
 		return -errno;
 	if (greeting.n) /* a gate that was there keeps what it says */
-		return 0;
+		return missing_put(m);
 	c.hostname = gethostname(hostname, sizeof(hostname) - 1) || !*hostname ? "localhost" : hostname;
 	return refuse_put(m, &c);
 }

@@ -208,18 +208,24 @@ int stats_print_json(FILE *f, const struct pst_stats *s, bool pretty)
 
 /* --- OpenMetrics ------------------------------------------------------- */
 
+/* A counter is named without the _total of its samples; without one it is a gauge. */
+static void print_prom_head(FILE *f, const struct sample *row)
+{
+	const char *total = strstr(row->family, "_total");
+	int n = (int)(total ? (size_t)(total - row->family) : strlen(row->family));
+
+	fprintf(f, "# TYPE postern_%.*s %s\n", n, row->family, total ? "counter" : "gauge");
+	fprintf(f, "# HELP postern_%.*s %s.\n", n, row->family, row->help);
+}
+
 void stats_print_prom(FILE *f, const struct pst_stats *s)
 {
 	for (int i = 0; i < NSAMPLES; i++) {
 		struct sample row = sample_at(s, i);
 		bool labelled = row.labels[0];
 
-		if (row.help[0]) { /* a family is named without the _total of its samples */
-			int n = (int)(strlen(row.family) - strlen("_total"));
-
-			fprintf(f, "# TYPE postern_%.*s counter\n", n, row.family);
-			fprintf(f, "# HELP postern_%.*s %s.\n", n, row.family, row.help);
-		}
+		if (row.help[0])
+			print_prom_head(f, &row);
 		fprintf(f, "postern_%s%s%s%s %llu\n", row.family, labelled ? "{" : "", row.labels,
 			labelled ? "}" : "", row.value);
 	}

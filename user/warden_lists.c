@@ -11,14 +11,34 @@
 #include "user/follow.h"
 #include "user/log.h"
 
+/* A line every second: a short read has none. */
+#define PROGRESS_NS 1000000000ull
+
+struct progress {
+	const char *name;
+	__u64 said_ns;
+};
+
+static void tell_progress(void *ctx, size_t prefixes)
+{
+	struct progress *p = ctx;
+	__u64 now_ns = kern_now_ns();
+
+	if (now_ns - p->said_ns < PROGRESS_NS)
+		return;
+	p->said_ns = now_ns;
+	log_info("list loading list=%s prefixes=%zu", p->name, prefixes);
+}
+
 /* Reads one list; says what is wrong in whole sentences. */
 static bool read_one(const struct warden *w, const struct conf_list *l, struct listset_one *out, void (*say)(void *ctx, const char *message), void *ctx)
 {
 	const struct listset_one *old = listset_find(&w->lists, l->name);
 	__u64 began_ns = kern_now_ns(), took_ms;
+	struct progress progress = { l->name, began_ns };
 	char why[512] = "", message[640];
 
-	if (listset_read(out, l, old, why, sizeof(why))) {
+	if (listset_read(out, l, old, tell_progress, &progress, why, sizeof(why))) {
 		snprintf(message, sizeof(message), "list %s not loaded, %s: %s", l->name,
 			 out->info.loaded_ns ? "its old entries stay" : "it has no entries yet", why);
 		say(ctx, message);
@@ -44,10 +64,12 @@ int lists_put(struct warden *w, struct listset *next)
 	int rc = 0;
 
 	/* After a start, entries may live in the kernel alone. To refuse too little is worse than to refuse by an old list. */
-	if (listset_would_lose(next, &w->maps, &name))
+	if (listset_would_lose(next, &w->maps, &name)) {
 		log_warnx("lists in the kernel stay as they are until list %s can be read", name);
-	else
+		listset_mark_stale(next, &w->maps);
+	} else {
 		rc = listset_put(next, &w->maps, err, sizeof(err));
+	}
 	if (rc) {
 		log_warnx("the lists stay as they were: %s", err);
 		listset_drop(next);

@@ -23,7 +23,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 1200000);
-	__type(key, __u32);
+	__type(key, struct pst_addr);
 	__type(value, __u32);
 } hash SEC(".maps");
 
@@ -103,45 +103,71 @@ LOOP(trie6)
 	return in_trie(1);
 }
 
-LOOP(hash4)
+PKT_INLINE long in_hash(int v6)
 {
 	struct pst_addr a = { 0 };
 
-	source(&a, 0);
-	found += bpf_map_lookup_elem(&hash, (__u32 *)&a + 3) != 0;
+	source(&a, v6);
+	found += bpf_map_lookup_elem(&hash, &a) != 0;
 	return 0;
 }
 
-LOOP(base)
+LOOP(hash4)
+{
+	return in_hash(0);
+}
+
+LOOP(hash6)
+{
+	return in_hash(1);
+}
+
+PKT_INLINE long no_table(int v6)
 {
 	struct pst_addr a = { 0 };
 
-	source(&a, 0);
+	source(&a, v6);
 	found += a.b[15] == 1;
 	return 0;
+}
+
+LOOP(base4)
+{
+	return no_table(0);
+}
+
+LOOP(base6)
+{
+	return no_table(1);
 }
 
 SEC("xdp")
 int lookup(struct xdp_md *ctx __attribute__((unused)))
 {
 	switch (what) {
-	case LOOKUP_BASE:
-		bpf_loop(LOOKUPS, base, NULL, 0);
+	case LOOKUP_BASE4:
+		bpf_loop(LOOKUPS, base4, NULL, 0);
 		break;
 	case LOOKUP_LIST4:
 		bpf_loop(LOOKUPS, one4, NULL, 0);
 		break;
-	case LOOKUP_LIST6:
-		bpf_loop(LOOKUPS, one6, NULL, 0);
-		break;
 	case LOOKUP_TRIE4:
 		bpf_loop(LOOKUPS, trie4, NULL, 0);
+		break;
+	case LOOKUP_HASH4:
+		bpf_loop(LOOKUPS, hash4, NULL, 0);
+		break;
+	case LOOKUP_BASE6:
+		bpf_loop(LOOKUPS, base6, NULL, 0);
+		break;
+	case LOOKUP_LIST6:
+		bpf_loop(LOOKUPS, one6, NULL, 0);
 		break;
 	case LOOKUP_TRIE6:
 		bpf_loop(LOOKUPS, trie6, NULL, 0);
 		break;
-	case LOOKUP_HASH4:
-		bpf_loop(LOOKUPS, hash4, NULL, 0);
+	case LOOKUP_HASH6:
+		bpf_loop(LOOKUPS, hash6, NULL, 0);
 	}
 	return XDP_PASS;
 }

@@ -5,15 +5,8 @@
  * takes itself (a program of two instructions, measured in the same way) is taken off. The caches have seen
  * a system call between two runs, so a card's figures are better.
  */
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "gate.skel.h"
-#include "selftests/packet/frame.h"
+#include "selftests/bench/stopwatch.h"
 #include "user/ban.h"
 #include "user/refuse.h"
 
@@ -22,49 +15,16 @@
 
 static struct kern_maps maps;
 
-static void die(const char *what)
-{
-	fprintf(stderr, "refuse: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static int ascending(const void *a, const void *b)
-{
-	const __u32 *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
 static __u8 out[2048];
 
 /* The median of RUNS single runs; each must end in verdict. */
-static unsigned measure(int prog, const struct frame *f, __u32 verdict)
+static double measure(int prog, const struct frame *f, __u32 verdict)
 {
-	static __u32 ns[RUNS];
+	static double ns[RUNS];
 
-	for (int i = 0; i < RUNS; i++) {
-		LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = f->b, .data_size_in = f->n, .data_out = out, .data_size_out = sizeof(out), .repeat = 1);
-
-		if (bpf_prog_test_run_opts(prog, &opts))
-			die("BPF_PROG_RUN");
-		if (opts.retval != verdict) {
-			fprintf(stderr, "refuse: verdict %u, should be %u\n", opts.retval, verdict);
-			exit(1);
-		}
-		ns[i] = opts.duration;
-	}
-	qsort(ns, RUNS, sizeof(ns[0]), ascending);
-	return ns[RUNS / 2];
-}
-
-static int floor_program(void)
-{
-	struct bpf_insn drop[] = { { .code = 0xb7, .imm = XDP_DROP }, { .code = 0x95 } }; /* r0 = XDP_DROP; exit */
-	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "floor", "GPL", drop, 2, NULL);
-
-	if (fd < 0)
-		die("loading the floor");
-	return fd;
+	for (int i = 0; i < RUNS; i++)
+		ns[i] = stopwatch(prog, f, 1, verdict, out, sizeof(out));
+	return median(ns, RUNS);
 }
 
 static void segment(struct frame *f, bool v6, unsigned flags, __u32 ack, const char *data)
@@ -84,7 +44,7 @@ static void segment(struct frame *f, bool v6, unsigned flags, __u32 ack, const c
 	memcpy(f->b + f->n - s.data_bytes, data, s.data_bytes);
 }
 
-static void dialogue(int prog, bool v6, unsigned floor_ns)
+static void dialogue(int prog, bool v6, double floor_ns)
 {
 	static const struct {
 		const char *name, *data;
@@ -101,24 +61,27 @@ static void dialogue(int prog, bool v6, unsigned floor_ns)
 		{ "fin", "", TCP_ACK | TCP_FIN, 169, false },
 		{ "silence", "", TCP_ACK, 56, true }, /* an acknowledgment alone: one or two in a dialogue */
 	};
-	unsigned sum = 0, replies = 0;
+	unsigned replies = 0;
+	double sum = 0;
 	__u32 cookie = 0;
 	struct frame f;
 
 	for (size_t i = 0; i < sizeof(turns) / sizeof(turns[0]); i++) {
-		unsigned ns;
+		char name[64];
+		double ns;
 
 		segment(&f, v6, turns[i].flags, cookie + 1 + turns[i].said, turns[i].data);
 		ns = measure(prog, &f, turns[i].silent ? XDP_DROP : XDP_TX);
-		ns -= ns < floor_ns ? ns : floor_ns;
+		ns = ns < floor_ns ? 0 : ns - floor_ns;
 		if (!i)
 			cookie = frame_get32(out + f.l4 + 4);
 		sum += ns;
 		replies += !turns[i].silent;
-		printf("{\"name\": \"refuse_%s_%s_ns\", \"value\": %u, \"unit\": \"ns/packet\"}\n", v6 ? "v6" : "v4", turns[i].name, ns);
+		snprintf(name, sizeof(name), "refuse_%s_%s_ns", v6 ? "v6" : "v4", turns[i].name);
+		figure(name, ns, "ns");
 	}
-	printf("{\"name\": \"%s\", \"value\": %.0f, \"unit\": \"replies/s\"}\n", v6 ? "refuse_v6_per_s" : "refuse_per_s", replies * 1e9 / sum);
-	printf("{\"name\": \"%s\", \"value\": %.0f, \"unit\": \"dialogues/s\"}\n", v6 ? "refuse_v6_dialogues_per_s" : "refuse_dialogues_per_s", 1e9 / sum);
+	figure(v6 ? "refuse_v6_per_s" : "refuse_per_s", replies * 1e9 / sum, "replies/s");
+	figure(v6 ? "refuse_v6_dialogues_per_s" : "refuse_dialogues_per_s", 1e9 / sum, "dialogues/s");
 }
 
 static void ban(struct pst_addr a, unsigned len)
@@ -136,7 +99,7 @@ int main(void)
 	static const struct conf_refuse words = { .hostname = "mx.example.org", .url = "https://example.org/why" };
 	struct pst_conf c = { .mode = PST_MODE_ENFORCE, .ban_len4 = { 128 }, .ban_len6 = { 64 } };
 	struct gate *g = gate__open_and_load();
-	unsigned floor_ns;
+	double floor_ns;
 	struct frame f;
 
 	if (!g)
@@ -151,7 +114,7 @@ int main(void)
 	ban(frame_ip6(1, 1), 64);
 	segment(&f, false, TCP_SYN, 0, "");
 	floor_ns = measure(floor_program(), &f, XDP_DROP);
-	printf("{\"name\": \"refuse_floor_ns\", \"value\": %u, \"unit\": \"ns/packet\"}\n", floor_ns);
+	figure("refuse_floor_ns", floor_ns, "ns");
 	dialogue(bpf_program__fd(g->progs.gate), false, floor_ns);
 	dialogue(bpf_program__fd(g->progs.gate), true, floor_ns);
 	gate__destroy(g);

@@ -16,10 +16,10 @@ ip link set v1 master br0
 """
 
 
-def probe(*words, uid=None):
-    """In network namespaces of its own, where LINKS are: exit status and what it said."""
+def probe(*words, uid=None, links=""):
+    """In network namespaces of its own, where LINKS and links are: exit status and what it said."""
     as_user = f"setpriv --reuid {uid} --clear-groups" if uid else ""
-    done = subprocess.run(["unshare", "-n", "sh", "-ec", f"{LINKS}\n exec {as_user} {POSTERN} -j feature probe {' '.join(words)}"],
+    done = subprocess.run(["unshare", "-n", "sh", "-ec", f"{LINKS}\n{links}\n exec {as_user} {POSTERN} -j feature probe {' '.join(words)}"],
                           capture_output=True, text=True, check=False)
     return done.returncode, json.loads(done.stdout)
 
@@ -47,6 +47,18 @@ def test_the_place_of_an_interface(dev, state, words):
     place = row(probe("dev", dev)[1]["device"], "place")
     assert place["state"] == state
     assert (words or "") in (place["advice"] or "") and (words is not None or place["advice"] is None)
+
+
+@pytest.mark.parametrize("kind, links, dev, words", [
+    ("macvlan", "ip link add link v0 name mv0 type macvlan", "mv0", "attach to v0 instead: what mv0 gets comes in there"),
+    ("vlan", "ip link add link v0 name v0.5 type vlan id 5", "v0.5", "attach to v0 instead: the gate looks through VLAN tags there"),
+    ("bond", "ip link add b0 type bond; ip link set v0 master b0", "v0", "attach to b0 instead: v0 is one of its members"),
+])
+def test_a_better_place_is_named(kind, links, dev, words):
+    if subprocess.run(["unshare", "-n", "sh", "-ec", f"{LINKS}\n{links}"], capture_output=True, check=False).returncode:
+        pytest.skip(f"this kernel has no interfaces of type {kind}")
+    place = row(probe("dev", dev, links=links)[1]["device"], "place")
+    assert place["state"] == "could be better" and words in place["advice"]
 
 
 def test_a_user_learns_that_he_cannot_know():

@@ -33,11 +33,12 @@ BUILD = os.path.abspath(os.environ.get("O", os.path.join(HERE, "../../build")))
 VARYING = [
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z"), "YYYY-MM-DDTHH:MM:SSZ"),
     (re.compile(r'(seconds_left(?:": ?|=))\d+'), r"\1SECONDS"),
+    (re.compile(r"( for )\d+s( action )"), r"\1SECONDS\2"),
     (re.compile(r"((?:generic|native)(?: +(?:yes|no))? )( *\d+)"), lambda m: m[1] + "N".rjust(len(m[2]))),
-    (re.compile(r'("(?:program|pid|[a-z]+_pid|uptime_seconds|read_ms|[a-z_]*seconds_ago)": ?)\d+'), r"\1N"),
+    (re.compile(r'("(?:program|pid|[a-z]+_pid|uptime_seconds|read_ms|took_ms|[a-z_]*seconds_ago)": ?)\d+'), r"\1N"),
     (re.compile(r"((?:pid|uptime(?: seconds)?)\w* +)\d\w*$", re.M), r"\1N"),
     (re.compile(r"\b\d+s ago"), "Ns ago"),
-    (re.compile(r"\bread in \d+\.\d s"), "read in N.N s"),
+    (re.compile(r"\b(read|imported) in \d+\.\d s"), r"\1 in N.N s"),
     (re.compile(r"\b[0-9a-f]{16}\b"), "0123456789abcdef"),
 ]
 

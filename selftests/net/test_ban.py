@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """From offence to ban to expiry; and what a ban means for packets and for open sessions."""
 
+import concurrent.futures
+import json
+
 import pytest
 
 import smtp
-from lab import GATE4, GATE6, HOME, run, until
+from lab import GATE4, GATE6, until
 
 GOOD = "203.0.113.5"
 FROM, TO = "sender@example.net", "user@example.org"
-LONG = {"first": "1h"}
+LONG = {"first": "1h", "grace": 0}  # silent from the first packet on
 
 
 def offend(dialog, times=2):
@@ -65,7 +68,7 @@ def test_ban_ends_the_other_live_sessions(gate, dial):
 
 
 def test_ban_expires_and_doubles(gate, dial, lab):
-    gate.configure(ban={"first": "3s"}).start()
+    gate.configure(ban={"first": "3s", "grace": 0}).start()
     seen = []
     for _ in range(2):
         offend(dial("198.51.100.10"))
@@ -75,7 +78,7 @@ def test_ban_expires_and_doubles(gate, dial, lab):
 
 
 def test_ban_survives_the_daemon_and_ends_without_it(gate, dial, lab):
-    gate.configure(ban={"first": "10s"}).start()
+    gate.configure(ban={"first": "10s", "grace": 0}).start()
     offend(dial("198.51.100.11"))
     gate.banned("198.51.100.11")
     gate.kill()
@@ -129,14 +132,29 @@ def test_observe_bans_nobody(gate, dial, lab):
 
 @pytest.fixture
 def takes_xdp_frames(lab):
-    """veth hands XDP_TX frames over only to a peer that runs an XDP program, too."""
-    source, program = f"{HOME}/pass.c", f"{HOME}/pass.o"
-    with open(source, "w", encoding="ascii") as f:
-        f.write('__attribute__((section("xdp"), used)) int pass(void *ctx) { return 2; }\n')
-    run(["clang", "-O2", "-target", "bpf", "-g", "-c", source, "-o", program])
-    lab.world.run("ip", "link", "set", "dev", "world0", "xdp", "obj", program, "sec", "xdp")
+    lab.world_takes_answers()
     yield
-    lab.world.run("ip", "link", "set", "dev", "world0", "xdp", "off")
+    lab.world_takes_none()
+
+
+@pytest.mark.parametrize("source, to, banned", [("198.51.100.31", GATE4, "198.51.100.31"),
+                                                ("2001:db8:bad:31::7", GATE6, "2001:db8:bad:31::/64")], ids=["ip4", "ip6"])
+def test_a_fresh_ban_tells_its_first_contacts_why(gate, dial, lab, takes_xdp_frames, source, to, banned):
+    gate.configure(ban={"first": "1h"}).start()
+    offend(dial(source, to))
+    row = gate.banned(banned)
+    assert (row["grace"], row["action"], row["contacts"]) == (3, "drop", 0)
+    for _ in range(row["grace"]):
+        with dial(source, to) as d:
+            d.say("EHLO client.example.net")
+            d.say(f"MAIL FROM:<{FROM}>")
+            assert str(d.say(f"RCPT TO:<{TO}>")).startswith(f"550 5.7.1 {source} is banned: relay-attempt")
+            assert d.say("QUIT") == 221
+    before = gate.counter("xdp_packets_total", verdict="dropped", reason="banned")
+    assert smtp.unreachable(lab.world, source, to)
+    assert gate.counter("xdp_packets_total", verdict="dropped", reason="banned") > before
+    assert gate.ban(banned)["contacts"] > row["grace"]
+    assert "The first 3 contacts in 1h are refused with a reason before that; " in gate.postern("explain", source).stdout
 
 
 @pytest.mark.parametrize("source, to", [("198.51.100.17", GATE4), ("2001:db8:bad:17::1", GATE6)])
@@ -155,6 +173,77 @@ def test_operator_bans_and_unbans(serving, lab):
     assert "too loud" in explained and "198.51.100.128/25" in explained
     serving.postern("ban", "del", "198.51.100.128/25")
     assert served(lab, "198.51.100.200")
+
+
+def fillers(n):
+    """Lines that ban n sources of the documentation's own network for benchmarks."""
+    return "".join(f"198.{18 + (i >> 16)}.{i >> 8 & 255}.{i & 255}\n" for i in range(n))
+
+
+def test_import_bans_many_and_ends_their_sessions(gate, dial, lab):
+    gate.configure(ban=LONG).start()
+    offenders = [dial("198.51.100.50"), dial("198.51.100.130"), dial("2001:db8:bad:50::7"), dial("2001:db8:bad:51::7")]
+    bystanders = [dial(GOOD), dial("2001:db8:bad:51::8")]
+    text = ("# four that are connected\n198.51.100.50 reason \"by \\\"file\\\"\"\n" + fillers(50000) +
+            "198.51.100.128/25 for 2h action reset\n\n2001:db8:bad:50::/64 ; a source\n2001:db8:bad:51::7\n")
+    gate.postern("ban", "import", "-", "for", "1h", "grace", 2, text=text)
+    for d in offenders:
+        assert d.ended()[-1].startswith("421 4.7.0")
+    assert all(d.say("NOOP") == 250 for d in bystanders)
+    rows = {row["prefix"]: row for row in gate.json("ban", "show")["bans"]}
+    assert len(rows) == 50004 == gate.counter("bans_total", origin="operator")
+    assert rows["198.51.100.50"]["note"] == 'by "file"' and rows["198.51.100.50"]["grace"] == 2
+    assert rows["198.51.100.128/25"]["action"] == "reset" and rows["198.51.100.128/25"]["seconds_left"] > 3600
+    assert "import bans=50004 result=done" in gate.said()
+
+
+def test_import_asks_for_force_where_ban_add_does(gate, lab):
+    gate.configure(ban=LONG, never_ban=["198.51.100.15"]).start()
+    text = f"198.51.100.16\n{GATE4}\n198.51.100.0/24\n198.51.100.17/24\n"
+    refused = gate.postern("ban", "import", "-", text=text, check=False)
+    assert refused.returncode == 1 and gate.json("ban", "show")["count"] == 0
+    for line, why in ((2, "own address"), (3, "never_ban"), (4, "host bits")):
+        assert any(f"standard input:{line}: " in said and why in said for said in refused.stderr.splitlines()), refused.stderr
+    gate.postern("ban", "import", "-", "force", text="198.51.100.0/24\n")
+    assert gate.ban("198.51.100.0/24")
+
+
+def test_import_and_reloads_at_once(gate):
+    """A judge that makes way in the middle has its successor take all of it again."""
+    gate.configure(ban=LONG).start()
+    with concurrent.futures.ThreadPoolExecutor() as operators:
+        imported = operators.submit(gate.postern, "-j", "ban", "import", "-", text=fillers(130000))
+        while not imported.done():
+            gate.postern("config", "reload")
+    assert json.loads(imported.result().stdout)["bans"] == 130000 and gate.json("ban", "show")["count"] == 130000
+
+
+def test_export_is_what_import_reads(gate):
+    gate.configure(ban=LONG).start()
+    lines = ("198.51.100.0/25 forever action refuse scope guarded", "198.51.100.200 forever action drop scope port 25 grace 3",
+             '2001:db8:bad::/64 forever action banner scope host reason "so \\"it\\" is # \\\\"')
+    gate.postern("ban", "import", "-", text="\n".join(lines))
+    assert gate.postern("ban", "export").stdout.splitlines() == list(lines)
+    row = json.loads(gate.postern("-j", "ban", "export", "2001:db8::/32").stdout)
+    assert row["note"] == 'so "it" is # \\' and row["seconds_left"] is None and row["scope"] == "host"
+
+
+def test_a_table_that_fills_is_said_once(gate):
+    gate.configure(ban=LONG).start()
+    before = gate.json("gate", "show")
+    assert before["bans"] == 0 and "notes" not in before
+    most = before["bans_room"] * 8 // 10 + 1
+    sources = "".join(f"3fff:{i >> 16:x}:{i & 65535:x}::/64\n" for i in range(most))
+    gate.postern("ban", "import", "-", text=sources)
+    until("the judge has looked", lambda: gate.counter("ban_table", state="used") == most)
+    assert gate.counter("ban_table") == before["bans_room"]
+    gate.postern("ban", "del", "3fff::/64")
+    until("it has looked again", lambda: gate.counter("ban_table", state="used") == most - 1, 60)
+    assert gate.said().count("the ban table fills") == 1
+    gate.postern("ban", "add", "3fff::/64")
+    shown = gate.json("gate", "show")
+    assert shown["bans"] == most and "80 % full" in shown["notes"][0]
+    assert "80 % full" in gate.postern("gate", "show").stderr
 
 
 def test_early_talker(gate, dial, lab):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The daemon as an administrator meets it: reload, lists, capabilities, the command without it."""
 
+import concurrent.futures
+import json
 import subprocess
 
 import pytest
@@ -200,6 +202,13 @@ def test_a_gate_that_is_unloaded_and_loaded_anew_is_served_by_the_same_daemon(se
     offend(dial("198.51.100.43"))
     assert serving.banned("198.51.100.43")["reason"] == "relay-attempt"
     assert serving.warden() == warden and serving.counter("sessions_total") > 0
+
+
+def test_every_reload_that_is_asked_for_is_answered(serving):
+    with concurrent.futures.ThreadPoolExecutor(6) as operators:
+        answers = list(operators.map(lambda _: serving.postern("-j", "config", "reload", check=False), range(30)))
+    assert [a.stdout for a in answers if a.returncode] == []
+    assert all(json.loads(a.stdout)["reloaded"] for a in answers)
 
 
 def test_an_unloaded_gate_stays_so_when_the_configuration_is_read_again(serving, lab):

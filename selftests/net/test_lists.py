@@ -98,6 +98,19 @@ def test_a_bad_edit_keeps_the_old_list_until_it_is_mended(gate, lab):
     assert row(gate, "drop")["state"] == "ok" and not listed(gate, ONE)
 
 
+def test_everybody_is_listed_only_where_the_list_says_so(gate):
+    put(DROP, "0.0.0.0/0\n::/0\n")
+    gate.configure(list__drop={"file": DROP, "action": "observe"}).start()
+    assert f"{DROP}:1: this is all of IPv4; set everything = yes for this list" in gate.said()
+    assert not listed(gate, ONE)
+    gate.configure(list__drop={"file": DROP, "action": "observe", "everything": True})
+    gate.postern("list", "reload")
+    assert listed(gate, ONE) and listed(gate, "2001:db8::1") and listed(gate, "::1")
+    put(DROP, "::/0\n")
+    gate.postern("list", "reload")
+    assert listed(gate, "8000::1") and not listed(gate, ONE)  # what is written as IPv6 is no IPv4
+
+
 def test_a_reload_with_one_bad_list_loads_the_others(gate):
     put(DROP, "198.51.100.64/26\n")
     put(MORE, "198.51.100.128/26\n")

@@ -103,6 +103,14 @@ def test_a_link_that_comes_back_is_guarded_again(gate, lab, how):
         lab.gateway.run("ip", "link", "del", "pstest0")
 
 
+def test_a_link_that_was_taken_off_in_silence_is_found_by_the_audit(serving, lab):
+    show = serving.json("gate", "show")
+    lab.gateway.run("bpftool", "link", "detach", "pinned", f"{show['pins']}/link_gw0")  # no message of the kernel tells of it
+    assert not serving.json("gate", "show")["links"][0]["ifindex"]
+    until("it is attached again", lambda: serving.json("gate", "show")["links"][0]["ifindex"])
+    assert serving.counter("gate_reattach_total") > 0
+
+
 def request(lines):
     """What the control socket says to these bytes, until it hangs up or has said as many lines."""
     with socket.socket(socket.AF_UNIX) as sock:

@@ -9,7 +9,7 @@ import pytest
 
 import clients
 import mta
-from lab import GATE4, GATE6, HOME, run, until
+from lab import GATE4, GATE6, until
 
 BAD4, BAD6 = "198.51.100.66", "2001:db8:bad:66::7"
 BANNER4 = "198.51.100.67"
@@ -29,13 +29,9 @@ def orphan(lab):
     for prefix, action in ((BAD4, "refuse"), ("2001:db8:bad:66::/64", "refuse"), (BANNER4, "banner")):
         made.postern("ban", "add", prefix, "forever", "action", action)
     made.kill()
-    program = f"{HOME}/pass.o"
-    with open(f"{HOME}/pass.c", "w", encoding="ascii") as f:
-        f.write('__attribute__((section("xdp"), used)) int pass(void *ctx) { return 2; }\n')
-    run(["clang", "-O2", "-target", "bpf", "-c", f"{HOME}/pass.c", "-o", program])
-    lab.world.run("ip", "link", "set", "dev", "world0", "xdp", "obj", program, "sec", "xdp")
+    lab.world_takes_answers()
     yield made
-    lab.world.run("ip", "link", "set", "dev", "world0", "xdp", "off")
+    lab.world_takes_none()
     made.postern("gate", "unload", check=False)
 
 

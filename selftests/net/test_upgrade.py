@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A new posternd where an older one's gate is in force: nothing gets through in between, nothing is forgotten.
 
-The older gate is a real one of schema 1 (selftests/packet/old_gate.h): two bans, a list, counters.
+The older gate is one of every schema before ours (selftests/packet/old_gate.h): two bans, a list, counters.
 """
 
 import json
@@ -15,7 +15,8 @@ from lab import GATE4, HOME, stop, until
 from mta import BUILD
 
 BANNED, LISTED, CLEAN = "192.0.2.2", "198.51.100.7", "203.0.113.7"
-OLD, NEW = "/sys/fs/bpf/postern/v1", "/sys/fs/bpf/postern/v2"
+PINS = "/sys/fs/bpf/postern/v"
+SCHEMA = 3
 LIST = f"{HOME}/old.txt"
 
 FLOOD = """
@@ -70,15 +71,16 @@ def flood(lab):
     stop(process)
 
 
-@pytest.fixture
-def old(lab, gate):
+@pytest.fixture(params=range(1, SCHEMA), ids="schema{}".format)
+def old(lab, gate, request):
     """The older gate, and a configuration with the same list."""
-    lab.gateway.run(f"{BUILD}/selftests/packet/test_migrate", OLD, "gw0")
+    gate.schema, gate.pins = request.param, f"{PINS}{request.param}"
+    lab.gateway.run(f"{BUILD}/selftests/packet/test_migrate", str(gate.schema), gate.pins, "gw0")
     with open(LIST, "w", encoding="ascii") as f:
         f.write("198.51.100.0/24\n")
     gate.configure(list__old={"file": LIST, "action": "drop"})
     yield gate
-    subprocess.run(lab.gateway.command(f"{BUILD}/postern", "--pins", OLD, "gate", "unload"), capture_output=True, check=False)
+    subprocess.run(lab.gateway.command(f"{BUILD}/postern", "--pins", gate.pins, "gate", "unload"), capture_output=True, check=False)
 
 
 def more_of(ear, source):
@@ -105,7 +107,7 @@ def test_a_newer_daemon_takes_over_without_a_leak(old, ear, flood):  # pylint: d
     more_of(ear, CLEAN)
     assert leaked(ear) == (0, 0)
     remembers(old)
-    assert not os.path.exists(OLD) and os.path.exists(f"{NEW}/link_gw0")
+    assert not os.path.exists(old.pins) and os.path.exists(f"{PINS}{SCHEMA}/link_gw0")
     assert old.counter("xdp_packets_total", reason="banned", verdict="dropped") > 1017
     until("the list works", lambda: old.counter("xdp_packets_total", reason="listed") > 1000)
     assert old.counter("messages_total", result="accepted") == 1020 + 31
@@ -113,12 +115,12 @@ def test_a_newer_daemon_takes_over_without_a_leak(old, ear, flood):  # pylint: d
 
 def test_the_command_takes_over_without_a_daemon(old, ear, flood):  # pylint: disable=unused-argument
     more_of(ear, CLEAN)
-    assert "older version (schema 1" in old.postern("ban", "show", check=False).stderr
+    assert f"older version (schema {old.schema}" in old.postern("ban", "show", check=False).stderr
     old.postern("-c", f"{HOME}/postern.conf", "gate", "load")
     more_of(ear, CLEAN)
     assert leaked(ear) == (0, 0)
     remembers(old)
-    assert not os.path.exists(OLD)
+    assert not os.path.exists(old.pins)
 
 
 def test_a_list_that_cannot_be_read_holds_the_command_up(old, ear, flood):  # pylint: disable=unused-argument
@@ -126,12 +128,27 @@ def test_a_list_that_cannot_be_read_holds_the_command_up(old, ear, flood):  # py
     done = old.postern("-c", f"{HOME}/postern.conf", "gate", "load", check=False)
     assert done.returncode == 1 and "list old" in done.stderr
     more_of(ear, CLEAN)
-    assert leaked(ear) == (0, 0) and os.path.exists(OLD)
+    assert leaked(ear) == (0, 0) and os.path.exists(old.pins)
+
+
+def test_a_list_that_cannot_be_read_stays_as_it_was(old, ear, flood):  # pylint: disable=unused-argument
+    os.unlink(LIST)
+    old.start()
+    more_of(ear, CLEAN)
+    assert leaked(ear) == (0, 0) and not os.path.exists(old.pins)
+    row = old.json("list", "show")["lists"][0]
+    assert row["name"] == "old" and row["prefixes"] == (1, 3)[old.schema - 1] and row["state"] == "stale"
+    with open(LIST, "w", encoding="ascii") as f:
+        f.write("198.51.100.0/25\n198.51.100.0/26\n")
+    old.postern("list", "reload")
+    more_of(ear, CLEAN)
+    assert leaked(ear) == (0, 0)
+    assert old.json("list", "show")["lists"][0]["state"] == "ok"
 
 
 def test_a_newer_gate_is_left_alone(lab, gate, ear, flood):  # pylint: disable=unused-argument
-    newer = "/sys/fs/bpf/postern/v3"
-    lab.gateway.run(f"{BUILD}/selftests/packet/test_migrate", newer, "gw0")
+    newer = f"{PINS}{SCHEMA + 1}"
+    lab.gateway.run(f"{BUILD}/selftests/packet/test_migrate", "1", newer, "gw0")
     done = subprocess.run(lab.gateway.command(f"{BUILD}/posternd", "-c", f"{HOME}/postern.conf"), capture_output=True, text=True,
                           check=False, timeout=60)
     assert done.returncode == 1 and newer in done.stderr and "nothing was touched" in done.stderr

@@ -3,20 +3,7 @@
  * old_gate.bpf.c: a gate of schema 1, as far as an upgrade can see it: its maps, and a program
  * that drops IPv4 hosts that are banned. The layouts are frozen; they owe nothing to bpf/abi.h.
  */
-#include <linux/bpf.h>
-#include <bpf/bpf_helpers.h>
-
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-struct v1_prefix {
-	__u8 addr[16];
-	__u32 len;
-};
-
-struct v1_lpm_key {
-	__u32 len;
-	__u8 addr[16];
-};
+#include "selftests/packet/old_gate.bpf.h"
 
 struct v1_ban {
 	__u64 until_ns, made_ns, first_ns, last_ns, hits;
@@ -34,34 +21,23 @@ struct v1_stats {
 	__u64 counter[59], found[17];
 };
 
-#define V1_MAP(name, kind, flags, size, key_bytes, value_bytes) \
-	struct {                                                \
-		__uint(type, kind);                             \
-		__uint(map_flags, flags);                       \
-		__uint(max_entries, size);                      \
-		__uint(key_size, key_bytes);                    \
-		__uint(value_size, value_bytes);                \
-	} name SEC(".maps")
-
-V1_MAP(pst_stats, BPF_MAP_TYPE_PERCPU_ARRAY, 0, 1, 4, sizeof(struct v1_stats));
-V1_MAP(pst_slots, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, 64, 4, 4096);
-V1_MAP(pst_conf, BPF_MAP_TYPE_ARRAY, 0, 1, 4, sizeof(struct v1_conf));
-V1_MAP(pst_meta, BPF_MAP_TYPE_ARRAY, 0, 1, 4, 56);
-V1_MAP(pst_allow, BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, 65536, 20, 4);
-V1_MAP(pst_bans, BPF_MAP_TYPE_HASH, 0, 65536, 20, sizeof(struct v1_ban));
-V1_MAP(pst_notes, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 65536, 20, 120);
-V1_MAP(pst_lists, BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, 65536, 20, 4);
-V1_MAP(pst_list_info, BPF_MAP_TYPE_ARRAY, 0, 64, 4, 176);
-V1_MAP(pst_list_hits, BPF_MAP_TYPE_PERCPU_ARRAY, 0, 64, 4, 8);
-
-#define V1_DROP_BANNED 17
+OLD_MAP(pst_stats, BPF_MAP_TYPE_PERCPU_ARRAY, 0, 1, 4, sizeof(struct v1_stats));
+OLD_MAP(pst_slots, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, 64, 4, 4096);
+OLD_MAP(pst_conf, BPF_MAP_TYPE_ARRAY, 0, 1, 4, sizeof(struct v1_conf));
+OLD_MAP(pst_meta, BPF_MAP_TYPE_ARRAY, 0, 1, 4, 56);
+OLD_MAP(pst_allow, BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, 65536, 20, 4);
+OLD_MAP(pst_bans, BPF_MAP_TYPE_HASH, 0, 65536, 20, sizeof(struct v1_ban));
+OLD_MAP(pst_notes, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 65536, 20, 120);
+OLD_MAP(pst_lists, BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, 65536, 20, 4);
+OLD_MAP(pst_list_info, BPF_MAP_TYPE_ARRAY, 0, 64, 4, 176);
+OLD_MAP(pst_list_hits, BPF_MAP_TYPE_PERCPU_ARRAY, 0, 64, 4, 8);
 
 SEC("xdp.frags")
 int gate(struct xdp_md *ctx)
 {
 	const __u8 *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	struct v1_prefix key = { .addr = { [10] = 0xff, [11] = 0xff }, .len = 128 };
-	struct v1_lpm_key listed = { .len = 128 };
+	struct old_prefix key = { .addr = { [10] = 0xff, [11] = 0xff }, .len = 128 };
+	struct old_trie_key listed = { .len = 128 };
 	struct v1_stats *stats;
 	struct v1_ban *ban;
 	__u32 zero = 0;
@@ -78,6 +54,6 @@ int gate(struct xdp_md *ctx)
 	__sync_fetch_and_add(&ban->hits, 1);
 	stats = bpf_map_lookup_elem(&pst_stats, &zero);
 	if (stats)
-		stats->counter[V1_DROP_BANNED]++;
+		stats->counter[OLD_DROP_BANNED]++;
 	return XDP_DROP;
 }

@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
+#include "bpf/ban_index.h"
 #include "selftests/unit/rnd.h"
 #include "user/lpm.h"
 
@@ -292,6 +294,198 @@ static void find_is_what_the_kernel_does(void **state)
 	}
 }
 
+/* --- the tables in front ------------------------------------------------------ */
+
+static __u32 mask(void)
+{
+	struct pst_conf c;
+
+	assert_int_equal(gate_conf_get(&r.maps, &c), 0);
+	return c.ban_mask;
+}
+
+static bool has_place(struct pst_prefix p)
+{
+	__u32 row = ban_index_row(ban_index_hash(&p), mask());
+	struct pst_quick q;
+
+	assert_int_equal(bpf_map_lookup_elem(r.maps.ban_quick, &row, &q), 0);
+	for (unsigned i = 0; i < NROWS(q.place); i++)
+		if (q.place[i].ban && (q.place[i].ban & ~0ull << 32) == ban_index_host(&p.addr))
+			return true;
+	return false;
+}
+
+static bool has_bit(struct pst_prefix p)
+{
+	static struct pst_ban_bits bits;
+	__u64 hash = ban_index_hash(&p);
+	__u32 zero = 0;
+
+	assert_int_equal(bpf_map_lookup_elem(r.maps.ban_bits, &zero, &bits), 0);
+	return bits.word[ban_index_word(hash, mask())] & ban_index_bit(hash);
+}
+
+static void syn_of(struct pst_prefix p, unsigned counter)
+{
+	struct outcome o;
+	struct frame f;
+
+	frame_build(&f, &(struct frame_spec){ .net = prefix_is4(&p) ? NET_IP4 : NET_IP6, .src = p.addr, .dport = PORT });
+	run_frame(&r, &f, &o);
+	assert_int_equal(o.counter, counter);
+}
+
+/* Which bans need no more than a place, and that none outlives its ban. */
+static void who_has_a_place(void **state)
+{
+	static const struct {
+		unsigned len;
+		struct pst_ban ban;
+		bool place;
+	} rows[] = {
+		{ 128, { .action = PST_ACT_DROP }, true },
+		{ 128, { .action = PST_ACT_DROP, .scope = PST_SCOPE_HOST }, true },
+		{ 128, { .action = PST_ACT_DROP, .grace = 3 }, true },
+		{ 128, { .action = PST_ACT_DROP, .scope = PST_SCOPE_PORT, .port = PORT }, false },
+		{ 128, { .action = PST_ACT_RESET }, false },
+		{ 128, { .action = PST_ACT_REFUSE }, false },
+		{ 128, { .action = PST_ACT_OBSERVE }, false },
+		{ 120, { .action = PST_ACT_DROP }, false },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < NROWS(rows); i++)
+		for (unsigned before = 0; before < NROWS(rows); before++) { /* each in the place of each */
+			struct pst_prefix p = run_prefix(host(1).addr, rows[i].len);
+			struct pst_ban b = rows[i].ban, was = rows[before].ban;
+			bool evicted;
+
+			b.until_ns = was.until_ns = ~0ull;
+			b.origin = was.origin = OPER;
+			if (rows[before].len == rows[i].len)
+				assert_int_equal(ban_put(&r.maps, &p, &was, NULL, true, &evicted), 0);
+			assert_int_equal(ban_put(&r.maps, &p, &b, NULL, true, &evicted), 0);
+			assert_int_equal(has_place(p), rows[i].place);
+			assert_true(has_bit(p));
+			assert_int_equal(ban_del(&r.maps, &p), 0);
+			assert_false(has_place(p));
+			syn_of(p, PST_CNT_PASS_CLEAN);
+		}
+	assert_int_equal(ban_sweep(&r.maps, kern_now_ns(), NULL), 0);
+	assert_false(has_bit(host(1)));
+}
+
+/* More of one row than it has places: all are obeyed, and what a place counted is never lost. */
+static void a_full_row(void **state)
+{
+	struct pst_prefix p[6];
+	unsigned n = 0, places = 0;
+	__u32 rows, row;
+
+	(void)state;
+	assert_int_equal(put(host(0), AUTO, 1000 * S, NULL), 0); /* the first ban of a gate makes the tables */
+	assert_int_equal(ban_del(&r.maps, &(struct pst_prefix){ host(0).addr, 128 }), 0);
+	rows = mask();
+	assert_true(rows);
+	row = ban_index_row(ban_index_hash(&(struct pst_prefix){ host(0).addr, 128 }), rows);
+	for (unsigned i = 0; n < NROWS(p); i++) {
+		struct pst_prefix at = run_prefix(frame_ip4(10 + (i >> 24), i >> 16 & 255, i >> 8 & 255, i & 255), 128);
+
+		if (ban_index_row(ban_index_hash(&at), rows) == row)
+			p[n++] = at;
+	}
+	for (unsigned i = 0; i < n; i++)
+		assert_int_equal(put(p[i], AUTO, 1000 * S, NULL), 0);
+	for (unsigned i = 0; i < n; i++) {
+		places += has_place(p[i]);
+		for (unsigned k = 0; k < 5 + i; k++)
+			syn_of(p[i], PST_CNT_DROP_BANNED);
+	}
+	assert_int_equal(places, 4);
+	for (unsigned i = 0; i < n; i++) {
+		assert_int_equal(run_ban_of(&r, p[i]).hits, 5 + i);
+		assert_int_equal(put(p[i], OPER, 2000 * S, NULL), 0); /* over a live one: the account stays */
+		syn_of(p[i], PST_CNT_DROP_BANNED);
+		assert_int_equal(run_ban_of(&r, p[i]).hits, 6 + i);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		assert_int_equal(ban_del(&r.maps, &p[i]), 0);
+		syn_of(p[i], PST_CNT_PASS_CLEAN);
+	}
+}
+
+/* The bits of the living stay through a sweep, of every length and family; a place ends with its ban. */
+static void what_a_sweep_leaves(void **state)
+{
+	struct pst_prefix live[] = { host(1), run_prefix(frame_ip4(172, 16, 0, 0), 112), run_prefix(frame_ip6(9, 0), 64), run_prefix(frame_ip6(8, 0), 48) };
+	struct pst_prefix dead = host(2);
+
+	(void)state;
+	for (unsigned i = 0; i < NROWS(live); i++)
+		assert_int_equal(put(live[i], OPER, 1000 * S, NULL), 0);
+	assert_int_equal(put(dead, AUTO, S / 5, NULL), 0);
+	assert_true(has_place(dead));
+	syn_of(dead, PST_CNT_DROP_BANNED);
+	syn_of(dead, PST_CNT_DROP_BANNED);
+	usleep(300000);
+	syn_of(dead, PST_CNT_PASS_CLEAN);
+	assert_int_equal(ban_sweep(&r.maps, kern_now_ns(), NULL), 1);
+	assert_false(has_place(dead) || has_bit(dead));
+	for (unsigned i = 0; i < NROWS(live); i++) {
+		assert_true(has_bit(live[i]));
+		syn_of(live[i], PST_CNT_DROP_BANNED);
+	}
+}
+
+/* As after a program that knew nothing of the tables. */
+static void the_tables_are_made_again(void **state)
+{
+	static struct pst_ban_bits none;
+	struct pst_prefix gone = host(1), unknown = host(2), kept = host(3);
+	struct pst_ban b = { .until_ns = ~0ull, .action = PST_ACT_DROP };
+	__u32 zero = 0;
+
+	(void)state;
+	assert_int_equal(put(gone, OPER, 1000 * S, NULL), 0);
+	assert_int_equal(put(kept, OPER, 1000 * S, NULL), 0);
+	syn_of(kept, PST_CNT_DROP_BANNED);
+	syn_of(kept, PST_CNT_DROP_BANNED);
+	assert_int_equal(bpf_map_delete_elem(r.maps.bans, &gone), 0);
+	assert_int_equal(bpf_map_update_elem(r.maps.bans, &unknown, &b, BPF_ANY), 0);
+	assert_int_equal(bpf_map_update_elem(r.maps.ban_bits, &zero, &none, BPF_ANY), 0);
+	assert_int_equal(ban_index_all(&r.maps), 0);
+	assert_true(!has_place(gone) && has_place(unknown) && has_place(kept));
+	syn_of(gone, PST_CNT_PASS_CLEAN);
+	syn_of(unknown, PST_CNT_DROP_BANNED);
+	syn_of(kept, PST_CNT_DROP_BANNED);
+	assert_int_equal(run_ban_of(&r, kept).hits, 3);
+}
+
+/* More bans than the rows in use were made for: rows are added, and nobody is forgotten, nor anything that was counted. */
+static void rows_are_added(void **state)
+{
+	static struct pst_prefix p[BANS_MAX];
+	unsigned n = BANS_MAX, places = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < n; i++) {
+		p[i] = i % 3 ? run_prefix(frame_ip4(10, 0, i >> 8, i & 255), 128) : run_prefix(frame_ip6((__u16)i, 0), 64);
+		assert_int_equal(put(p[i], AUTO, 1000 * S, NULL), 0);
+		for (unsigned k = 0; k <= i % 3; k++)
+			syn_of(p[i], PST_CNT_DROP_BANNED);
+	}
+	assert_int_equal(ban_sweep(&r.maps, kern_now_ns(), NULL), 0);
+	assert_true(mask() > PST_BAN_ROWS_MIN);
+	for (unsigned i = 0; i < n; i++) {
+		assert_true(has_bit(p[i]));
+		places += has_place(p[i]);
+		syn_of(p[i], PST_CNT_DROP_BANNED);
+		assert_int_equal(run_ban_of(&r, p[i]).hits, 2 + i % 3);
+	}
+	assert_in_range(places, n / 2, n);
+}
+
 /* --- many at once ------------------------------------------------------------ */
 
 static void many_at_once(void **state)
@@ -512,6 +706,11 @@ int main(void)
 		TEST(find_is_what_the_kernel_does),
 		TEST(host_wide_lengths),
 		TEST(an_automatic_ban_widens_a_port),
+		TEST(who_has_a_place),
+		TEST(a_full_row),
+		TEST(what_a_sweep_leaves),
+		TEST(the_tables_are_made_again),
+		TEST(rows_are_added),
 		TEST(many_at_once),
 		TEST(many_make_automatic_bans_give_way),
 		TEST(full_of_automatic_bans),

@@ -156,7 +156,7 @@ static void a_source_of_ip6_is_its_64(void **state)
 	assert_int_equal(buckets(), 1);
 }
 
-/* The token that comes back: a rate so high that between two runs there is always one. */
+/* A token that comes back. The rate is too low for a source to be a quiet one. */
 static void tokens_come_back(void **state)
 {
 	struct pst_addr a = frame_ip4(192, 0, 2, 1);
@@ -168,12 +168,45 @@ static void tokens_come_back(void **state)
 	assert_int_equal(syn(a), PST_CNT_PASS_CLEAN);
 	assert_int_equal(syn(a), PST_CNT_DROP_SYN_SOURCE);
 	assert_int_equal(gate_conf_get(&r.maps, &c), 0);
-	c.budget.source = (struct pst_rate){ .cost_ns = 1, .slack_ns = 1000 * S };
+	c.budget.source = (struct pst_rate){ .cost_ns = S, .slack_ns = 1000 * S };
 	assert_int_equal(gate_conf_put(&r.maps, &c), 0);
 	assert_int_equal(bpf_map_update_elem(r.maps.buckets, &a, &b, BPF_ANY), 0); /* long ago */
 	assert_int_equal(syn(a), PST_CNT_PASS_CLEAN);
 	assert_int_equal(bpf_map_lookup_elem(r.maps.buckets, &a, &b), 0);
-	assert_in_range(b.spent_ns, kern_now_ns() - 100 * S, kern_now_ns() + 1); /* what was saved up is one burst, no more */
+	assert_in_range(b.spent_ns, kern_now_ns() - 100 * S, kern_now_ns() + S + 1); /* what was saved up is one burst, no more */
+}
+
+/* Who sends a half of what the rate allows is counted by the sketch alone; and no rate is ever exceeded by who has no bucket yet. */
+static void quiet_sources(void **state)
+{
+	static const struct {
+		unsigned per_s, burst, quiet; /* so many SYNs make no bucket */
+	} rows[] = {
+		{ 20, 100, 10 }, { 20, 10, 5 }, { 1000, 4, 2 }, { 100000, 300, 150 }, { 1, 100, 1 }, { 5, 1, 1 },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < NROWS(rows) * 2; i++) {
+		struct pst_addr a = i % 2 ? frame_ip6(i, 0) : frame_ip4(192, 0, 2, i);
+		const __u64 cost_ns = S / rows[i / 2].per_s;
+		unsigned passed = 0, most, k;
+		struct pst_conf c;
+		__u64 from;
+
+		settings(1, 0, false);
+		assert_int_equal(gate_conf_get(&r.maps, &c), 0);
+		c.budget.source = (struct pst_rate){ .cost_ns = cost_ns, .slack_ns = (rows[i / 2].burst - 1) * cost_ns };
+		assert_int_equal(gate_conf_put(&r.maps, &c), 0);
+		from = kern_now_ns();
+		for (k = 0; k < rows[i / 2].quiet; k++)
+			passed += syn(a) == PST_CNT_PASS_CLEAN;
+		assert_int_equal(passed, rows[i / 2].quiet);
+		assert_false(has_bucket(a));
+		for (; k < 3 * rows[i / 2].burst + 20; k++)
+			passed += syn(a) == PST_CNT_PASS_CLEAN;
+		most = rows[i / 2].burst + (unsigned)((kern_now_ns() - from + S / 50) / cost_ns) + 1; /* the coarse clock lags by a tick */
+		assert_in_range(passed, rows[i / 2].quiet, most);
+	}
 }
 
 /* --- under stress ------------------------------------------------------------- */
@@ -274,6 +307,7 @@ int main(void)
 		TEST(who_is_asked),
 		TEST(a_source_of_ip6_is_its_64),
 		TEST(tokens_come_back),
+		TEST(quiet_sources),
 		TEST(known_good_sources_come_first),
 		TEST(a_spoofed_flood_evicts_nobody),
 		TEST(syns_make_no_ban),

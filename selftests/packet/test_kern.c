@@ -3,8 +3,6 @@
  * test_kern.c: load, pin, attach, update, take away, on real interfaces. Between
  * steps a frame of a banned source is sent and must have been dropped.
  */
-#include "cage_net.h"
-
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/if_link.h>
@@ -13,11 +11,10 @@
 #include <time.h>
 
 #include "user/ban.h"
-#include "user/stats.h"
 
 #define DIR CAGE_BPF "/postern/v" PST_TEXT(PST_SCHEMA)
 
-static char err[512];
+#include "cage_gate.h"
 
 static struct kern_link attach(const char *interface, enum xdp_mode mode)
 {
@@ -28,25 +25,11 @@ static struct kern_link attach(const char *interface, enum xdp_mode mode)
 	return l;
 }
 
-static void load(void)
-{
-	if (kern_load(DIR, err, sizeof(err)) || kern_take_over(DIR, err, sizeof(err)))
-		fail_msg("%s", err);
-}
-
 static int unload(void **state)
 {
 	(void)state;
 	kern_unload(DIR);
 	return 0;
-}
-
-static struct kern_maps maps(void)
-{
-	struct kern_maps m;
-
-	assert_int_equal(kern_open(DIR, false, &m, NULL), 0);
-	return m;
 }
 
 /* --- a banned source, and whether it is dropped ------------------------- */
@@ -65,16 +48,6 @@ static void ban_the_banned(void)
 	assert_int_equal(gate_conf_put(&m, &c), 0);
 	assert_int_equal(ban_put(&m, &p, &b, "for the test", false, &evicted), 0);
 	kern_close(&m);
-}
-
-static struct pst_stats stats(void)
-{
-	struct kern_maps m = maps();
-	struct pst_stats s;
-
-	assert_int_equal(stats_read(&m, &s), 0);
-	kern_close(&m);
-	return s;
 }
 
 /* What the gate counted when a frame of the banned source came out of w0. */
@@ -280,11 +253,14 @@ static void generic_is_a_visible_fallback(void **state)
 	assert_false(l.native);
 	assert_non_null(strstr(l.why, "native XDP refused (bridge, MTU 1500)"));
 	assert_int_equal(kern_links(DIR, &l, 1), 1);
-	assert_true(!l.native && l.why[0]);
+	assert_non_null(strstr(l.why, "native XDP refused (bridge, MTU 1500)"));
+	l = attach("d0", XDP_AUTO);
+	assert_non_null(strstr(l.why, "native XDP refused (bridge, MTU 1500)"));
 	/* Asking for native now fails, and leaves the generic one where it was. */
 	assert_int_equal(kern_attach(DIR, "d0", XDP_NATIVE, &l, err, sizeof(err)), -EOPNOTSUPP);
 	assert_int_equal(kern_links(DIR, &l, 1), 1);
 	assert_true(!l.native && l.ifindex == if_nametoindex("d0"));
+	assert_non_null(strstr(l.why, "native XDP refused (bridge, MTU 1500)"));
 	cage_do("ip link del d0");
 }
 
@@ -406,33 +382,61 @@ static void unload_leaves_nothing(void **state)
 
 /* --- with the capabilities of the warden ---------------------------------- */
 
+static void keep_only(const cap_value_t *kept, int n)
+{
+	cap_t caps = cap_init();
+
+	cap_set_flag(caps, CAP_PERMITTED, n, kept, CAP_SET);
+	cap_set_flag(caps, CAP_EFFECTIVE, n, kept, CAP_SET);
+	if (cap_set_proc(caps))
+		_exit(1);
+}
+
+static int ended(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
 static void few_capabilities(void **state)
 {
 	static const cap_value_t kept[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON };
-	int status;
 	pid_t pid = fork();
 
 	(void)state;
 	if (!pid) {
-		cap_t caps = cap_init();
 		struct kern_link l;
-		int e;
 
-		cap_set_flag(caps, CAP_PERMITTED, 3, kept, CAP_SET);
-		cap_set_flag(caps, CAP_EFFECTIVE, 3, kept, CAP_SET);
-		if (cap_set_proc(caps))
-			_exit(1);
-		if ((e = kern_load(DIR, err, sizeof(err))) || (e = kern_load(DIR, err, sizeof(err))) ||
-		    (e = kern_take_over(DIR, err, sizeof(err))) ||
-		    (e = kern_attach(DIR, "g0", XDP_NATIVE, &l, err, sizeof(err))) ||
-		    (e = kern_attach(DIR, "g0", XDP_AUTO, &l, err, sizeof(err)))) {
+		keep_only(kept, 3);
+		if (kern_load(DIR, err, sizeof(err)) || kern_load(DIR, err, sizeof(err)) || kern_take_over(DIR, err, sizeof(err)) ||
+		    kern_attach(DIR, "g0", XDP_NATIVE, &l, err, sizeof(err)) || kern_attach(DIR, "g0", XDP_AUTO, &l, err, sizeof(err))) {
 			fprintf(stderr, "%s\n", err);
 			_exit(2);
 		}
 		_exit(kern_links(DIR, &l, 1) == 1 && l.native && l.prog_id && !kern_detach(DIR, "g0") ? 0 : 3);
 	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
+	assert_int_equal(ended(pid), 0);
+}
+
+/* Each that is missing is told in the same words, and what is there stays as it is. */
+static void too_few_capabilities(void **state)
+{
+	static const cap_value_t kept[] = { CAP_DAC_OVERRIDE, CAP_NET_ADMIN };
+
+	(void)state;
+	load();
+	for (int n = 1; n <= 2; n++) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			keep_only(kept, n);
+			_exit(kern_load(DIR, err, sizeof(err)) == -EPERM && strstr(err, "CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON") ? 0 : 4);
+		}
+		assert_int_equal(ended(pid), 0);
+	}
+	load();
 }
 
 int main(void)
@@ -456,6 +460,7 @@ int main(void)
 		TEST(nothing_is_loaded),
 		TEST(unload_leaves_nothing),
 		TEST(few_capabilities),
+		TEST(too_few_capabilities),
 	};
 
 	return cmocka_run_group_tests(tests, cage_open, NULL);

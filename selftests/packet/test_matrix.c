@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * test_matrix.c: every way of wrapping a segment x every kind of source, also cut at every
- * byte. What must happen follows from the description of the frame alone; bpf/pkt.h is not asked.
+ * byte, and as a jumbo frame in several buffers. What must happen follows from the description of the frame alone; bpf/pkt.h is not asked.
  */
 #include "gate_run.h"
 
@@ -196,6 +196,88 @@ static void cut_at_every_byte(void **state)
 	assert_true(runs > 50000);
 }
 
+/* --- more than one buffer -------------------------------------------------- */
+
+#define JUMBO_MAX    9018
+#define FIRST_BUFFER 3520 /* of a test run: a page without its head and tail room */
+
+/* The frame with so many octets behind it, as its headers say. */
+static void jumbo(struct run *r, const struct frame_spec *s, struct frame *f, unsigned n, enum source source)
+{
+	static __u8 in[JUMBO_MAX], out[JUMBO_MAX];
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in, .data_size_in = n, .data_out = out, .data_size_out = sizeof(out));
+	struct expected want = model(s, f, f->n < FIRST_BUFFER ? f->n : FIRST_BUFFER, source);
+	unsigned counter;
+
+	if (s->l4 != L4_ARP && s->net == NET_IP6)
+		frame_be16(f->b + f->l3 + 4, n - f->l3 - 40);
+	else if (s->l4 != L4_ARP)
+		frame_be16(f->b + f->l3 + 2, n - f->l3);
+	memset(in, 'x', n);
+	memcpy(in, f->b, f->n);
+	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(r->skel->progs.gate), &opts), 0);
+	counter = run_counter(r);
+	if (opts.retval != want.verdict || counter != want.counter)
+		fail_msg("tags %u net %d exts %u frag %d l4 %d dport %u source %s, %u octets: %u %s, should be %u %s", s->tags, s->net, s->exts,
+			 s->frag, s->l4, s->dport, source_names[source], n, opts.retval, counter_name(counter), want.verdict,
+			 counter_name(want.counter));
+	assert_int_equal(opts.data_size_out, n);
+	assert_memory_equal(out, in, n);
+}
+
+static void whole_jumbo(struct run *r, struct frame_spec *s)
+{
+	static const unsigned sizes[] = { FIRST_BUFFER, FIRST_BUFFER + 1, 4096, 8192, JUMBO_MAX };
+	struct frame f;
+
+	for (enum source source = CLEAN; source < NSOURCES; source++)
+		for (unsigned i = 0; i < NROWS(sizes); i++, runs++) {
+			build(&f, s, source);
+			jumbo(r, s, &f, sizes[i], source);
+		}
+}
+
+static void jumbo_frames(void **state)
+{
+	runs = 0;
+	shapes(*state, whole_jumbo);
+	assert_int_equal(runs, 4 * 12 * 3 * 5 * NSOURCES * 5);
+}
+
+/* Two extension headers that fill the first buffer: the TCP header is in the second one, where the gate does not look. The source decides. */
+static void header_beyond_the_first_buffer(void **state)
+{
+	static const struct expected wants[NSOURCES] = {
+		[CLEAN] = { XDP_PASS, PST_CNT_PASS_SHORT_TCP },	 [ALLOWED] = { XDP_PASS, PST_CNT_PASS_ALLOWED },
+		[BANNED] = { XDP_DROP, PST_CNT_DROP_BANNED },	 [EXPIRED] = { XDP_PASS, PST_CNT_PASS_SHORT_TCP },
+		[LISTED] = { XDP_DROP, PST_CNT_DROP_LISTED },	 [OBSERVED] = { XDP_PASS, PST_CNT_PASS_OBSERVED },
+	};
+	static __u8 in[JUMBO_MAX], out[JUMBO_MAX];
+
+	for (unsigned i = 0; i < NSOURCES * 3; i++) {
+		enum source source = i % NSOURCES;
+		struct frame_spec s = { .tags = i / NSOURCES, .net = NET_IP6, .sport = 40000, .dport = PORT };
+		LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in, .data_out = out, .data_size_out = sizeof(out));
+		unsigned n, counter;
+		struct frame f;
+
+		build(&f, &s, source);
+		n = f.l4 + 2 * 2048 + (f.n - f.l4);
+		memset(in, 0, n);
+		memcpy(in, f.b, f.l4);
+		in[f.l3 + 6] = 60;
+		frame_be16(in + f.l3 + 4, n - f.l3 - 40);
+		memcpy(in + f.l4, (__u8[]){ 60, 255 }, 2);
+		memcpy(in + f.l4 + 2048, (__u8[]){ 6, 255 }, 2);
+		memcpy(in + f.l4 + 2 * 2048, f.b + f.l4, f.n - f.l4);
+		opts.data_size_in = n;
+		assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(((struct run *)*state)->skel->progs.gate), &opts), 0);
+		counter = run_counter(*state);
+		if (opts.retval != wants[source].verdict || counter != wants[source].counter)
+			fail_msg("tags %u source %s: %u %s", s.tags, source_names[source], opts.retval, counter_name(counter));
+	}
+}
+
 static int setup(void **state)
 {
 	static struct run r;
@@ -217,6 +299,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_shape_and_source),
 		cmocka_unit_test(cut_at_every_byte),
+		cmocka_unit_test(jumbo_frames),
+		cmocka_unit_test(header_beyond_the_first_buffer),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_migrate.c: a gate of schema 1 is taken over: what it knew is known, and under a flood of a banned
- * source not one packet gets behind XDP. `test_migrate DIR IF` makes such a gate for other tests.
+ * test_migrate.c: a gate of every older schema is taken over: what it knew is known, and under a flood of a banned
+ * source not one packet gets behind XDP. `test_migrate SCHEMA DIR IF` makes such a gate for other tests.
  */
-#include "cage_net.h"
-
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -12,67 +10,64 @@
 
 #include "selftests/packet/old_gate.h"
 #include "user/ban.h"
-#include "user/stats.h"
+#include "user/gatelist.h"
 
 #define ROOT CAGE_BPF "/postern"
-#define OLD  ROOT "/v1"
+#define V1   ROOT "/v1"
+#define V2   ROOT "/v2"
 #define DIR  ROOT "/v" PST_TEXT(PST_SCHEMA)
+#define NEWER 4
 
-static char err[1024];
+_Static_assert(PST_SCHEMA == OLD_SCHEMAS + 1 && NEWER == PST_SCHEMA + 1, "the schema before has a gate here");
+
+#include "cage_gate.h"
 
 static int unload(void **state)
 {
 	(void)state;
 	kern_unload(DIR);
-	kern_unload(OLD);
-	kern_unload(ROOT "/v3");
+	kern_unload(V1);
+	kern_unload(V2);
+	kern_unload(ROOT "/v" PST_TEXT(NEWER));
 	return 0;
+}
+
+/* Which of them a test is about. */
+static unsigned schema;
+
+static const char *old_path(const char *name)
+{
+	static char path[2][128];
+	static unsigned turn;
+	char *out = path[turn++ % 2];
+
+	snprintf(out, sizeof(path[0]), ROOT "/v%u%s", schema, name);
+	return out;
 }
 
 static void old(void)
 {
-	assert_int_equal(old_gate_make(OLD, "g0"), 0);
-}
-
-static void load(void)
-{
-	if (kern_load(DIR, err, sizeof(err)))
-		fail_msg("%s", err);
-}
-
-static void take_over(void)
-{
-	if (kern_take_over(DIR, err, sizeof(err)))
-		fail_msg("%s", err);
-}
-
-static struct kern_maps maps(void)
-{
-	struct kern_maps m;
-
-	assert_int_equal(kern_open(DIR, false, &m, NULL), 0);
-	return m;
-}
-
-static struct pst_stats stats(void)
-{
-	struct kern_maps m = maps();
-	struct pst_stats s;
-
-	assert_int_equal(stats_read(&m, &s), 0);
-	kern_close(&m);
-	return s;
+	assert_int_equal(old_gate_make(schema, old_path(""), "g0"), 0);
 }
 
 static bool old_is_there(void)
 {
-	return !access(OLD, F_OK);
+	return !access(old_path(""), F_OK);
+}
+
+static void of_every_schema(void (*test)(void))
+{
+	for (schema = 1; schema <= OLD_SCHEMAS; schema++) {
+		test();
+		unload(NULL);
+	}
 }
 
 /* --- what is known ------------------------------------------------------- */
 
 static void knows_the_bans(void)
 {
+	const size_t known = old_schemas[schema].ban_bytes;
 	struct kern_maps m = maps();
 
 	for (unsigned i = 0; i < 2; i++) {
@@ -86,8 +81,8 @@ static void knows_the_bans(void)
 			assert_in_range(b.until_ns, kern_now_ns(), kern_now_ns() + OLD_END_S * 1000000000ull);
 		else
 			assert_int_equal(b.until_ns, ~0ull);
-		assert_memory_equal((__u8 *)&b + 8, (const __u8 *)&old_bans[i] + 8, sizeof(struct old_ban) - 8);
-		for (size_t at = sizeof(struct old_ban); at < sizeof(b); at++)
+		assert_memory_equal((__u8 *)&b + 8, (const __u8 *)&old_bans[i] + 8, known - 8);
+		for (size_t at = known; at < sizeof(b); at++)
 			assert_int_equal(((__u8 *)&b)[at], 0);
 		assert_string_equal(note.text, i ? "" : OLD_NOTE);
 	}
@@ -112,12 +107,63 @@ static void knows_the_settings(void)
 
 static void knows_the_counters(void)
 {
+	const struct old_schema *old = &old_schemas[schema];
 	struct pst_stats s = stats();
 
-	for (unsigned i = 0; i < PST_CNT_MAX; i++)
-		assert_int_equal(s.counter[i], i < OLD_COUNTERS ? 1020 + i : 0);
-	for (unsigned i = 0; i < PST_RSN_MAX; i++)
-		assert_int_equal(s.found[i], i < OLD_REASONS ? 1020 + OLD_COUNTERS + i : 0);
+	for (unsigned i = 0; i < PST_COUNTERS_ROOM; i++)
+		assert_int_equal(s.counter[i], i < old->counters ? 1020 + i : 0);
+	for (unsigned i = 0; i < PST_REASONS_ROOM; i++)
+		assert_int_equal(s.found[i], i < old->reasons ? 1020 + old->counters + i : 0);
+}
+
+static void knows_the_list(void)
+{
+	const struct {
+		struct pst_addr addr;
+		unsigned since; /* schema; 0 = is not listed */
+	} rows[] = {
+		{ frame_ip4(198, 51, 100, 9), 1 }, { frame_ip4(198, 51, 102, 128), 2 }, { frame_ip6(0xf, 1), 2 },
+		{ frame_ip4(198, 51, 101, 9), 0 }, { frame_ip4(198, 51, 102, 127), 0 }, { frame_ip6(0x10, 1), 0 },
+	};
+	struct kern_maps m = maps();
+	struct pst_list_info info;
+	struct pst_class class;
+
+	for (size_t i = 0; i < NROWS(rows); i++) {
+		bool listed = rows[i].since && rows[i].since <= schema;
+
+		assert_int_equal(list_find(&m, &rows[i].addr, &class), listed ? 0 : -ENOENT);
+		if (!listed)
+			continue;
+		assert_int_equal(class.action, PST_ACT_DROP);
+		assert_int_equal(list_info(&m, class.list, &info), 0);
+		assert_string_equal(info.name, "old");
+		assert_true(info.prefixes == old_schemas[schema].prefixes && info.stale == (schema == 1));
+	}
+	kern_close(&m);
+}
+
+/* The dialogues that the older gate had begun go on, in its words; what it had no words for has some. */
+static void knows_what_was_said(void)
+{
+	struct pst_addr delivered = frame_ip4(203, 0, 113, 9);
+	__u32 zero = 0, greeting = PST_TEXT_GREETING, reason = PST_TEXT_REASON(PST_RSN_MAX - 1);
+	struct kern_maps m = maps();
+	struct pst_secret secret;
+	struct pst_good good;
+	struct pst_text text;
+
+	assert_int_equal(bpf_map_lookup_elem(m.text, &reason, &text), 0);
+	assert_true(text.n > 0);
+	if (schema > 1) {
+		assert_int_equal(bpf_map_lookup_elem(m.secret, &zero, &secret), 0);
+		assert_true(secret.gen[0].key[0] == 1 && secret.gen[0].key[1] == 2);
+		assert_int_equal(bpf_map_lookup_elem(m.text, &greeting, &text), 0);
+		assert_true(text.n == strlen(OLD_GREETING) && !memcmp(text.text, OLD_GREETING, text.n));
+		assert_int_equal(bpf_map_lookup_elem(m.good, &delivered, &good), 0);
+		assert_int_equal(good.until_ns, ~0ull);
+	}
+	kern_close(&m);
 }
 
 static void knows_all(void)
@@ -126,6 +172,8 @@ static void knows_all(void)
 
 	knows_the_bans();
 	knows_the_settings();
+	knows_the_list();
+	knows_what_was_said();
 	knows_the_counters();
 	assert_false(old_is_there());
 	assert_int_equal(kern_links(DIR, &l, 1), 1);
@@ -138,25 +186,30 @@ static void silence(bool on)
 	cage_do(on ? "ip link set w0 down" : "ip link set w0 up");
 }
 
-static void all_is_taken_over(void **state)
+static void take_all_over(void)
 {
 	unsigned have;
 	struct kern_maps m;
 
-	(void)state;
 	silence(true);
 	old();
 	assert_int_equal(kern_open(DIR, true, &m, &have), -ENOENT);
-	assert_int_equal(have, 1);
-	load();
+	assert_int_equal(have, schema);
+	load_only();
 	assert_true(old_is_there());
 	take_over();
 	knows_all();
 	take_over(); /* and again: nothing is counted twice */
-	load();
+	load_only();
 	take_over();
 	knows_all();
 	silence(false);
+}
+
+static void all_is_taken_over(void **state)
+{
+	(void)state;
+	of_every_schema(take_all_over);
 }
 
 /* --- starts that died ------------------------------------------------------ */
@@ -168,7 +221,7 @@ static void unpin(const char *path)
 
 static void died_while_copying(void)
 {
-	load();
+	load_only();
 	unpin(DIR "/pst_meta");
 	unpin(DIR "/pst_notes");
 	unpin(DIR "/prog");
@@ -176,16 +229,16 @@ static void died_while_copying(void)
 
 static void died_before_the_links(void)
 {
-	load();
+	load_only();
 }
 
 static void died_between_update_and_rename(void)
 {
 	int prog, link;
 
-	load();
+	load_only();
 	prog = bpf_obj_get(DIR "/prog");
-	link = bpf_obj_get(OLD "/link_g0");
+	link = bpf_obj_get(old_path("/link_g0"));
 	assert_int_equal(bpf_link_update(link, prog, NULL), 0);
 	close(prog);
 	close(link);
@@ -194,74 +247,113 @@ static void died_between_update_and_rename(void)
 static void died_before_the_pins_went(void)
 {
 	died_between_update_and_rename();
-	assert_int_equal(rename(OLD "/link_g0", DIR "/link_g0"), 0);
+	assert_int_equal(rename(old_path("/link_g0"), DIR "/link_g0"), 0);
 }
 
 static void died_among_the_pins(void)
 {
 	died_before_the_pins_went();
-	unpin(OLD "/pst_bans");
-	unpin(OLD "/pst_stats");
-	unpin(OLD "/prog");
+	unpin(old_path("/pst_bans"));
+	unpin(old_path("/pst_stats"));
+	unpin(old_path("/prog"));
 }
 
 static void died_before_the_folder_went(void)
 {
-	load();
+	load_only();
 	take_over();
-	assert_int_equal(mkdir(OLD, 0700), 0);
+	assert_int_equal(mkdir(old_path(""), 0700), 0);
 }
 
-static void a_start_that_died_is_finished(void **state)
+static void die_and_finish(void)
 {
 	static void (*const deaths[])(void) = {
 		died_while_copying, died_before_the_links, died_between_update_and_rename, died_before_the_pins_went, died_among_the_pins,
 	};
 
-	(void)state;
 	silence(true);
 	for (size_t i = 0; i < NROWS(deaths); i++) {
 		old();
 		deaths[i]();
-		load();
+		load_only();
 		take_over();
 		knows_all();
 		unload(NULL);
 	}
 	old();
 	died_before_the_folder_went(); /* an empty folder is nobody's gate */
-	load();
+	load_only();
 	take_over();
 	knows_the_bans();
 	knows_the_counters();
 	silence(false);
 }
 
-/* The older daemon was started again in between and banned somebody. */
-static void what_came_in_between_is_added(void **state)
+static void a_start_that_died_is_finished(void **state)
 {
-	struct pst_addr a = frame_ip4(192, 0, 2, 99);
-	struct pst_prefix p = prefix_of(&a, 128);
+	(void)state;
+	of_every_schema(die_and_finish);
+}
+
+static __u32 verdict_of(const struct pst_addr *source)
+{
+	struct frame_spec spec = { .src = *source, .dst = frame_ip4(198, 51, 100, 1), .sport = 40000, .dport = 25 };
+	LIBBPF_OPTS(bpf_test_run_opts, run);
+	int prog = bpf_obj_get(DIR "/prog");
+	struct frame f;
+
+	frame_build(&f, &spec);
+	run.data_in = f.b;
+	run.data_size_in = (__u32)f.n;
+	assert_int_equal(bpf_prog_test_run_opts(prog, &run), 0);
+	close(prog);
+	return run.retval;
+}
+
+/*
+ * The older daemon was started again in between, banned somebody and pardoned somebody. again: a start finds it so that begins once
+ * more; what both have in common is known without.
+ */
+static void come_in_between(bool again)
+{
+	struct pst_addr a = frame_ip4(192, 0, 2, 99), pardoned = frame_ip4(192, 0, 2, 1);
+	struct pst_prefix p = prefix_of(&a, 128), q = prefix_of(&pardoned, 128);
 	struct old_ban b = { .until_ns = ~0ull, .action = PST_ACT_DROP, .score = 5 };
 	struct pst_ban got;
 	struct kern_maps m;
 	int fd;
 
-	(void)state;
 	silence(true);
 	old();
-	load();
-	fd = bpf_obj_get(OLD "/pst_bans");
+	load_only();
+	fd = bpf_obj_get(old_path("/pst_bans"));
 	assert_int_equal(bpf_map_update_elem(fd, &p, &b, BPF_ANY), 0);
+	if (!again)
+		assert_int_equal(bpf_map_delete_elem(fd, &q), 0);
 	close(fd);
-	load();
+	if (again)
+		load_only();
 	take_over();
-	knows_all();
+	assert_int_equal(verdict_of(&a), XDP_DROP);
+	assert_int_equal(verdict_of(&pardoned), again ? XDP_DROP : XDP_PASS);
 	m = maps();
 	assert_int_equal(ban_get(&m, &p, &got, NULL), 0);
 	assert_int_equal(got.score, 5);
 	kern_close(&m);
 	silence(false);
+}
+
+static void begin_again(void)
+{
+	come_in_between(true);
+}
+
+static void what_came_in_between_is_added(void **state)
+{
+	(void)state;
+	of_every_schema(begin_again);
+	schema = 2;
+	come_in_between(false);
 }
 
 /* An interface that is gone has a dead link: it is not carried over. */
@@ -271,12 +363,46 @@ static void a_dead_link_is_dropped(void **state)
 
 	(void)state;
 	cage_do("ip link add x0 type veth peer name x1");
-	assert_int_equal(old_gate_make(OLD, "x0"), 0);
+	schema = 1;
+	assert_int_equal(old_gate_make(1, V1, "x0"), 0);
 	cage_do("ip link del x0");
-	load();
+	load_only();
 	take_over();
 	assert_int_equal(kern_links(DIR, &l, 1), 0);
 	assert_false(old_is_there());
+}
+
+/* Why an interface is not native was found out when it was attached, by a version that kept it or by one that did not. */
+static void why_not_native_is_kept(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "native XDP refused (bridge, MTU 1500)", "native XDP refused (bridge, MTU 1500)" },
+		{ "generic mode was asked for", "generic mode was asked for" },
+		{ NULL, "not known; detach and attach it to try native again" },
+	};
+	struct kern_link l;
+
+	(void)state;
+	schema = 2;
+	cage_do("ip link add d0 type bridge && ip link set d0 up");
+	for (size_t i = 0; i < NROWS(rows); i++) {
+		assert_int_equal(old_gate_make(schema, old_path(""), "d0"), 0);
+		if (rows[i][0])
+			assert_int_equal(symlink(rows[i][0], old_path("/why_d0")), 0);
+		for (unsigned twice = 0; twice < 2; twice++) { /* from the older gate, and over our own */
+			load_only();
+			take_over();
+			assert_int_equal(kern_links(DIR, &l, 1), 1);
+			assert_false(l.native);
+			assert_string_equal(l.why, rows[i][1]);
+			assert_false(old_is_there());
+		}
+		assert_int_equal(kern_attach(DIR, "d0", XDP_AUTO, &l, err, sizeof(err)), 0); /* as the daemon does */
+		assert_string_equal(l.why, rows[i][1]);
+		unload(NULL);
+		assert_int_equal(access(ROOT, F_OK), -1);
+	}
+	cage_do("ip link del d0");
 }
 
 /* --- what is refused --------------------------------------------------------- */
@@ -299,11 +425,13 @@ static void others_are_refused_and_left_alone(void **state)
 		const char *dir, *says;
 		struct old_meta meta;
 	} rows[] = {
-		{ ROOT "/v3", "a newer version (schema 3", { PST_MAGIC, 3, 72, 800, 1, "9" } },
-		{ OLD, "an unknown version (schema 1", { 0, 1, 48, 608, 1, "" } },
-		{ OLD, "an unknown version (schema 1", { PST_MAGIC, 1, 40, 608, 1, "" } },
-		{ OLD, "an unknown version (schema 1", { PST_MAGIC, 1, 48, 600, 1, "" } },
-		{ OLD, "a newer version (schema 4", { PST_MAGIC, 4, 48, 608, 1, "" } },
+		{ ROOT "/v" PST_TEXT(NEWER), "a newer version (schema " PST_TEXT(NEWER), { PST_MAGIC, NEWER, 72, 800, 1, "9" } },
+		{ V1, "an unknown version (schema 1", { 0, 1, 48, 608, 1, "" } },
+		{ V1, "an unknown version (schema 1", { PST_MAGIC, 1, 40, 608, 1, "" } },
+		{ V1, "an unknown version (schema 1", { PST_MAGIC, 1, 48, 600, 1, "" } },
+		{ V1, "a newer version (schema " PST_TEXT(NEWER), { PST_MAGIC, NEWER, 48, 608, 1, "" } },
+		{ V2, "an unknown version (schema 2", { PST_MAGIC, 2, 64, 720, 1, "" } },
+		{ V2, "an unknown version (schema 1", { PST_MAGIC, 1, 48, 608, 1, "" } },
 	};
 
 	(void)state;
@@ -311,7 +439,7 @@ static void others_are_refused_and_left_alone(void **state)
 		__u32 before, after;
 		LIBBPF_OPTS(bpf_xdp_query_opts, q);
 
-		assert_int_equal(old_gate_make(rows[i].dir, "g0"), 0);
+		assert_int_equal(old_gate_make(1, rows[i].dir, "g0"), 0);
 		put_meta(rows[i].dir, &rows[i].meta);
 		bpf_xdp_query((int)if_nametoindex("g0"), 0, &q);
 		before = q.prog_id;
@@ -324,7 +452,7 @@ static void others_are_refused_and_left_alone(void **state)
 		assert_int_equal(access(DIR "/pst_meta", F_OK), -1);
 		assert_int_equal(kern_unload(rows[i].dir), 0); /* as the words advise */
 	}
-	load();
+	load_only();
 }
 
 /* --- under a flood ------------------------------------------------------------- */
@@ -404,7 +532,7 @@ static void upgrade(void)
 {
 	unsigned long long before, after = 0;
 
-	load();
+	load_only();
 	before = dropped();
 	take_over();
 	for (int i = 0; i < 2000; i++) {
@@ -416,11 +544,16 @@ static void upgrade(void)
 	knows_the_settings();
 }
 
+static void upgrade_under_flood(void)
+{
+	old();
+	under_flood(upgrade);
+}
+
 static void the_older_gate_under_flood(void **state)
 {
 	(void)state;
-	old();
-	under_flood(upgrade);
+	of_every_schema(upgrade_under_flood);
 }
 
 static void new_program(void)
@@ -428,7 +561,7 @@ static void new_program(void)
 	for (int i = 0; i < 20; i++) {
 		unsigned long long before = dropped();
 
-		load();
+		load_only();
 		take_over();
 		while (dropped() == before)
 			usleep(100);
@@ -438,8 +571,9 @@ static void new_program(void)
 static void the_same_schema_under_flood(void **state)
 {
 	(void)state;
+	schema = 1;
 	old();
-	load();
+	load_only();
 	take_over();
 	under_flood(new_program);
 }
@@ -452,12 +586,13 @@ int main(int argc, char **argv)
 		TEST(a_start_that_died_is_finished),
 		TEST(what_came_in_between_is_added),
 		TEST(a_dead_link_is_dropped),
+		TEST(why_not_native_is_kept),
 		TEST(others_are_refused_and_left_alone),
 		TEST(the_older_gate_under_flood),
 		TEST(the_same_schema_under_flood),
 	};
 
-	if (argc == 3)
-		return old_gate_make(argv[1], argv[2]) ? 1 : 0;
+	if (argc == 4)
+		return old_gate_make((unsigned)atoi(argv[1]), argv[2], argv[3]) ? 1 : 0;
 	return cmocka_run_group_tests(tests, cage_open, NULL);
 }

@@ -3,19 +3,16 @@
  * test_shared.c: the gate beside xdp-filter on one interface, through libxdp's dispatcher, whoever comes first. Where the
  * kernel takes no program that extends another one there can be no dispatcher: then it is attached alone and says why.
  */
-#include "cage_net.h"
-
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "user/ban.h"
 #include "user/kern_shared.h"
-#include "user/stats.h"
 
 #define BPFFS "/sys/fs/bpf" /* libxdp's own */
 #define DIR   BPFFS "/postern/v" PST_TEXT(PST_SCHEMA)
 
-static char err[512];
+#include "cage_gate.h"
 
 /* Does this kernel refuse the type as such? One that has it complains of the target that is missing. */
 static bool can_share(void)
@@ -39,12 +36,6 @@ static int unload(void **state)
 	(void)state;
 	kern_unload(DIR);
 	return system("xdp-filter unload --all >/dev/null 2>&1") < 0; /* it fails when there is none */
-}
-
-static void load(void)
-{
-	if (kern_load(DIR, err, sizeof(err)) || kern_take_over(DIR, err, sizeof(err)))
-		fail_msg("%s", err);
 }
 
 static struct kern_link attach(void)

@@ -92,7 +92,11 @@ static void reads_or_refuses_whole(void **state)
 		{ STR("192.0.2.1\nlocalhost"), -EINVAL, ":2: \"localhost\": not an IPv4 or IPv6 address" },
 		{ STR("192.0.2.1/33\n"), -EINVAL,
 		  ":1: \"192.0.2.1/33\": the length after / must be 0 to 32 for IPv4, 0 to 128 for IPv6" },
-		{ STR("::/0\n"), -EINVAL, ":1: \"::/0\": this would cover IPv4 too; all of global IPv6 is 2000::/3" },
+		{ STR("192.0.2.1\n0.0.0.0/0\n"), -EINVAL, ":2: this is all of IPv4; set everything = yes for this list, if that is meant" },
+		{ STR("0.0.0.0-255.255.255.255\n"), -EINVAL, ":1: this is all of IPv4; set everything = yes for this list, if that is meant" },
+		{ STR("::/0\n"), -EINVAL, ":1: this is all of IPv6; set everything = yes for this list, if that is meant" },
+		{ STR("::/1\n8000::/1\n128.0.0.0/1\n"), 0, "::/1 8000::/1 128.0.0.0/1" }, /* wide, but as written */
+		{ STR("::1/0\n"), -EINVAL, ":1: \"::1/0\": bits are set behind the length" },
 		{ STR("192.0.2.1\0\n"), -EINVAL, ":1: \"192.0.2.1\\x00\": not an IPv4 or IPv6 address" },
 		{ STR("\x1b[2J\n"), -EINVAL, ":1: \"\\x1b[2J\": not an IPv4 or IPv6 address" },
 		{ STR("192.0.2.0-192.0.2.2\n2001:db8::-2001:db8::1\n"), 0, "192.0.2.0/31 192.0.2.2 2001:db8::/127" },
@@ -119,6 +123,22 @@ static void reads_or_refuses_whole(void **state)
 		assert_int_equal(outcome(text, sizeof(text)), rows[i].rc);
 		assert_string_equal(text, rows[i].text);
 	}
+}
+
+/* Everybody is listed only where the list may. */
+static void takes_everything_if_it_may(void **state)
+{
+	const struct listfile_options options = { .everything = true };
+	char err[256] = "", one[PREFIX_TEXT_MAX];
+	struct listfile l;
+
+	(void)state;
+	put("0.0.0.0/0\n::/0\n", 15);
+	assert_int_equal(listfile_read(path, &options, &l, err, sizeof(err)), 0);
+	assert_int_equal(l.n, 2);
+	assert_string_equal(prefix_text(&l.prefix[0], one), "0.0.0.0/0");
+	assert_string_equal(prefix_text(&l.prefix[1], one), "::/0");
+	listfile_free(&l);
 }
 
 static void reads_gzip(void **state)
@@ -185,6 +205,12 @@ static void says_what_cannot_be_read(void **state)
 	assert_string_equal(err, "/nonexistent/list: No such file or directory");
 	assert_int_equal(listfile_read("/dev/null", NULL, &l, err, sizeof(err)), -ENODEV);
 	assert_string_equal(err, "/dev/null: neither a file nor a folder; \"-\" is standard input");
+	unlink(path); /* whose writer never comes: it must not be waited for */
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(listfile_read(path, NULL, &l, err, sizeof(err)), -ENODEV);
+	assert_non_null(strstr(err, "neither a file nor a folder"));
+	unlink(path);
+	put("", 0);
 	assert_int_equal(listfile_read("/nonexistent/list", NULL, &l, err, 5), -ENOENT);
 	assert_string_equal(err, "/non");
 }
@@ -252,7 +278,7 @@ static void tell(void *ctx, size_t prefixes)
 static void tells_of_progress(void **state)
 {
 	size_t told = 0;
-	const struct listfile_progress progress = { tell, &told };
+	const struct listfile_options options = { .tell = tell, .ctx = &told };
 	FILE *f = fopen(path, "w");
 	struct listfile l;
 	char err[256];
@@ -261,7 +287,7 @@ static void tells_of_progress(void **state)
 	for (unsigned i = 0; i < 20000; i++)
 		fprintf(f, "10.0.%u.%u\n", i >> 8, i & 255);
 	assert_int_equal(fclose(f), 0);
-	assert_int_equal(listfile_read(path, &progress, &l, err, sizeof(err)), 0);
+	assert_int_equal(listfile_read(path, &options, &l, err, sizeof(err)), 0);
 	assert_true(told > 10000 && told < l.n);
 	listfile_free(&l);
 }
@@ -319,6 +345,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_or_refuses_whole),
+		cmocka_unit_test(takes_everything_if_it_may),
 		cmocka_unit_test(reads_gzip),
 		cmocka_unit_test(lines_meet_every_border_of_the_buffer),
 		cmocka_unit_test(says_what_cannot_be_read),

@@ -69,7 +69,8 @@ static void reads_every_format(void **state)
 		{ STR("192.0.2.1\nexample.org\n"), "2: example.org: " NO_ADDRESS },
 		{ STR("// x"), "1: // x: " NO_ADDRESS },
 		{ STR("192.0.2.1\r\r"), "1: 192.0.2.1\r: " NO_ADDRESS },
-		{ STR("::/0"), "1: ::/0: this would cover IPv4 too; all of global IPv6 is 2000::/3" },
+		{ STR("::/0\n::/80\n"), "::/0 ::/80" },
+		{ STR("::1/80"), "1: ::1/80: bits are set behind the length -> ::/80" },
 		/* ranges */
 		{ STR("192.0.2.0-192.0.2.255"), "192.0.2.0/24" },
 		{ STR("192.0.2.1 - 192.0.2.6 # six"), "192.0.2.1 192.0.2.2/31 192.0.2.4/31 192.0.2.6" },

@@ -78,10 +78,10 @@ static unsigned class4(const struct table *t, const struct pst_addr *a)
 static unsigned class6(const struct table *t, const struct pst_addr *a)
 {
 	__u32 high = (__u32)a->b[0] << 24 | (__u32)a->b[1] << 16 | (__u32)a->b[2] << 8 | a->b[3];
-	__u8 groups = high >> 29 == 1 ? t->cell6[high >> 5 & (PST_CELLS - 1)] : t->lens6.outside;
+	__u8 signs = high >> 29 == 1 ? t->cell6[high >> 5 & (PST_CELLS - 1)] : t->lens6.outside;
 
 	for (unsigned i = 0; i < t->lens6.n; i++) {
-		if (!(groups & t->lens6.row[i].group))
+		if (t->lens6.row[i].sign & ~signs)
 			continue;
 		for (size_t k = 0; k < t->nnet6; k++)
 			if (t->net6[k].prefix.len == t->lens6.row[i].len && prefix_covers(&t->net6[k].prefix, a))
@@ -298,7 +298,8 @@ static void nests_to_the_bottom(void **state)
 	model_table_free(t);
 }
 
-static void lengths_in_groups(void **state)
+/* Up to 70 lengths: a cell that has one of them is taken for no other. Up to 8: any cell says exactly which it has. */
+static void lengths_have_signs(void **state)
 {
 	struct pst_lens6 lens;
 
@@ -312,12 +313,17 @@ static void lengths_in_groups(void **state)
 		table_lens6(&lens, has);
 		assert_int_equal(lens.n, n);
 		for (unsigned i = 0; i < n; i++) {
+			unsigned sign = lens.row[i].sign;
+
 			assert_true(has[lens.row[i].len]);
 			assert_true(!i || lens.row[i - 1].len > lens.row[i].len);
-			assert_true(lens.row[i].group && !(lens.row[i].group & (lens.row[i].group - 1)));
-			seen |= lens.row[i].group;
+			assert_in_range(sign, 1, 255);
+			assert_true(n > 8 || !(sign & seen));
+			seen |= sign;
+			for (unsigned k = 0; k < n && n <= 70; k++)
+				assert_true(k == i || lens.row[k].sign & ~sign);
 		}
-		assert_int_equal(seen, n >= 8 ? 255 : (1u << n) - 1);
+		assert_int_equal(__builtin_popcount(seen), n < 8 ? n : 8);
 	}
 }
 
@@ -329,7 +335,7 @@ int main(void)
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(limits_have_names),
 		cmocka_unit_test(nests_to_the_bottom),
-		cmocka_unit_test(lengths_in_groups),
+		cmocka_unit_test(lengths_have_signs),
 	};
 
 	return cmocka_run_group_tests_name("lists", tests, NULL, NULL);

@@ -36,10 +36,11 @@ static void counters_need_no_escaping(void **state)
 	(void)state;
 	for (int i = 0; i < PST_CNT_MAX; i++) {
 		const struct counter_row *r = &counter_rows[i];
-		size_t n = strlen(r->family);
+		const char *total = strstr(r->family, "_total");
 		int quotes = 0;
 
-		assert_true(n > 6 && !strcmp(r->family + n - 6, "_total"));
+		/* A counter ends in _total; what can fall is named here. */
+		assert_true(total ? total > r->family && !total[6] : !strcmp(r->family, "ban_table"));
 		for (const char *c = r->family; *c; c++)
 			assert_true(islower(*c) || isdigit(*c) || *c == '_');
 		for (const char *c = r->labels; *c; c++) {

@@ -131,7 +131,7 @@ class Demo:
         return silent and stopped > 0 and passed == 0
 
     def reaction(self):
-        """The ban's row, once a packet was dropped because of it."""
+        """The ban's row, once a packet was refused because of it."""
         row = self.gate.ban(BAD)
         return row if row and row["reaction_ns"] is not None else None
 
@@ -143,6 +143,32 @@ class Demo:
             d.say("MAIL FROM:<winner@bulk.example>")
             replies.append(d.say(f"RCPT TO:<victim{n + 1}@elsewhere.example>"))
         return replies
+
+    def answers(self):
+        """Whether this kernel took the dialogue; otherwise a reset says no."""
+        return "refuse" not in self.gate.json("gate", "show")
+
+    def told_why(self, times):
+        """The first contacts of a fresh ban: the card answers them alone. The last words to the first of them."""
+        with Spoken(self.story, self.lab, BAD, GATE4) as d:
+            d.say("EHLO mail.bulk.example", show=False)
+            d.say("MAIL FROM:<winner@bulk.example>")
+            reply = d.say("RCPT TO:<victim9@elsewhere.example>")
+            d.say("QUIT", show=False)
+        for _ in range(times - 1):
+            smtp.dial(self.lab.world, BAD, GATE4).quit()
+        return reply
+
+    def first_contacts(self, times):
+        behind = self.behind("offender")
+        if self.answers():
+            reply = self.told_why(times)
+            self.story.claim("no process, no socket: the card itself says why",
+                             str(reply).startswith(f"550 5.7.1 {BAD} is banned: relay-attempt"))
+        else:
+            refused = [smtp.refused(self.lab.world, BAD, GATE4) for _ in range(times)]
+            self.story.claim("this kernel takes no program that could say why: its first contacts are reset", all(refused))
+        self.story.claim(f"so it was with {times} contacts, and none of them got past the card", self.behind("offender") == behind)
 
     # --- the acts -----------------------------------------------------------
 
@@ -182,17 +208,18 @@ class Demo:
             seen = self.behind("offender")
             until("the knocking is heard", lambda: self.behind("offender") > seen + 100)
             reply = first.say("RCPT TO:<victim2@elsewhere.example>")
-            row = until("a packet was dropped", self.reaction)
+            row = until("a packet was refused", self.reaction)
             past = self.behind("offender")
             drops = self.dropped("banned")
-            until("a thousand more were dropped", lambda: self.dropped("banned") > drops + 1000)
+            until("a thousand were dropped", lambda: self.dropped("banned") > drops + 1000)
             self.story.claim("of more than 1000 further knocks none got past the card", self.behind("offender") == past)
         milliseconds = row["reaction_ns"] / 1e6
         self.story.claim(f"refused: {reply}", reply == 550)
         self.story.claim(f"banned for {row['reason']}, {row['score']} points, {row['seconds_left']} s left",
                          row["action"] == "drop")
-        self.story.claim(f"from the offence to the first dropped packet: {milliseconds:.2f} ms", milliseconds < 1000)
-        self.story.figure("offence to first dropped packet", milliseconds, "ms")
+        self.story.claim(f"from the offence to the first refused packet: {milliseconds:.2f} ms", milliseconds < 1000)
+        self.story.figure("offence to first refused packet", milliseconds, "ms")
+        self.story.tell(f"(the card {'answered' if self.answers() else 'reset'} its first {row['grace']} knocks; the others met silence)")
         last = second.ended()
         self.story.spoke(BAD, [], last[-1:])
         self.story.claim("its second session, idle until then, was ended", last[-1].startswith("421 4.7.0"))
@@ -229,7 +256,8 @@ class Demo:
                          row["relapse"] >= 1 and row["seconds_left"] > BAN_SECONDS)
         killed = self.gate.kill()
         self.story.tell(f"kill -9 of all {len(killed)} processes of posternd")
-        self.story.claim("nothing of it runs, and it is still shut out", self.shut_out(BAD, "banned", "offender"))
+        self.first_contacts(row["grace"])
+        self.story.claim("from then on it is silent, still with nothing of posternd running", self.shut_out(BAD, "banned", "offender"))
         self.story.claim("`postern ban show` still tells who and why", self.gate.ban(BAD)["reason"] == "relay-attempt")
         begun = time.monotonic()
         self.gate.start()
@@ -274,6 +302,7 @@ def hold(story):
 def scene(story):
     with Lab() as lab:
         begun = time.monotonic()
+        lab.world_takes_answers()
         story.line("Postern: a demonstration")
         story.line()
         story.line("   world                                     gateway")

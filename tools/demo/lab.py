@@ -168,6 +168,17 @@ class Lab:
         self.gateway.run("ip", "-6", "route", "add", "default", "via", ROUTER6)
         until("the link is up", lambda: "LOWER_UP" in self.gateway.run("ip", "link", "show", "gw0"))
 
+    def world_takes_answers(self):
+        """veth hands over what XDP sends back only to a peer that runs an XDP program, too: one that lets everything pass."""
+        source, program = f"{HOME}/pass.c", f"{HOME}/pass.o"
+        with open(source, "w", encoding="ascii") as f:
+            f.write('__attribute__((section("xdp"), used)) int pass(void *ctx) { return 2; }\n')
+        run(["clang", "-O2", "-target", "bpf", "-g", "-c", source, "-o", program])
+        self.world.run("ip", "link", "set", "dev", "world0", "xdp", "obj", program, "sec", "xdp")
+
+    def world_takes_none(self):
+        self.world.run("ip", "link", "set", "dev", "world0", "xdp", "off")
+
     def started(self, process):
         """Ends this process, started by Net.start(), when the lab closes."""
         self.later(stop, process)

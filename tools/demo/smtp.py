@@ -121,6 +121,15 @@ def dial(net, source, to, greet=True, timeout=20.0):
     return Dialog(net.connect(source, to, 25, timeout), greet)
 
 
+def refused(net, source, to):
+    """Whether a connection attempt is answered with a reset."""
+    try:
+        net.connect(source, to, 25).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
 def unreachable(net, source, to, timeout=1.0):
     """Whether a connection attempt got no answer at all within the time-out."""
     try:

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tools/postern/ban_file.h"
+#include "tools/postern/ban_order.h"
 #include "tools/postern/call.h"
 #include "tools/postern/cli.h"
 #include "tools/postern/fields.h"
@@ -12,8 +14,6 @@
 #include "tools/postern/safety.h"
 #include "tools/postern/unmanned.h"
 #include "user/core/names.h"
-
-#define DEFAULT_SECONDS 3600
 
 /* Bans gathered to be sorted: the map's own order is no order. */
 struct gathered {
@@ -53,10 +53,16 @@ static void print_bans(const struct kern_maps *m, const struct gathered *g)
 	}
 	out_table_end();
 	out_num("count", NULL, g->n);
+	out_num("room", NULL, ban_capacity(m));
 	out_line("%zu ban%s", g->n, g->n == 1 ? "" : "s");
+	if (!g->only)
+		fields_ban_room(g->n, ban_capacity(m));
 }
 
-static int show(const struct pst_prefix *only)
+typedef void print_fn(const struct kern_maps *m, const struct gathered *g);
+
+/* Those of only, NULL = all, sorted. */
+static int each_sorted(const struct pst_prefix *only, print_fn *print)
 {
 	struct gathered g = { .only = only, .now_ns = kern_now_ns() };
 	struct kern_maps m;
@@ -70,14 +76,15 @@ static int show(const struct pst_prefix *only)
 	} else {
 		if (g.n)
 			qsort(g.ban, g.n, sizeof(*g.ban), prefix_cmp); /* the prefix comes first in the struct */
-		print_bans(&m, &g);
+		print(&m, &g);
 	}
 	free(g.ban);
 	kern_close(&m);
 	return rc ? CLI_FAILED : CLI_OK;
 }
 
-static int do_show(struct args *a)
+/* [PREFIX] */
+static int print_some(struct args *a, print_fn *print)
 {
 	struct pst_prefix p;
 	bool one = a->n > 0;
@@ -85,129 +92,31 @@ static int do_show(struct args *a)
 
 	if (!rc)
 		rc = arg_end(a);
-	return rc ? rc : show(one ? &p : NULL);
+	return rc ? rc : each_sorted(one ? &p : NULL, print);
 }
 
-/* What the words of `ban add` asked for. */
-struct order {
-	struct pst_prefix prefix;
-	unsigned long long seconds;
-	struct pst_ban ban; /* action, scope, port, grace */
-	char reason[PST_NOTE_MAX];
-	bool force;
-};
-
-static int order_duration(struct args *a, struct order *o)
+static int do_show(struct args *a)
 {
-	const char *word;
-	int rc = arg_need(a, "TTL", &word);
-
-	if (rc)
-		return rc;
-	if (!duration_parse(str_of(word), &o->seconds) || !o->seconds)
-		return usage_error(a, "\"%s\" is not a duration: write 90s, 10m, 1h30m, 7d, 2w or forever", word);
-	return CLI_OK;
+	return print_some(a, print_bans);
 }
 
-static int order_action(struct args *a, struct order *o)
+static void export_bans(const struct kern_maps *m, const struct gathered *g)
 {
-	const char *word;
-	int action;
-	int rc = arg_need(a, "the action (observe, refuse, banner, reset or drop)", &word);
-
-	if (rc)
-		return rc;
-	action = action_by_name(str_of(word));
-	if (action < 0)
-		return usage_error(a, "\"%s\" is not an action: observe, refuse, banner, reset or drop", word);
-	o->ban.action = (__u8)action;
-	return CLI_OK;
-}
-
-static int order_scope(struct args *a, struct order *o)
-{
-	unsigned long long port = 0;
-	const char *word;
-	int scope, rc = arg_need(a, "the scope (guarded, host or port N)", &word);
-
-	if (rc)
-		return rc;
-	scope = scope_by_name(str_of(word));
-	if (scope < 0)
-		return usage_error(a, "\"%s\" is not a scope: guarded, host or port N", word);
-	if (scope == PST_SCOPE_PORT)
-		rc = arg_number(a, "the port", 65535, &port);
-	o->ban.scope = (__u8)scope;
-	o->ban.port = (__u16)port;
-	return rc;
-}
-
-static int order_grace(struct args *a, struct order *o)
-{
-	unsigned long long n;
-	int rc = arg_number(a, "the number of contacts", PST_GRACE_MAX, &n);
-
-	o->ban.grace = rc ? 0 : (__u8)n;
-	return rc;
-}
-
-/* The rest of the words, but a last "force" is the keyword. */
-static int order_reason(struct args *a, struct order *o)
-{
-	size_t n = 0;
-
-	if (a->n > 1 && !strcmp(a->v[a->n - 1], "force")) {
-		o->force = true;
-		a->n--;
-	}
-	if (!a->n)
-		return usage_error(a, "TEXT is missing");
-	while (a->n) {
-		struct str word = str_of(arg_next(a));
-
-		if (n + word.n + 2 > sizeof(o->reason))
-			return usage_error(a, "the reason is too long: at most %zu bytes", sizeof(o->reason) - 1);
-		if (n)
-			o->reason[n++] = ' ';
-		memcpy(o->reason + n, word.p, word.n);
-		n += word.n;
-	}
-	for (const char *p = o->reason; *p; p++) {
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			return usage_error(a, "the reason holds control characters");
-	}
-	json_t *utf8 = json_string(o->reason);
-
-	json_decref(utf8);
-	return utf8 ? CLI_OK : usage_error(a, "the reason is not UTF-8");
-}
-
-static int order_read(struct args *a, struct order *o)
-{
-	int rc = arg_prefix(a, &o->prefix);
-
-	while (!rc && a->n) {
-		if (arg_is(a, "for"))
-			rc = order_duration(a, o);
-		else if (arg_is(a, "forever"))
-			o->seconds = ~0ull;
-		else if (arg_is(a, "action"))
-			rc = order_action(a, o);
-		else if (arg_is(a, "scope"))
-			rc = order_scope(a, o);
-		else if (arg_is(a, "grace"))
-			rc = order_grace(a, o);
-		else if (arg_is(a, "force"))
-			o->force = true;
-		else if (arg_is(a, "reason"))
-			rc = order_reason(a, o);
+	out_done(); /* a line a ban, JSON or not */
+	for (size_t i = 0; i < g->n; i++) {
+		if (cli.json)
+			ban_export_json(m, &g->ban[i], g->now_ns);
 		else
-			rc = arg_end(a);
+			ban_export_text(m, &g->ban[i], g->now_ns);
 	}
-	return rc;
 }
 
-static json_t *order_request(const struct order *o, const char *prefix)
+static int do_export(struct args *a)
+{
+	return print_some(a, export_bans);
+}
+
+static json_t *order_request(const struct ban_order *o, const char *prefix)
 {
 	json_t *seconds = o->seconds == ~0ull ? json_null() : json_integer((json_int_t)o->seconds);
 
@@ -254,16 +163,19 @@ static int confirm(const struct pst_prefix *p)
 
 static int do_add(struct args *a)
 {
-	struct order o = { .seconds = DEFAULT_SECONDS, .ban = { .action = PST_ACT_DROP } };
+	struct ban_order o = ban_order_default();
 	char text[PREFIX_TEXT_MAX], room[160];
+	struct pst_prefix p;
 	json_t *reply;
-	int rc = order_read(a, &o);
+	int rc = arg_prefix(a, &p);
 
+	if (!rc)
+		rc = ban_order_words(a, &o);
 	if (rc)
 		return rc;
-	const char *objection = o.force ? NULL : safety_objection(&o.prefix, room, sizeof(room));
+	const char *objection = o.force ? NULL : safety_objection(&p, room, sizeof(room));
 
-	prefix_text(&o.prefix, text);
+	prefix_text(&p, text);
 	if (objection)
 		return out_error("%s is not banned: %s; add the word force if you mean it", text, objection);
 	switch (call(order_request(&o, text), &reply)) {
@@ -273,9 +185,9 @@ static int do_add(struct args *a)
 	case CALL_FAILED:
 		return CLI_FAILED;
 	case CALL_DOWN:
-		rc = unmanned_ban(&o.prefix, o.seconds, &o.ban, o.reason);
+		rc = unmanned_ban(&p, o.seconds, &o.ban, o.reason);
 	}
-	return rc ? rc : confirm(&o.prefix);
+	return rc ? rc : confirm(&p);
 }
 
 /* Is there a live ban of exactly p? Otherwise says what there is in its place. */
@@ -333,6 +245,10 @@ static const struct cmd cmds[] = {
 	{ "add", "PREFIX [for TTL|forever] [action observe|refuse|banner|reset|drop] [scope guarded|host|port N] [grace N] [reason TEXT...] [force]",
 	  "Bans exactly PREFIX (automatic bans take an IPv4 address or an IPv6 /64) from every guarded port, for 1h unless said otherwise; scope host drops every packet of it, scope port only those to one guarded port; grace refuses its first N contacts with a reason before the action applies; force overrides the objections to wide, local, own and your own SSH session's addresses.",
 	  do_add },
+	{ "import", "FILE [for TTL|forever] [action observe|refuse|banner|reset|drop] [scope guarded|host|port N] [grace N] [reason TEXT...] [force]",
+	  "Bans what FILE (- is standard input, gzip will do) names: a PREFIX a line, and behind it what ban add takes, where the line shall differ from the words of the command; nothing is banned when a line is wrong.",
+	  ban_import },
+	{ "export", "[PREFIX]", "Prints the live bans as ban import reads them; with -j a JSON object a line.", do_export },
 	{ "del", "PREFIX", "Ends a ban now; PREFIX is as `ban show` shows it.", do_del },
 	{ 0 },
 };

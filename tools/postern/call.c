@@ -17,6 +17,7 @@
 #include "user/ctl.h"
 
 #define CALL_TIMEOUT_S 30 /* a reload with a million prefixes takes its time */
+#define CALL_TRIES     20 /* of daemons that make way for one with a new configuration */
 
 static int connect_to(const char *path)
 {
@@ -41,16 +42,12 @@ static int connect_to(const char *path)
 	return fd;
 }
 
-static bool send_line(int fd, json_t *request)
+static bool send_all(int fd, const char *bytes, size_t n)
 {
-	char line[CTL_LINE_MAX];
-	size_t n = json_dumpb(request, line, sizeof(line) - 1, JSON_COMPACT), sent = 0;
+	size_t sent = 0;
 
-	if (n >= sizeof(line))
-		return false;
-	line[n++] = '\n';
 	while (sent < n) {
-		ssize_t k = send(fd, line + sent, n - sent, MSG_NOSIGNAL);
+		ssize_t k = send(fd, bytes + sent, n - sent, MSG_NOSIGNAL);
 
 		if (k <= 0)
 			return false;
@@ -59,14 +56,45 @@ static bool send_line(int fd, json_t *request)
 	return true;
 }
 
-/* Connects and asks. A stream to read from, or NULL with *result telling why. */
-static FILE *ask(json_t *request, enum call_result *result)
+static bool send_line(int fd, json_t *request)
+{
+	char line[CTL_LINE_MAX];
+	size_t n = json_dumpb(request, line, sizeof(line) - 1, JSON_COMPACT);
+
+	if (n >= sizeof(line))
+		return false;
+	line[n++] = '\n';
+	return send_all(fd, line, n);
+}
+
+/* A daemon that hangs up half-way has said why: the answer is read all the same. */
+static void send_rows(int fd, const struct call_rows *rows)
+{
+	char text[16 * CTL_LINE_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < rows->n; i++) {
+		if (sizeof(text) - n < CTL_LINE_MAX) {
+			if (!send_all(fd, text, n))
+				return;
+			n = 0;
+		}
+		n += rows->text(rows->ctx, i, text + n, CTL_LINE_MAX);
+	}
+	send_all(fd, text, n);
+}
+
+/* Connects and asks. rows may be NULL. A stream to read from, or NULL with *result telling why. */
+static FILE *ask(json_t *request, const struct call_rows *rows, enum call_result *result)
 {
 	int fd = connect_to(place_socket());
 	FILE *f = NULL;
 
-	if (fd >= 0 && send_line(fd, request))
+	if (fd >= 0 && send_line(fd, request)) {
+		if (rows)
+			send_rows(fd, rows);
 		f = fdopen(fd, "r");
+	}
 	json_decref(request);
 	if (f)
 		return f;
@@ -135,18 +163,36 @@ static bool refused(json_t *reply)
 	return true;
 }
 
-enum call_result call(json_t *request, json_t **reply)
+/* One question and its answer, NULL = none. Takes the reference of request. */
+static enum call_result ask_once(json_t *request, const struct call_rows *rows, json_t **reply)
 {
 	enum call_result result = CALL_OK;
-	FILE *f = ask(request, &result);
+	FILE *f = ask(request, rows, &result);
 
+	*reply = NULL;
 	if (!f)
 		return result;
 	*reply = read_line(f, &result);
 	fclose(f);
-	if (!*reply && result == CALL_DOWN)
+	if (*reply)
+		return CALL_OK;
+	if (result == CALL_DOWN)
 		out_error("%s: the daemon hung up without an answer", place_socket());
-	if (!*reply || refused(*reply)) {
+	return CALL_FAILED;
+}
+
+enum call_result call_rows(json_t *request, const struct call_rows *rows, json_t **reply)
+{
+	enum call_result result = ask_once(json_incref(request), rows, reply);
+
+	for (int i = 0; i < CALL_TRIES && result == CALL_OK && json_is_true(json_object_get(*reply, "again")); i++) {
+		json_decref(*reply);
+		result = ask_once(json_incref(request), rows, reply);
+	}
+	json_decref(request);
+	if (result != CALL_OK)
+		return result;
+	if (refused(*reply)) {
 		json_decref(*reply);
 		*reply = NULL;
 		return CALL_FAILED;
@@ -157,6 +203,11 @@ enum call_result call(json_t *request, json_t **reply)
 static int not_running(void)
 {
 	return out_error("posternd is not running (nobody answers on %s), and only it can do this", place_socket());
+}
+
+enum call_result call(json_t *request, json_t **reply)
+{
+	return call_rows(request, NULL, reply);
 }
 
 int call_daemon(json_t *request, json_t **reply)
@@ -188,7 +239,7 @@ int call_reload(const char *done)
 int call_stream(json_t *request, int (*each)(json_t *line))
 {
 	enum call_result result = CALL_OK;
-	FILE *f = ask(request, &result);
+	FILE *f = ask(request, NULL, &result);
 	struct timeval forever = { 0 };
 	json_t *line;
 	int stop = 0;

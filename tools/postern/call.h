@@ -13,6 +13,15 @@ enum call_result {
 
 /* Sends request (its reference is taken) and waits for the reply. */
 enum call_result call(json_t *request, json_t **reply);
+/* Lines that follow a request, written into text (newline included, CTL_LINE_MAX at most); returns their length. */
+struct call_rows {
+	size_t n;
+	size_t (*text)(void *ctx, size_t i, char *text, size_t size);
+	void *ctx;
+};
+
+/* call() with rows behind the request. */
+enum call_result call_rows(json_t *request, const struct call_rows *rows, json_t **reply);
 /* The same for what only the daemon knows: says that it is not running. 0 or CLI_FAILED. */
 int call_daemon(json_t *request, json_t **reply);
 /* Asks for a reload and says how it went: done when all is well, and what is wrong with single lists. 0 or CLI_FAILED. */

@@ -34,7 +34,10 @@ struct args {
 	const struct cmd *cmd;
 	int n;
 	char **v;
+	char *flaw; /* NULL: what is wrong is said at once; otherwise it is only written here, FLAW_MAX bytes */
 };
+
+#define FLAW_MAX 256
 
 /* What the options and the environment said. NULL = not said. */
 struct cli {

@@ -139,7 +139,7 @@ static void help_text(const char *text, int indent)
 
 static int run_row(const struct object *o, const struct cmd *c, int n, char **v)
 {
-	struct args a = { o, c, n, v };
+	struct args a = { .object = o, .cmd = c, .n = n, .v = v };
 	char line[512];
 
 	if (n == 1 && is_help(v[0])) {
@@ -206,6 +206,10 @@ int usage_error(const struct args *a, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	if (a->flaw) {
+		snprintf(a->flaw, FLAW_MAX, "%.*s", FLAW_MAX - 1, text);
+		return CLI_USAGE;
+	}
 	out_error("%s", text);
 	out_str("usage", NULL, cmd_synopsis(a->object, a->cmd, line, sizeof(line)));
 	if (!cli.json)

@@ -11,6 +11,7 @@
 #include "tools/postern/out.h"
 #include "tools/postern/place.h"
 #include "user/core/names.h"
+#include "user/refuse.h"
 
 /* What the kernel holds about the address. */
 struct facts {
@@ -22,6 +23,8 @@ struct facts {
 	struct pst_class class;
 	struct fields_list list; /* whose action it is */
 	unsigned nlists;
+	__u64 grace_window_ns;
+	bool answers; /* the kernel took the dialogue */
 	char lists[FIELDS_NAMES_MAX];
 };
 
@@ -61,6 +64,8 @@ static int gather(const struct kern_maps *m, const struct pst_addr *a, struct fa
 	if (rc)
 		return rc;
 	f->mode = conf.mode;
+	f->grace_window_ns = conf.grace_window_ns;
+	f->answers = refuse_started(m);
 	rc = allow_each(m, allow_cover, &(struct search){ a, f });
 	if (rc)
 		return rc;
@@ -115,6 +120,20 @@ static enum fate fate_of(const struct facts *f, enum ruling r)
 	return action == PST_ACT_REFUSE ? REFUSED : action == PST_ACT_BANNER ? BANNER : action == PST_ACT_RESET ? RESET : DROPPED;
 }
 
+/* Contacts of a window that has passed count no more. */
+static void say_grace(const struct facts *f)
+{
+	const struct pst_ban *b = &f->ban.ban;
+	bool fresh = b->window_ns && kern_now_ns() - b->window_ns < f->grace_window_ns;
+	char window[32];
+
+	if (b->grace)
+		out_line("The first %u contact%s in %s are %s before that; %u came so far.", b->grace, b->grace == 1 ? "" : "s",
+			 duration_text(f->grace_window_ns / 1000000000, window),
+			 f->answers ? "refused with a reason" : "reset (this kernel does not take the program that would tell them why)",
+			 fresh ? b->contacts : 0);
+}
+
 static void say_ruling(const struct facts *f, enum ruling r)
 {
 	char prefix[PREFIX_TEXT_MAX], left[32], text[FIELDS_NAMES_MAX + 64];
@@ -143,6 +162,8 @@ static void say_ruling(const struct facts *f, enum ruling r)
 	out_str("fate", NULL, fates[fate_of(f, r)].name);
 	out_str("because", NULL, text);
 	out_line("%s: %s: %s.", f->addr, fates[fate_of(f, r)].text, text);
+	if (r == BY_BAN && fate_of(f, r) != OBSERVED)
+		say_grace(f);
 }
 
 static void say_lift(const struct facts *f, enum ruling r)

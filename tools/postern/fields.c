@@ -49,6 +49,12 @@ void fields_ban(const struct kern_maps *m, const struct fields_ban *f)
 	out_str("note", "note", note_of(m, &f->prefix, note));
 }
 
+void fields_ban_room(size_t live, size_t room)
+{
+	if (live * 100 >= room * BAN_HIGH_PERCENT)
+		out_note("the ban table is %zu %% full: when it is full, the automatic ban that ends soonest makes room", live * 100 / room);
+}
+
 int fields_list_get(const struct kern_maps *m, unsigned i, struct fields_list *out)
 {
 	int e = list_info(m, i, &out->info);

@@ -17,6 +17,9 @@ struct fields_ban {
 /* Fields of the row or section that is open. */
 void fields_ban(const struct kern_maps *m, const struct fields_ban *f);
 
+/* Says when the table is nearly full. */
+void fields_ban_room(size_t live, size_t room);
+
 struct fields_list {
 	unsigned index;
 	struct pst_list_info info;

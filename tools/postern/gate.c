@@ -6,6 +6,7 @@
 
 #include "tools/postern/call.h"
 #include "tools/postern/cli.h"
+#include "tools/postern/fields.h"
 #include "tools/postern/out.h"
 #include "tools/postern/place.h"
 #include "tools/postern/unmanned.h"
@@ -179,8 +180,27 @@ static int show_daemon(void)
 	return CLI_OK;
 }
 
+static int count_live(void *ctx, const struct pst_prefix *p, const struct pst_ban *b)
+{
+	(void)p;
+	*(size_t *)ctx += b->until_ns > kern_now_ns();
+	return 0;
+}
+
+static void show_bans(size_t live, size_t room)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%zu, room for %zu", live, room);
+	out_num("bans", NULL, live);
+	out_num("bans_room", NULL, room);
+	out_str(NULL, "bans", text);
+	fields_ban_room(live, room);
+}
+
 static int do_show(struct args *a)
 {
+	size_t live = 0, room;
 	struct kern_maps m;
 	struct pst_meta meta = { 0 };
 	struct pst_conf conf;
@@ -192,6 +212,9 @@ static int do_show(struct args *a)
 		return rc;
 	rc = gate_conf_get(&m, &conf);
 	answers = refuse_started(&m);
+	room = ban_capacity(&m);
+	if (!rc)
+		rc = ban_each(&m, count_live, &live);
 	if (!rc && bpf_map_lookup_elem(m.meta, &zero, &meta))
 		rc = -errno;
 	kern_close(&m);
@@ -206,6 +229,7 @@ static int do_show(struct args *a)
 		out_str("refuse", "refuse", "reset instead: this kernel does not take the program that answers");
 	show_ports(&conf);
 	show_guarded(&conf);
+	show_bans(live, room);
 	rc = show_links();
 	return rc ? rc : show_daemon();
 }

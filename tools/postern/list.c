@@ -2,13 +2,13 @@
 /* list.c: blacklists: what is loaded, who is on them, is a file fit to be loaded. */
 #include <errno.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "tools/postern/call.h"
 #include "tools/postern/cli.h"
 #include "tools/postern/fields.h"
 #include "tools/postern/out.h"
 #include "tools/postern/place.h"
+#include "tools/postern/progress.h"
 #include "user/core/names.h"
 #include "user/listfile.h"
 
@@ -93,27 +93,28 @@ static int do_find(struct args *a)
 	return rc ? out_error("the lists cannot be read: %s", strerror(-rc)) : CLI_OK;
 }
 
-/* For somebody who waits at a terminal; the line is written over. */
-static void tell_progress(void *ctx, size_t prefixes)
-{
-	__u64 *last_ns = ctx, now = kern_now_ns();
-
-	if (now - *last_ns < 100000000)
-		return;
-	*last_ns = now;
-	fprintf(stderr, "\r%zu prefixes ", prefixes);
-}
-
 static int read_telling(const char *file, struct listfile *l, char *err, size_t errsize)
 {
-	__u64 last_ns = kern_now_ns();
-	const struct listfile_progress progress = { tell_progress, &last_ns };
-	bool terminal = isatty(STDERR_FILENO);
-	int rc = listfile_read(file, terminal ? &progress : NULL, l, err, errsize);
+	struct progress progress;
+	const struct listfile_options options = { .tell = progress_tell, .ctx = &progress, .everything = true };
+	int rc;
 
-	if (terminal)
-		fprintf(stderr, "\r\033[K"); /* erases the line */
+	progress_begin(&progress);
+	rc = listfile_read(file, &options, l, err, errsize);
+	progress_end(&progress);
 	return rc;
+}
+
+/* The file does not know what the configuration permits. */
+static void say_everything(const struct listfile *l)
+{
+	bool all = false;
+
+	for (size_t i = 0; i < l->n && !all; i++)
+		all = listfile_is_everything(&l->prefix[i]);
+	out_bool("everything", NULL, all);
+	if (all)
+		out_line("it lists everybody (0.0.0.0/0 or ::/0): posternd takes it only with everything = yes in its list section");
 }
 
 static int do_check(struct args *a)
@@ -141,6 +142,7 @@ static int do_check(struct args *a)
 		snprintf(files, sizeof(files), " in %u files", l.files);
 	out_line("%s: %zu prefix%s%s, no errors, read in %llu.%llu s", file, l.n, l.n == 1 ? "" : "es", files, (unsigned long long)took_ms / 1000,
 		 (unsigned long long)took_ms / 100 % 10);
+	say_everything(&l);
 	listfile_free(&l);
 	return CLI_OK;
 }

@@ -29,22 +29,30 @@ static bool of_sockaddr(const struct sockaddr *sa, struct pst_addr *out)
 	return true;
 }
 
+/* Asked for once: a file may name a million prefixes. Never freed: they are needed until the command ends. */
+static const struct ifaddrs *own_addresses(void)
+{
+	static struct ifaddrs *all;
+	static bool asked;
+
+	if (!asked && getifaddrs(&all))
+		all = NULL;
+	asked = true;
+	return all;
+}
+
 static bool own_address(const struct pst_prefix *p, char *room, size_t size)
 {
-	struct ifaddrs *all, *i;
-	struct pst_addr a;
 	char text[ADDR_TEXT_MAX];
-	bool found = false;
+	struct pst_addr a;
 
-	if (getifaddrs(&all))
-		return false;
-	for (i = all; i && !found; i = i->ifa_next) {
-		found = of_sockaddr(i->ifa_addr, &a) && prefix_covers(p, &a);
-		if (found)
-			snprintf(room, size, "it holds %s, this machine's own address on %s", addr_text(&a, text), i->ifa_name);
+	for (const struct ifaddrs *i = own_addresses(); i; i = i->ifa_next) {
+		if (!of_sockaddr(i->ifa_addr, &a) || !prefix_covers(p, &a))
+			continue;
+		snprintf(room, size, "it holds %s, this machine's own address on %s", addr_text(&a, text), i->ifa_name);
+		return true;
 	}
-	freeifaddrs(all);
-	return found;
+	return false;
 }
 
 /* The first word of SSH_CONNECTION and of SSH_CLIENT is the peer. A scoped IPv6 address is of no use to a ban. */

@@ -3,14 +3,18 @@
 #include "tools/postern/unmanned.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "tools/postern/cli.h"
 #include "tools/postern/out.h"
 #include "tools/postern/place.h"
+#include "tools/postern/progress.h"
 #include "user/ban.h"
 #include "user/judge.h"
 #include "user/listset.h"
 #include "user/stats.h"
+
+#define ROWS_AT_ONCE 65536
 
 static int written(struct kern_maps *m, int rc, const char *what)
 {
@@ -22,12 +26,12 @@ static int written(struct kern_maps *m, int rc, const char *what)
 }
 
 /* The judge's counters have no other writer while it is away. */
-static void count(const struct kern_maps *m, enum pst_counter counter)
+static void count(const struct kern_maps *m, enum pst_counter counter, size_t n)
 {
-	struct pst_stats *s = stats_map_slot(m, JUDGE_SLOT);
+	struct pst_stats *s = n ? stats_map_slot(m, JUDGE_SLOT) : NULL;
 
 	if (s)
-		s->counter[counter]++;
+		s->counter[counter] += n;
 }
 
 static void guard_port(struct pst_conf *c, unsigned port)
@@ -66,12 +70,15 @@ int unmanned_settings(void)
 
 static int read_lists(const struct conf *c, struct listset *set)
 {
+	struct progress progress;
 	char err[512] = "";
+	int rc = 0;
 
-	for (size_t i = 0; i < c->nlists; i++)
-		if (listset_read(&set->one[set->n++], &c->list[i], NULL, err, sizeof(err)))
-			return out_error("list %s: %s", c->list[i].name, err);
-	return CLI_OK;
+	progress_begin(&progress);
+	for (size_t i = 0; i < c->nlists && !rc; i++)
+		rc = listset_read(&set->one[set->n++], &c->list[i], NULL, progress_tell, &progress, err, sizeof(err));
+	progress_end(&progress);
+	return rc ? out_error("list %s: %s", c->list[set->n - 1].name, err) : CLI_OK;
 }
 
 int unmanned_lists(void)
@@ -129,11 +136,39 @@ int unmanned_ban(const struct pst_prefix *p, unsigned long long seconds, const s
 		return out_error("bans already use %d different prefix lengths of this address family, the most that the gate looks up; use a length that `postern ban show` shows",
 				 PST_BAN_LENS_MAX);
 	}
-	if (!rc)
-		count(&m, PST_CNT_BAN_OPERATOR);
-	if (evicted)
-		count(&m, PST_CNT_BAN_EVICTED);
+	count(&m, PST_CNT_BAN_OPERATOR, !rc);
+	count(&m, PST_CNT_BAN_EVICTED, evicted);
 	return written(&m, rc, "the ban");
+}
+
+int unmanned_bans(size_t n, void (*get)(void *ctx, size_t i, struct ban_row *out), void *ctx, struct ban_many *done)
+{
+	struct ban_row *row = calloc(ROWS_AT_ONCE, sizeof(*row));
+	struct ban_many part;
+	struct kern_maps m;
+	int rc = row ? place_open(&m, false) : out_error("out of memory");
+
+	*done = (struct ban_many){ 0 };
+	if (rc) {
+		free(row);
+		return rc;
+	}
+	for (size_t at = 0; at < n && !rc; at += ROWS_AT_ONCE) {
+		size_t take = n - at < ROWS_AT_ONCE ? n - at : ROWS_AT_ONCE;
+
+		for (size_t i = 0; i < take; i++)
+			get(ctx, at + i, &row[i]);
+		rc = ban_put_many(&m, row, take, &part);
+		done->written += part.written;
+		done->evicted += part.evicted;
+		done->noteless += part.noteless;
+	}
+	free(row);
+	count(&m, PST_CNT_BAN_OPERATOR, done->written);
+	count(&m, PST_CNT_BAN_EVICTED, done->evicted);
+	if (rc)
+		out_note("%zu of %zu bans are written", done->written, n);
+	return written(&m, rc, "the bans");
 }
 
 int unmanned_unban(const struct pst_prefix *p)
@@ -145,7 +180,7 @@ int unmanned_unban(const struct pst_prefix *p)
 		return rc;
 	rc = ban_del(&m, p);
 	if (!rc)
-		count(&m, PST_CNT_BAN_DELETED);
+		count(&m, PST_CNT_BAN_DELETED, 1);
 	return written(&m, rc, "the end of the ban");
 }
 

@@ -6,7 +6,7 @@
 #ifndef UNMANNED_H
 #define UNMANNED_H
 
-#include "user/kern.h"
+#include "user/ban.h"
 
 /* Guarded ports, addresses and mode of the configuration, if there is one; port 25 otherwise, if nothing is guarded yet. */
 int unmanned_settings(void);
@@ -15,6 +15,8 @@ int unmanned_lists(void);
 int unmanned_mode(unsigned mode);
 /* b says action, scope, port and grace. */
 int unmanned_ban(const struct pst_prefix *p, unsigned long long seconds, const struct pst_ban *b, const char *reason);
+/* The same for n bans; get makes each. *done tells what became of them. */
+int unmanned_bans(size_t n, void (*get)(void *ctx, size_t i, struct ban_row *out), void *ctx, struct ban_many *done);
 int unmanned_unban(const struct pst_prefix *p);
 int unmanned_allow(const struct pst_prefix *p, bool add);
 

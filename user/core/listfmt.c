@@ -15,10 +15,23 @@ static enum listfmt_got bad(struct listfmt_flaw *flaw, struct str text, const ch
 
 /* --- one entry -------------------------------------------------------------- */
 
+/* A list's tables keep the families apart, so what is written as IPv6 covers no IPv4 here, however short it is. */
+static enum prefix_flaw network_parse(struct str text, struct pst_prefix *out)
+{
+	enum prefix_flaw f = prefix_parse(text, out);
+	struct pst_addr written;
+
+	if (f != PREFIX_BOTH_FAMILIES)
+		return f;
+	if (!addr_parse(str_sub(text, 0, (size_t)((const char *)memchr(text.p, '/', text.n) - text.p)), &written))
+		return PREFIX_BAD_ADDRESS;
+	return memcmp(&written, &out->addr, sizeof(written)) ? PREFIX_HOST_BITS : PREFIX_OK;
+}
+
 static bool network_entry(struct str text, struct range *out, struct listfmt_flaw *flaw)
 {
 	struct pst_prefix p;
-	enum prefix_flaw f = prefix_parse(text, &p);
+	enum prefix_flaw f = network_parse(text, &p);
 
 	if (f == PREFIX_OK) {
 		*out = range_of(&p);

@@ -208,6 +208,35 @@ static enum table_flaw compile4(struct table *t, const struct lists_entry *e, si
 
 /* --- IPv6 --------------------------------------------------------------------- */
 
+static unsigned weight(unsigned bits)
+{
+	unsigned n = 0;
+
+	for (; bits; bits &= bits - 1)
+		n++;
+	return n;
+}
+
+/*
+ * The signs of n lengths, in eight bits. All have the same number of bits set, so none is part of another: one that stands
+ * alone in a cell is taken for no other, and the fewer bits a sign has, the fewer signs two of them seem to be.
+ * 8, 28, 56 or 70 different ones there are; more lengths than that share some.
+ */
+static void signs_of(struct pst_lens6 *lens, unsigned n)
+{
+	static const unsigned many[] = { 0, 8, 28, 56, 70 };
+	__u8 sign[70];
+	unsigned bits = 1, have = 0;
+
+	while (bits < 4 && many[bits] < n)
+		bits++;
+	for (unsigned code = 1; code < 256; code++)
+		if (weight(code) == bits)
+			sign[have++] = (__u8)code;
+	for (unsigned i = 0; i < n; i++)
+		lens->row[i].sign = n <= have ? sign[i * have / n] : sign[i % have];
+}
+
 void table_lens6(struct pst_lens6 *out, const bool has[129])
 {
 	struct pst_addr ones;
@@ -221,8 +250,7 @@ void table_lens6(struct pst_lens6 *out, const bool has[129])
 		out->row[n].mask = prefix_of(&ones, len).addr;
 		out->row[n++].len = len;
 	}
-	for (unsigned i = 0; i < n; i++)
-		out->row[i].group = 1u << (n <= 8 ? i : i * 8 / n);
+	signs_of(out, n);
 	out->n = (__u16)n;
 }
 
@@ -234,13 +262,13 @@ static __u32 high6(const struct pst_prefix *p)
 	return (__u32)b[0] << 24 | (__u32)b[1] << 16 | (__u32)b[2] << 8 | b[3];
 }
 
-static void filter6_add(struct table *t, const struct pst_prefix *p, __u8 group)
+static void filter6_add(struct table *t, const struct pst_prefix *p, __u8 sign)
 {
 	static const struct pst_prefix global = { { { 0x20 } }, 3 };
 	__u32 i = 0, n = PST_CELLS;
 
 	if (!prefix_within(&global, p))
-		t->lens6.outside |= group;
+		t->lens6.outside |= sign;
 	if (!prefix_within(&global, p) && !prefix_within(p, &global))
 		return;
 	if (p->len > 3) {
@@ -248,14 +276,14 @@ static void filter6_add(struct table *t, const struct pst_prefix *p, __u8 group)
 		n = p->len < 27 ? 1u << (27 - p->len) : 1;
 	}
 	while (n--)
-		t->cell6[i++] |= group;
+		t->cell6[i++] |= sign;
 }
 
 /* An entry that says nothing which the one around it does not say is left out. */
 static enum table_flaw compile6(struct table *t, const struct lists_entry *e, size_t n, const __u8 *action)
 {
 	struct walk w = { .t = t, .action = action };
-	__u8 group[129] = { 0 };
+	__u8 sign[129] = { 0 };
 	bool has[129] = { 0 };
 
 	for (size_t i = 0; i < n;) {
@@ -276,9 +304,9 @@ static enum table_flaw compile6(struct table *t, const struct lists_entry *e, si
 	}
 	table_lens6(&t->lens6, has);
 	for (unsigned i = 0; i < t->lens6.n; i++)
-		group[t->lens6.row[i].len] = (__u8)t->lens6.row[i].group;
+		sign[t->lens6.row[i].len] = (__u8)t->lens6.row[i].sign;
 	for (size_t i = 0; i < t->nnet6; i++)
-		filter6_add(t, &t->net6[i].prefix, group[t->net6[i].prefix.len]);
+		filter6_add(t, &t->net6[i].prefix, sign[t->net6[i].prefix.len]);
 	return TABLE_OK;
 }
 

@@ -46,7 +46,7 @@ enum table_flaw table_compile(struct table *t, struct lists_entry *e, struct lis
 			      const __u8 action[PST_LISTS_MAX]);
 /* The limit in words, and what helps. */
 const char *table_flaw_text(enum table_flaw flaw);
-/* Orders the lengths of which has[len] says that they are in use, and groups them; `all`, `now` and `outside` are 0. */
+/* Orders the lengths of which has[len] says that they are in use, and gives each its sign; `all`, `now` and `outside` are 0. */
 void table_lens6(struct pst_lens6 *out, const bool has[129]);
 
 #endif
