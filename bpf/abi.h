@@ -274,7 +274,8 @@ struct pst_ban_bits {
  * pst_ban_quick: four places in one cache line, for bans that need no more to be known: of an IPv4 host, at every guarded port,
  * action drop. No ban of IPv4 is longer, so none can speak before it. user/ban.c is the only writer of `ban`: a place is taken
  * out before the ban changes in pst_bans, and put in after that. The other two are the kernel's: packets that the ban itself
- * has not been told of, and when the last one was.
+ * has not been told of, and when the last one was. IPv6 has none: the prefix of
+ * a /64 leaves 32 of a place's bits for hits and last together, and the longer ban of one address in it would have to be asked first.
  */
 #define PST_QUICK_TIME_SHIFT 25		    /* `until` counts 33 milliseconds: 31 bits are 2 years of CLOCK_MONOTONIC */
 #define PST_QUICK_LAST_SHIFT 20		    /* `last` counts milliseconds, modulo 2^32: 52 days */
