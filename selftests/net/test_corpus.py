@@ -7,7 +7,6 @@ import re
 import pytest
 
 import gate as gate_
-import mta
 import smtp
 import wide_open
 from lab import until
