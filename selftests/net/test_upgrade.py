@@ -146,9 +146,16 @@ def test_a_list_that_cannot_be_read_stays_as_it_was(old, ear, flood):  # pylint:
     assert old.json("list", "show")["lists"][0]["state"] == "ok"
 
 
-def test_a_newer_gate_is_left_alone(lab, gate, ear, flood):  # pylint: disable=unused-argument
-    newer = f"{PINS}{SCHEMA + 1}"
-    lab.gateway.run(f"{BUILD}/selftests/packet/test_migrate", "1", newer, "gw0")
+@pytest.fixture
+def newer(lab):
+    """Something that is pinned as a later version's gate; in force before the flood begins."""
+    pins = f"{PINS}{SCHEMA + 1}"
+    lab.gateway.run(f"{BUILD}/selftests/packet/test_migrate", "1", pins, "gw0")
+    yield pins
+    subprocess.run(lab.gateway.command(f"{BUILD}/postern", "--pins", pins, "gate", "unload"), capture_output=True, check=False)
+
+
+def test_a_newer_gate_is_left_alone(lab, gate, newer, ear, flood):  # pylint: disable=unused-argument,too-many-arguments
     done = subprocess.run(lab.gateway.command(f"{BUILD}/posternd", "-c", f"{HOME}/postern.conf"), capture_output=True, text=True,
                           check=False, timeout=60)
     assert done.returncode == 1 and newer in done.stderr and "nothing was touched" in done.stderr
