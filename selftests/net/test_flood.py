@@ -153,6 +153,11 @@ def broken(lab):
     return int(values[names.index("InCsumErrors")])
 
 
+def taken(lab):
+    """Frames that came out of the cable, which loses some when nobody is there in time to take them."""
+    return json.loads(lab.gateway.run("ip", "-j", "-s", "link", "show", "gw0"))[0]["stats64"]["rx"]["packets"]
+
+
 def over_budget(gate):
     return gate.counter("xdp_packets_total", verdict="dropped", reason="syn_global")
 
@@ -162,14 +167,16 @@ def test_a_spoofed_flood_bans_nobody_and_mail_goes_on(gate, lab, dial, box, to):
     gate.configure(syn_budget=BUDGET).start()
     gate.postern("allow", "add", ALLOWED[to])
     deliver(dial, box, KNOWN[to], to, "before the flood")  # from now on its mail speaks for it
-    seen = gate.counter("xdp_packets_total")
+    seen, before = gate.counter("xdp_packets_total"), taken(lab)
     with Flood(lab, to) as flood:
         until("the budget is spent", lambda: over_budget(gate) > BATCH)
         for source, who in ((ALLOWED[to], "allowed"), (KNOWN[to], "known")):
             deliver(dial, box, source, to, f"in the flood, from one {who}")
         assert flood.rages, f"it ended after {flood.sent} frames, before the mail was through"
-    assert gate.counter("xdp_packets_total") - seen >= flood.sent
-    assert over_budget(gate) > flood.sent * 0.9
+    came = taken(lab) - before
+    assert came > flood.sent / 2
+    assert gate.counter("xdp_packets_total") - seen >= came
+    assert over_budget(gate) > came * 0.9
     assert broken(lab) == 0
     assert gate.json("ban", "show")["bans"] == []
     assert gate.counter("bans_total") == 0
