@@ -135,7 +135,45 @@
 	X(MAIL_REFUSED,    "senders_total",     "result=\"refused\"",         "") \
 	X(MAIL_SYNTAX,     "senders_total",     "result=\"syntax\"",          "") \
 	X(MAIL_SIZE,       "senders_total",     "result=\"size\"",            "") \
-	X(BACKEND_REUSED,  "backend_reused_total", "",                        "Sessions served by a connection to a backend that had served another before")
+	X(BACKEND_REUSED,  "backend_reused_total", "",                        "Sessions served by a connection to a backend that had served another before") \
+	X(TRIAGE_KNOWN,    "triage_total",      "result=\"remembered\"",      "Sessions by what the tests of the client said") \
+	X(TRIAGE_PASSED,   "triage_total",      "result=\"passed\"",          "") \
+	X(TRIAGE_OBSERVED, "triage_total",      "result=\"observed\"",        "") \
+	X(TRIAGE_ENFORCED, "triage_total",      "result=\"enforced\"",        "") \
+	X(TRIAGE_DROPPED,  "triage_total",      "result=\"dropped\"",         "") \
+	X(RCPT_TRIAGE,     "recipients_total",  "result=\"triage\"",          "") \
+	X(RCPT_GREY,       "recipients_total",  "result=\"greylisted\"",      "") \
+	X(RCPT_RATE,       "recipients_total",  "result=\"over_rate\"",       "") \
+	X(MAIL_RATE,       "senders_total",     "result=\"over_rate\"",       "") \
+	X(DNSL_LISTED,     "dnsl_answers_total", "result=\"listed\"",         "Answers of DNS lists by what they say") \
+	X(DNSL_CLEAN,      "dnsl_answers_total", "result=\"clean\"",          "") \
+	X(DNSL_ERROR,      "dnsl_answers_total", "result=\"error\"",          "") \
+	X(DNSL_TIMEOUT,    "dnsl_answers_total", "result=\"timeout\"",        "") \
+	X(DNSL_CACHED,     "dnsl_cached_total", "",                         "Answers of DNS lists that were taken from the cache") \
+	X(DNSL_ZONES_UP,   "dnsl_zones",        "state=\"up\"",              "Zones of DNS lists by the last test of theirs (RFC 5782), per worker") \
+	X(DNSL_ZONES_DOWN, "dnsl_zones",        "state=\"down\"",            "") \
+	X(GREY_PASSED,     "greylist_total",    "result=\"passed\"",          "Recipients of strangers by what the greylist said") \
+	X(GREY_KNOWN,      "greylist_total",    "result=\"known\"",           "") \
+	X(GREY_DEFERRED,   "greylist_total",    "result=\"deferred\"",        "") \
+	X(GREY_OBSERVED,   "greylist_total",    "result=\"observed\"",        "") \
+	X(GREY_UNANSWERED, "greylist_total",    "result=\"unanswered\"",      "") \
+	X(RATE_CONNECTIONS, "over_rate_total",  "what=\"connections\"",       "Sources and prefixes that went over a ceiling, by which") \
+	X(RATE_SESSIONS,   "over_rate_total",   "what=\"sessions\"",          "") \
+	X(RATE_MESSAGES,   "over_rate_total",   "what=\"messages\"",          "") \
+	X(RATE_RCPTS,      "over_rate_total",   "what=\"recipients\"",        "") \
+	X(RATE_AUTH,       "over_rate_total",   "what=\"auth_failures\"",     "") \
+	X(RATE_UNKNOWN,    "over_rate_total",   "what=\"unknown_recipients\"", "") \
+	X(TARPIT_HELD,     "tarpit_sessions_total", "result=\"held\"",        "Sessions that were to be answered slowly") \
+	X(TARPIT_FULL,     "tarpit_sessions_total", "result=\"full\"",        "") \
+	X(BAN_BREAKER,     "bans_refused_total", "cause=\"breaker\"",         "") \
+	X(BAN_PROMOTED,    "prefix_bans_total", "",                         "Bans of whole prefixes, made because of the sources in them") \
+	X(BAN_AMNESTY,     "amnesties_total",   "",                         "Bans that were changed to refuse because their source retries as a mail queue does") \
+	X(STORE_OK,        "store_writes_total", "result=\"ok\"",             "Records for the store by what became of them") \
+	X(STORE_FAILED,    "store_writes_total", "result=\"failed\"",         "") \
+	X(STORE_DROPPED,   "store_writes_total", "result=\"dropped\"",        "") \
+	X(STORE_UP,        "store_up",          "",                         "1 while state is kept on disk") \
+	X(BREAKER_OPEN,    "breaker_open",      "",                         "1 while no automatic bans are made because they would hit too many good sources") \
+	X(PASS_DEAD_MAN,   "xdp_packets_total", "verdict=\"passed\",reason=\"dead_man\"", "")
 
 enum pst_counter {
 #define PST_X(sym, family, labels, help) PST_CNT_##sym,
@@ -170,7 +208,20 @@ enum pst_counter {
 	X(AUTH,      "auth-failure",          0, "",      "",                                 15, 0, "The backend refused the credentials.")                   \
 	X(TRAP,      "trap-recipient",      550, "5.1.1", "No such user",                    100, 0, "A recipient that exists only to be spammed.") \
 	X(SENDER,    "refused-sender",      550, "5.7.1", "Sender address refused",           20, 0, "MAIL from an address or domain on a list of refused senders.") \
-	X(OWN_SENDER, "own-domain-sender",  550, "5.7.1", "Sender address is ours, and you are not", 20, 0, "MAIL from a domain of ours by a source that neither authenticated nor may relay.")
+	X(OWN_SENDER, "own-domain-sender",  550, "5.7.1", "Sender address is ours, and you are not", 20, 0, "MAIL from a domain of ours by a source that neither authenticated nor may relay.") \
+	X(HELO_LITERAL, "helo-literal",     550, "5.7.1", "HELO is an address literal",        5, 0, "EHLO or HELO with an address in place of a name; mail servers have names.") \
+	X(HELO_OWN,  "helo-own",            550, "5.7.1", "HELO is our own name",             60, 0, "EHLO or HELO with the gate's own name or address, or one of its domains, by a client that may not relay.") \
+	X(HELO_NAME, "helo-unqualified",    550, "5.5.2", "HELO is not a full host name",      5, 0, "EHLO or HELO with a name without a dot (RFC 5321 section 2.3.5 wants a full one).") \
+	X(HELO_OTHER, "helo-mismatch",      550, "5.7.1", "HELO is not your host's name",      2, 0, "EHLO or HELO with a name that neither is the client's confirmed name nor leads to its address.") \
+	X(NO_RDNS,   "no-reverse-dns",      550, "5.7.25", "Your address has no name",         5, 0, "The client's address has no PTR record.") \
+	X(RDNS_OTHER, "unconfirmed-reverse-dns", 550, "5.7.25", "The name of your address does not lead back to it", 5, 0, "The client's address has a name, but the name has other addresses.") \
+	X(COMMANDS,  "too-many-commands",   421, "4.7.0", "Too many commands",                20, 1, "More commands that bring no mail forward than the limit.") \
+	X(HANGUP,    "hang-up",               0, "",      "",                                  1, 0, "The client closed the connection without QUIT before it had sent a message.") \
+	X(DNSL,      "dns-list",            550, "5.7.1", "Your address is on a DNS list",     0, 0, "DNS lists know the source, with more weight than the limit.") \
+	X(BACKUP,    "backup-first",        450, "4.7.0", "Try the primary mail server first", 20, 0, "A stranger's first contact was a listener marked as backup.") \
+	X(RATE,      "over-rate",           450, "4.7.0", "Too much from your address, try again later", 5, 0, "More of something in a window of time than its ceiling, again and again.") \
+	X(TRAP_DOMAIN, "trap-domain",       550, "5.1.2", "No such domain",                  100, 0, "A recipient in a domain that exists only to be spammed.") \
+	X(PREFIX,    "prefix",              550, "5.7.1", "Service unavailable",               0, 1, "So many sources of one prefix offended that the whole prefix is banned.")
 
 enum pst_reason {
 #define PST_X(sym, name, code, enh, text, points, fin, why) PST_RSN_##sym,

@@ -373,7 +373,7 @@ bool conn_open(struct conns *cs, int fd, unsigned listener, __u64 id, const stru
 	return true;
 }
 
-void conn_standing(struct conns *cs, __u64 id, enum sess_standing standing)
+void conn_standing(struct conns *cs, __u64 id, const struct sess_word *word)
 {
 	struct conn *c = (struct conn *)roster_by_id(&cs->roster, id);
 	struct sess_step step;
@@ -381,7 +381,7 @@ void conn_standing(struct conns *cs, __u64 id, enum sess_standing standing)
 	if (!c || c->phase >= FLUSH)
 		return;
 	conn_log_before(&c->sess, &c->totals);
-	sess_standing(&c->sess, standing, kern_now_ns(), &step);
+	sess_standing(&c->sess, word, kern_now_ns(), &step);
 	conn_obey(c, &step);
 	conn_drive(c);
 }

@@ -39,7 +39,7 @@ bool conn_is_balancers(const struct conf *conf, unsigned listener, const struct 
 /* Takes over fd, an accepted non-blocking socket, and greets. False when memory is out: fd is the caller's still. */
 bool conn_open(struct conns *cs, int fd, unsigned listener, __u64 id, const struct pst_addr *addr, unsigned short port);
 /* The judge's word on a session's source; an unknown id is a session that has ended. */
-void conn_standing(struct conns *cs, __u64 id, enum sess_standing standing);
+void conn_standing(struct conns *cs, __u64 id, const struct sess_word *word);
 /* What came of the lookup of an address' name. */
 void conn_named(struct conns *cs, const struct pst_addr *addr, struct str name, bool unsure);
 /* Ends every session of p: its source is banned. */

@@ -9,15 +9,22 @@
 
 #include "user/core/finding.h"
 #include "user/core/sess.h"
+#include "user/core/triage.h"
+
+#define IPC_NAME_MAX 96
 
 enum ipc_tag {
 	IPC_OPENED = 1, /* worker -> judge: a session began: session, addr */
-	IPC_STANDING,	/* judge -> worker: session, standing */
+	IPC_STANDING,	/* judge -> worker: session, standing, passes, limits, score, stutter; may come again while the session lives */
 	IPC_FINDING,	/* worker -> judge: finding */
-	IPC_CLOSED,	/* worker -> judge: session, addr, messages, rcpts */
+	IPC_CLOSED,	/* worker -> judge: session, addr, messages, rcpts, passes */
 	IPC_KICK,	/* judge -> worker: end every session of prefix */
 	IPC_DRAIN,	/* warden -> worker: accept no more, exit when the last session is over */
 	IPC_STOP,	/* warden -> worker, judge: say 421 and exit */
+	IPC_MESSAGE,	/* worker -> judge: session, addr, rcpts: the backend has taken a message */
+	IPC_GREY,	/* worker -> judge: session, addr, key, name: may this stranger's recipient pass the greylist? */
+	IPC_GREYED,	/* judge -> worker: session, grey, seconds */
+	IPC_LIMIT,	/* judge -> worker: every live session of prefix is over these limits from now on */
 };
 
 struct ipc_record {
@@ -25,10 +32,18 @@ struct ipc_record {
 	__u32 standing; /* enum sess_standing */
 	__u64 session;
 	__u32 messages, rcpts;
+	__u32 passes;  /* a bit per enum triage_test: IPC_CLOSED passed, IPC_STANDING remembered */
+	__u32 limits;  /* enum sess_limit bits */
+	__u32 score;   /* whole points */
+	__u32 stutter; /* 1 = answer slowly, if there is room */
+	__u32 grey;    /* enum sess_grey */
+	__u32 seconds; /* until a retry passes; 0 = not told */
+	__u64 key[2];  /* of sender and recipient, keyless hash; the judge adds the source and a secret */
 	struct pst_addr addr;
 	struct pst_prefix prefix;
 	__u32 zero;
 	struct finding finding;
+	char name[IPC_NAME_MAX]; /* the client's confirmed name, NUL-padded; longer ones are left out */
 };
 
 /* 0, or -errno; -EAGAIN when the peer is slow: findings are then dropped by the caller and counted, never waited for. */

@@ -199,11 +199,18 @@ static void lose_judge(struct worker *w, const char *why)
 	stop(w);
 }
 
+static struct sess_word word_of(const struct ipc_record *r)
+{
+	return (struct sess_word){ (enum sess_standing)r->standing, r->passes, r->limits, r->score, r->stutter };
+}
+
 static bool obey_judge(struct worker *w, const struct ipc_record *r)
 {
+	struct sess_word word = word_of(r);
+
 	switch (r->tag) {
 	case IPC_STANDING:
-		conn_standing(&w->conns, r->session, r->standing);
+		conn_standing(&w->conns, r->session, &word);
 		return true;
 	case IPC_KICK:
 		conn_kick(&w->conns, &r->prefix);

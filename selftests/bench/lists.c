@@ -59,15 +59,26 @@ static double replace(size_t n)
 	return (double)(kern_now_ns() - began) / 1e9;
 }
 
-/* Emptied first; a network stands for itself. */
+/* A search from the start passes all the buckets that are empty already, so each key is asked for its follower. */
+static void empty_hash(int fd)
+{
+	struct pst_addr key, next;
+	bool more = !bpf_map_get_next_key(fd, NULL, &key);
+
+	while (more) {
+		more = !bpf_map_get_next_key(fd, &key, &next);
+		bpf_map_delete_elem(fd, &key);
+		key = next;
+	}
+}
+
+/* A network stands for itself. */
 static void fill_hash(size_t n)
 {
 	int fd = bpf_map__fd(g->maps.hash);
-	struct pst_addr key;
 	__u32 one = 1;
 
-	while (!bpf_map_get_next_key(fd, NULL, &key))
-		bpf_map_delete_elem(fd, &key);
+	empty_hash(fd);
 	for (size_t i = 0; i < n; i++)
 		if (bpf_map_update_elem(fd, &set[i].prefix.addr, &one, BPF_ANY))
 			die("filling the hash");

@@ -185,7 +185,7 @@ static void event(struct world *w, uint8_t what, struct str bytes)
 		if (before == SESS_TLS)
 			sess_secured(&w->s, bytes.n & 1, w->now_ns, &w->step);
 		else
-			sess_standing(&w->s, (enum sess_standing)(bytes.n % 3), w->now_ns, &w->step);
+			sess_standing(&w->s, &(struct sess_word){ .standing = (enum sess_standing)(bytes.n % 3), .limits = bytes.n & LIMIT_ALL }, w->now_ns, &w->step);
 		break;
 	case 14:
 		sess_end(&w->s, bytes.n & 1, w->now_ns, &w->step);

@@ -30,6 +30,17 @@ static void counters_partition_into_families(void **state)
 	}
 }
 
+/* What can fall. */
+static bool is_gauge(const char *family)
+{
+	static const char *const gauges[] = { "ban_table", "dnsl_zones", "store_up", "breaker_open" };
+
+	for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++)
+		if (!strcmp(family, gauges[i]))
+			return true;
+	return false;
+}
+
 /* What the outputs rely on: names of OpenMetrics, labels as k="v" with nothing to escape, one line of help. */
 static void counters_need_no_escaping(void **state)
 {
@@ -39,8 +50,7 @@ static void counters_need_no_escaping(void **state)
 		const char *total = strstr(r->family, "_total");
 		int quotes = 0;
 
-		/* A counter ends in _total; what can fall is named here. */
-		assert_true(total ? total > r->family && !total[6] : !strcmp(r->family, "ban_table"));
+		assert_true(total ? total > r->family && !total[6] : is_gauge(r->family));
 		for (const char *c = r->family; *c; c++)
 			assert_true(islower(*c) || isdigit(*c) || *c == '_');
 		for (const char *c = r->labels; *c; c++) {

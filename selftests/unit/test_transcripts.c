@@ -317,8 +317,9 @@ static void event(struct play *p, const char *name)
 	else if (!strcmp(name, "secured") || !strcmp(name, "insecure"))
 		sess_secured(&p->s, name[0] == 's', p->now_ns, &p->step);
 	else
-		sess_standing(&p->s, !strcmp(name, "banned") ? STANDING_BANNED : !strcmp(name, "known") ? STANDING_KNOWN : STANDING_UNKNOWN,
-			      p->now_ns, &p->step);
+		sess_standing(&p->s, &(struct sess_word){ .standing = !strcmp(name, "banned") ? STANDING_BANNED :
+							  !strcmp(name, "known")  ? STANDING_KNOWN :
+										    STANDING_UNKNOWN }, p->now_ns, &p->step);
 	take_step(p);
 	pump(p);
 }

@@ -248,8 +248,10 @@ void sess_named(struct sess *s, struct str name, bool unsure, __u64 now_ns, stru
 	finish(s, step);
 }
 
-void sess_standing(struct sess *s, enum sess_standing standing, __u64 now_ns, struct sess_step *step)
+void sess_standing(struct sess *s, const struct sess_word *word, __u64 now_ns, struct sess_step *step)
 {
+	enum sess_standing standing = word->standing;
+
 	begin(s, now_ns, step);
 	if (standing == STANDING_BANNED && s->state == S_PAUSE) {
 		greeted(s, PST_CNT_CONN_BANNED);

@@ -121,6 +121,27 @@ struct sess_peer {
 /* What the judge knows of the source. */
 enum sess_standing { STANDING_UNKNOWN, STANDING_KNOWN, STANDING_BANNED };
 
+/* Ceilings that a source, its prefix or all together are over now. */
+enum sess_limit {
+	LIMIT_SESSIONS = 1 << 0, /* no further session: 421 */
+	LIMIT_MAIL = 1 << 1,	 /* no further message: 450 to MAIL */
+	LIMIT_RCPT = 1 << 2,	 /* no further recipient: 450 to RCPT */
+	LIMIT_AUTH = 1 << 3,	 /* no further try of a password: 421 to AUTH */
+	LIMIT_ALL = (1 << 4) - 1,
+};
+
+/* The judge's word. It may come again while the session lives: standing BANNED ends it, limits hold from then on. */
+struct sess_word {
+	enum sess_standing standing;
+	unsigned passes; /* a bit per enum triage_test that the source has passed and that is remembered */
+	unsigned limits; /* enum sess_limit */
+	unsigned score;	 /* whole points, for the backend */
+	bool stutter;	 /* answer slowly */
+};
+
+/* What the greylist says of a recipient of a stranger. */
+enum sess_grey { GREY_PASS, GREY_KNOWN, GREY_DEFER };
+
 enum sess_want {
 	SESS_READ,  /* give client bytes; step.deadline_ns is set */
 	SESS_ASK,   /* wait for the answer to step.ask before giving bytes */
@@ -207,7 +228,7 @@ struct sess {
 
 /* The doors. Each fills *step completely. now_ns: CLOCK_MONOTONIC. */
 void sess_open(struct sess *s, const struct sess_conf *c, const struct sess_peer *p, struct pst_stats *stats, __u64 now_ns, struct sess_step *step);
-void sess_standing(struct sess *s, enum sess_standing standing, __u64 now_ns, struct sess_step *step);
+void sess_standing(struct sess *s, const struct sess_word *word, __u64 now_ns, struct sess_step *step);
 /*
  * What came of the lookup of the client's name: canonical, or empty when it has none or none could be confirmed. unsure: it is
  * empty because nobody answered; what only a name could grant is deferred then.
