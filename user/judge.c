@@ -8,13 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "user/core/names.h"
 #include "user/log.h"
 #include "user/refuse.h"
 
 #define S_NS	      1000000000ull
-#define RECORDS_MAX   64		   /* of one worker before the others have their turn */
-#define KNOWN_NS      (30 * 86400 * S_NS) /* how long accepted mail speaks for a source */
 #define DRAIN_US      500000 /* for requests on the control socket that are on their way */
 #define SWEEP_MIN_S   1
 #define BANS_CALM_PERCENT 70
@@ -47,211 +44,6 @@ int judge_recv(int fd, struct judge_msg *m)
 	if (n != sizeof(*m) || head.msg_flags & MSG_TRUNC || !m->tag || m->tag >= JUDGE_TAG_MAX || m->slot >= WORKER_SLOTS)
 		return -EBADMSG;
 	return 1;
-}
-
-/* --- bans ---------------------------------------------------------------------------- */
-
-static void count(const struct judge *j, enum pst_counter c, __u64 n)
-{
-	j->setup->stats->counter[c] += n;
-}
-
-enum pst_mode judge_mode(const struct judge *j)
-{
-	struct pst_conf c;
-
-	return gate_conf_get(j->setup->maps, &c) || c.mode >= PST_MODE_MAX ? PST_MODE_ENFORCE : c.mode;
-}
-
-bool judge_kick(struct judge *j, const struct pst_prefix *p)
-{
-	struct ipc_record r = { .tag = IPC_KICK, .prefix = *p };
-	bool all = true;
-
-	for (size_t i = 0; i < WORKER_SLOTS; i++)
-		if (j->channel[i].pid && !j->channel[i].muted)
-			all &= !ipc_send(j->setup->worker_fd[i], &r);
-	return all;
-}
-
-static void log_ban(const struct pst_prefix *p, const struct pst_ban *b, const char *note, __u64 session, const char *what)
-{
-	char prefix[PREFIX_TEXT_MAX], length[32], safe[2 * PST_NOTE_MAX];
-	__u64 now = kern_now_ns();
-
-	str_escape(str_of(note ? note : ""), safe, sizeof(safe));
-	duration_text(b->until_ns == ~0ull ? ~0ull : b->until_ns > now ? (b->until_ns - now + S_NS / 2) / S_NS : 0, length);
-	log_info("%s prefix=%s for=%s reason=%s score=%u action=%s origin=%s relapse=%u session=%016llx%s%s%s", what, prefix_text(p, prefix),
-		 length, reason_name(b->reason), b->score, action_name(b->action), origin_name(b->origin), b->relapse,
-		 (unsigned long long)session, note ? " note=\"" : "", safe, note ? "\"" : "");
-}
-
-int judge_ban(struct judge *j, const struct pst_prefix *p, const struct pst_ban *b, const char *note, __u64 session)
-{
-	bool by_hand = b->origin == PST_ORIGIN_OPERATOR, evicted = false, enforced = judge_mode(j) == PST_MODE_ENFORCE;
-	const char *what = by_hand || enforced ? "ban" : "would-ban"; /* it stands in the table, so that its packets are counted */
-	int rc = ban_put(j->setup->maps, p, b, note, by_hand, &evicted);
-	char prefix[PREFIX_TEXT_MAX];
-
-	count(j, PST_CNT_BAN_EVICTED, evicted);
-	if (rc) {
-		count(j, PST_CNT_BAN_FULL, rc == -ENOSPC || rc == -E2BIG);
-		errno = -rc;
-		log_warn("ban not written: prefix=%s reason=%s", prefix_text(p, prefix), reason_name(b->reason));
-		return rc;
-	}
-	count(j, by_hand ? PST_CNT_BAN_OPERATOR : PST_CNT_BAN_AUTOMATIC, 1);
-	good_del(j->setup->maps, &p->addr);
-	if (b->action != PST_ACT_OBSERVE && enforced && !judge_kick(j, p))
-		log_warnx("a worker does not listen; its sessions of %s starve in the kernel", prefix_text(p, prefix));
-	log_ban(p, b, note, session, what);
-	ctl_event_ban(j->ctl, p, b, note, session, what);
-	return 0;
-}
-
-/* --- records of the workers ---------------------------------------------------------- */
-
-static void log_finding(const struct finding *f, unsigned score, unsigned points)
-{
-	char addr[ADDR_TEXT_MAX], evidence[4 * FINDING_EVIDENCE_MAX + 1];
-
-	str_escape((struct str){ f->evidence, f->nevidence }, evidence, sizeof(evidence));
-	log_info("finding session=%016llx addr=%s reason=%s points=%u score=%u evidence=\"%s\"", (unsigned long long)f->session,
-		 addr_text(&f->addr, addr), reason_name(f->reason), points, score, evidence);
-}
-
-/* Why a source that reached the threshold is not banned; NULL when it is. */
-static const char *pardon(const struct judge *j, const struct pst_addr *a, const struct pst_prefix *source)
-{
-	const struct never *never = never_find(&j->never, source);
-
-	if (allow_has(j->setup->maps, a))
-		return "allow";
-	return never ? never->why : NULL;
-}
-
-static void take_finding(struct judge *j, struct finding *f)
-{
-	const struct policy *policy = &j->setup->conf->policy;
-	__u64 now = kern_now_ns();
-	struct ledger_entry *e = ledger_take(j->setup->ledger, &f->addr, policy, now);
-	struct pst_prefix source = prefix_source(&f->addr);
-	const char *exempt = pardon(j, &f->addr, &source);
-	struct verdict v;
-	struct pst_ban b;
-
-	if (f->when_ns > now)
-		f->when_ns = now;
-	v = judgement(policy, &e->record, f, exempt, now);
-	e->record = v.next;
-	e->last_ns = now;
-	ledger_note(e, f);
-	log_finding(f, v.score, policy->points[f->reason]);
-	ctl_event_finding(j->ctl, f, v.score);
-	if (!v.would_ban)
-		return;
-	b = (struct pst_ban){ .until_ns = v.until_ns, .made_ns = f->when_ns, .action = policy->action, .reason = f->reason,
-			      .origin = PST_ORIGIN_AUTOMATIC, .relapse = v.relapse > 255 ? 255 : v.relapse, .score = v.score,
-			      .grace = policy->grace };
-	if (v.ban) {
-		judge_ban(j, &source, &b, NULL, f->session);
-		return;
-	}
-	count(j, PST_CNT_BAN_REFUSED, exempt != NULL);
-	log_ban(&source, &b, exempt ? exempt : "ban { observe = yes }", f->session, "would-ban");
-	ctl_event_ban(j->ctl, &source, &b, exempt, f->session, "would-ban");
-}
-
-bool judge_bans(const struct judge *j, const struct pst_addr *a, __u64 now)
-{
-	struct pst_prefix p;
-	struct pst_ban b;
-
-	return !ban_find(j->setup->maps, a, now, &p, &b, NULL) && b.action != PST_ACT_OBSERVE && !allow_has(j->setup->maps, a) &&
-	       judge_mode(j) == PST_MODE_ENFORCE;
-}
-
-static enum sess_standing standing_of(const struct judge *j, const struct ledger_entry *e, const struct pst_addr *a, __u64 now)
-{
-	const struct policy *p = &j->setup->conf->policy;
-
-	if (judge_bans(j, a, now))
-		return STANDING_BANNED;
-	if (e->messages && now - e->last_ns < KNOWN_NS && judgement_score(p, &e->record, now) < p->threshold / 4)
-		return STANDING_KNOWN;
-	return STANDING_UNKNOWN;
-}
-
-static void take_opened(struct judge *j, struct judge_channel *c, const struct ipc_record *r)
-{
-	__u64 now = kern_now_ns();
-	struct ledger_entry *e = ledger_take(j->setup->ledger, &r->addr, &j->setup->conf->policy, now);
-	struct ipc_record answer = { .tag = IPC_STANDING, .session = r->session, .addr = r->addr };
-
-	answer.standing = standing_of(j, e, &r->addr, now);
-	ipc_send(j->setup->worker_fd[c - j->channel], &answer); /* unanswered = unknown */
-	e->sessions++;
-	e->last_ns = now;
-	c->live++;
-	ctl_event_session(j->ctl, r, "opened");
-}
-
-static void take_closed(struct judge *j, struct judge_channel *c, const struct ipc_record *r)
-{
-	__u64 now = kern_now_ns();
-	struct ledger_entry *e = ledger_take(j->setup->ledger, &r->addr, &j->setup->conf->policy, now);
-
-	e->messages += r->messages;
-	e->last_ns = now;
-	if (r->messages && standing_of(j, e, &r->addr, now) == STANDING_KNOWN)
-		good_put(j->setup->maps, &r->addr, now + KNOWN_NS);
-	c->live -= c->live > 0;
-	ctl_event_session(j->ctl, r, "closed");
-}
-
-static bool take_record(struct judge *j, struct judge_channel *c, struct ipc_record *r)
-{
-	switch (r->tag) {
-	case IPC_OPENED:
-		take_opened(j, c, r);
-		return true;
-	case IPC_FINDING:
-		take_finding(j, &r->finding);
-		return true;
-	case IPC_CLOSED:
-		take_closed(j, c, r);
-		return true;
-	}
-	return false; /* not for a worker to say */
-}
-
-static void mute(struct judge *j, struct judge_channel *c)
-{
-	struct judge_msg m = { .tag = JUDGE_BAD_WORKER, .slot = c - j->channel, .pid = c->pid };
-
-	c->muted = true;
-	event_del(c->readable);
-	log_warnx("hostile record from worker: pid=%d; it is ended", c->pid);
-	if (judge_send(j->setup->warden_fd, &m))
-		log_warnx("the warden does not listen");
-}
-
-static void worker_readable(evutil_socket_t fd, short what, void *ctx)
-{
-	struct judge_channel *c = ctx;
-	struct ipc_record r;
-
-	(void)what;
-	for (int i = 0; i < RECORDS_MAX; i++) {
-		int rc = ipc_recv(fd, &r);
-
-		if (rc == -EAGAIN)
-			return;
-		if (rc != 1 || !take_record(c->judge, c, &r)) {
-			mute(c->judge, c);
-			return;
-		}
-	}
 }
 
 /* --- the warden's word ---------------------------------------------------------------- */
@@ -351,7 +143,7 @@ static void sweep(evutil_socket_t fd, short what, void *ctx)
 
 	(void)fd, (void)what;
 	if (n > 0) {
-		count(j, PST_CNT_BAN_EXPIRED, n);
+		judge_count(j, PST_CNT_BAN_EXPIRED, n);
 		log_info("expired bans=%ld", n);
 	}
 	if (n >= 0)
@@ -439,7 +231,7 @@ static bool judge_open(struct judge *j)
 
 		c->judge = j;
 		c->pid = s->worker_pid[i];
-		c->readable = watch(j, s->worker_fd[i], EV_READ | EV_PERSIST, worker_readable, c);
+		c->readable = watch(j, s->worker_fd[i], EV_READ | EV_PERSIST, judge_worker_readable, c);
 		if (!c->readable)
 			return false;
 	}

@@ -33,6 +33,13 @@ struct judge {
 	unsigned kick_tries;
 };
 
+/* judge_records.c: a worker's channel can be read. */
+void judge_worker_readable(evutil_socket_t fd, short what, void *channel);
+
+/* judge_ban.c */
+void judge_count(const struct judge *j, enum pst_counter c, __u64 n);
+/* One line: what = "ban", "would-ban" … */
+void judge_log_ban(const struct pst_prefix *p, const struct pst_ban *b, const char *note, __u64 session, const char *what);
 /* As the kernel's table says; PST_MODE_ENFORCE when it cannot be read. */
 enum pst_mode judge_mode(const struct judge *j);
 /*

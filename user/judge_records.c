@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* judge_records.c: what the workers say, each record as hostile as a stranger's bytes. */
+#include "user/judge_int.h"
+
+#include <errno.h>
+
+#include "user/core/names.h"
+#include "user/log.h"
+
+#define S_NS	    1000000000ull
+#define RECORDS_MAX 64		   /* of one worker before the others have their turn */
+#define KNOWN_NS    (30 * 86400 * S_NS) /* how long accepted mail speaks for a source */
+
+static void log_finding(const struct finding *f, unsigned score, unsigned points)
+{
+	char addr[ADDR_TEXT_MAX], evidence[4 * FINDING_EVIDENCE_MAX + 1];
+
+	str_escape((struct str){ f->evidence, f->nevidence }, evidence, sizeof(evidence));
+	log_info("finding session=%016llx addr=%s reason=%s points=%u score=%u evidence=\"%s\"", (unsigned long long)f->session,
+		 addr_text(&f->addr, addr), reason_name(f->reason), points, score, evidence);
+}
+
+/* Why a source that reached the threshold is not banned; NULL when it is. */
+static const char *pardon(const struct judge *j, const struct pst_addr *a, const struct pst_prefix *source)
+{
+	const struct never *never = never_find(&j->never, source);
+
+	if (allow_has(j->setup->maps, a))
+		return "allow";
+	return never ? never->why : NULL;
+}
+
+static void take_finding(struct judge *j, struct finding *f)
+{
+	const struct policy *policy = &j->setup->conf->policy;
+	__u64 now = kern_now_ns();
+	struct ledger_entry *e = ledger_take(j->setup->ledger, &f->addr, policy, now);
+	struct pst_prefix source = prefix_source(&f->addr);
+	const char *exempt = pardon(j, &f->addr, &source);
+	struct verdict v;
+	struct pst_ban b;
+
+	if (f->when_ns > now)
+		f->when_ns = now;
+	v = judgement(policy, &e->record, f, exempt, now);
+	e->record = v.next;
+	e->last_ns = now;
+	ledger_note(e, f);
+	log_finding(f, v.score, policy->points[f->reason]);
+	ctl_event_finding(j->ctl, f, v.score);
+	if (!v.would_ban)
+		return;
+	b = (struct pst_ban){ .until_ns = v.until_ns, .made_ns = f->when_ns, .action = policy->action, .reason = f->reason,
+			      .origin = PST_ORIGIN_AUTOMATIC, .relapse = v.relapse > 255 ? 255 : v.relapse, .score = v.score,
+			      .grace = policy->grace };
+	if (v.ban) {
+		judge_ban(j, &source, &b, NULL, f->session);
+		return;
+	}
+	judge_count(j, PST_CNT_BAN_REFUSED, exempt != NULL);
+	judge_log_ban(&source, &b, exempt ? exempt : "ban { observe = yes }", f->session, "would-ban");
+	ctl_event_ban(j->ctl, &source, &b, exempt, f->session, "would-ban");
+}
+
+static enum sess_standing standing_of(const struct judge *j, const struct ledger_entry *e, const struct pst_addr *a, __u64 now)
+{
+	const struct policy *p = &j->setup->conf->policy;
+
+	if (judge_bans(j, a, now))
+		return STANDING_BANNED;
+	if (e->messages && now - e->last_ns < KNOWN_NS && judgement_score(p, &e->record, now) < p->threshold / 4)
+		return STANDING_KNOWN;
+	return STANDING_UNKNOWN;
+}
+
+static void take_opened(struct judge *j, struct judge_channel *c, const struct ipc_record *r)
+{
+	__u64 now = kern_now_ns();
+	struct ledger_entry *e = ledger_take(j->setup->ledger, &r->addr, &j->setup->conf->policy, now);
+	struct ipc_record answer = { .tag = IPC_STANDING, .session = r->session, .addr = r->addr };
+
+	answer.standing = standing_of(j, e, &r->addr, now);
+	ipc_send(j->setup->worker_fd[c - j->channel], &answer); /* unanswered = unknown */
+	e->sessions++;
+	e->last_ns = now;
+	c->live++;
+	ctl_event_session(j->ctl, r, "opened");
+}
+
+static void take_closed(struct judge *j, struct judge_channel *c, const struct ipc_record *r)
+{
+	__u64 now = kern_now_ns();
+	struct ledger_entry *e = ledger_take(j->setup->ledger, &r->addr, &j->setup->conf->policy, now);
+
+	e->messages += r->messages;
+	e->last_ns = now;
+	if (r->messages && standing_of(j, e, &r->addr, now) == STANDING_KNOWN)
+		good_put(j->setup->maps, &r->addr, now + KNOWN_NS);
+	c->live -= c->live > 0;
+	ctl_event_session(j->ctl, r, "closed");
+}
+
+static bool take_record(struct judge *j, struct judge_channel *c, struct ipc_record *r)
+{
+	switch (r->tag) {
+	case IPC_OPENED:
+		take_opened(j, c, r);
+		return true;
+	case IPC_FINDING:
+		take_finding(j, &r->finding);
+		return true;
+	case IPC_CLOSED:
+		take_closed(j, c, r);
+		return true;
+	}
+	return false; /* not for a worker to say */
+}
+
+static void mute(struct judge *j, struct judge_channel *c)
+{
+	struct judge_msg m = { .tag = JUDGE_BAD_WORKER, .slot = c - j->channel, .pid = c->pid };
+
+	c->muted = true;
+	event_del(c->readable);
+	log_warnx("hostile record from worker: pid=%d; it is ended", c->pid);
+	if (judge_send(j->setup->warden_fd, &m))
+		log_warnx("the warden does not listen");
+}
+
+void judge_worker_readable(evutil_socket_t fd, short what, void *ctx)
+{
+	struct judge_channel *c = ctx;
+	struct ipc_record r;
+
+	(void)what;
+	for (int i = 0; i < RECORDS_MAX; i++) {
+		int rc = ipc_recv(fd, &r);
+
+		if (rc == -EAGAIN)
+			return;
+		if (rc != 1 || !take_record(c->judge, c, &r)) {
+			mute(c->judge, c);
+			return;
+		}
+	}
+}
