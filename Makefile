@@ -123,6 +123,7 @@ $(O)/selftests/unit/test_listfile: $(patsubst %,$(O)/user/%.san.o,listfile listj
 $(O)/selftests/unit/test_device: UNIT_LIBS := -lbpf -lnl-3 -lnl-route-3
 $(O)/selftests/unit/test_device: $(patsubst %,$(O)/user/%.san.o,device device_ethtool device_xdp probe_device)
 $(O)/selftests/unit/test_crew: $(O)/user/crew.san.o
+$(O)/selftests/unit/test_live: $(O)/user/live.san.o
 $(O)/selftests/unit/test_siphash: UNIT_LIBS := -lcrypto
 $(O)/selftests/unit/%: $(O)/selftests/unit/%.san.o $(CORE_SAN)
 	$(call msg,LINK,$@)
@@ -165,7 +166,7 @@ deps:
 
 MAN_SRC := $(wildcard tools/man/*.rst)
 MAN := $(MAN_SRC:tools/man/%.rst=$(O)/man/%)
-MAN_OBJECTS := gate ban allow list client relay stats monitor config feature
+MAN_OBJECTS := gate ban allow list client explain session relay stats monitor config feature
 MAN_PARTS := objects options reasons counters settings
 SBINDIR := $(PREFIX)/sbin
 MANDIR := $(PREFIX)/share/man

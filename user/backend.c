@@ -34,6 +34,11 @@ static const struct conf_backend *conf_of(const struct backend *b)
 	return &b->bs->conf->backend[b->link->at];
 }
 
+const char *backend_name(const struct backend *b)
+{
+	return b->link ? conf_of(b)->name : NULL;
+}
+
 /* What was bound to the connection is gone with it. The link itself is the caller's to close. */
 static struct link *forget(struct backend *b)
 {

@@ -81,6 +81,8 @@ void backend_content(struct backend *b, const struct str *part, unsigned n, bool
 bool backend_takes_content(const struct backend *b);
 /* Over the high-water mark: give no more until room(). */
 bool backend_full(const struct backend *b);
+/* Of the connection that it has now, as the configuration calls it; NULL = none. */
+const char *backend_name(const struct backend *b);
 /* The backend was told of the client in no other way and its conf wants it told: begin with a Received field. */
 bool backend_wants_received(const struct backend *b);
 /* Ends it: the connection is kept for another session, or QUIT. b is gone for the caller, who hears no more. */

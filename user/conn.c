@@ -427,9 +427,22 @@ static void kick(struct roster_entry *e)
 		turn_out(c, true);
 }
 
-void conn_kick(struct conns *cs, const struct pst_prefix *p)
+static void kick_any(struct roster_entry *e)
 {
-	roster_each(&cs->roster, p, kick);
+	turn_out((struct conn *)e, true);
+}
+
+void conn_kick(struct conns *cs, const struct pst_prefix *p, bool banned)
+{
+	roster_each(&cs->roster, p, banned ? kick : kick_any);
+}
+
+void conn_kick_one(struct conns *cs, __u64 id)
+{
+	struct conn *c = (struct conn *)roster_by_id(&cs->roster, id);
+
+	if (c)
+		turn_out(c, true);
 }
 
 void conn_stop_all(struct conns *cs)

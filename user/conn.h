@@ -42,8 +42,12 @@ bool conn_open(struct conns *cs, int fd, unsigned listener, __u64 id, const stru
 void conn_standing(struct conns *cs, __u64 id, const struct sess_word *word);
 /* What came of the lookup of an address' name. */
 void conn_named(struct conns *cs, const struct pst_addr *addr, struct str name, bool unsure);
-/* Ends every session of p: its source is banned. */
-void conn_kick(struct conns *cs, const struct pst_prefix *p);
+/* Ends every session of p. banned: not those of allow-listed sources; otherwise it is an operator's word. */
+void conn_kick(struct conns *cs, const struct pst_prefix *p, bool banned);
+/* Ends one; an unknown id is a session that has ended. */
+void conn_kick_one(struct conns *cs, __u64 id);
+/* Tells the judge how far the sessions are that have changed since they were last told of; called every second. Never waits. */
+void conn_judge_states(struct conns *cs);
 /* 421 to every session. A message whose end was sent waits for the backend's word, by its own deadline. */
 void conn_stop_all(struct conns *cs);
 /* Closes everything at once. */

@@ -38,6 +38,8 @@ struct conn {
 	struct event *herald; /* NULL unless the phase is HERALD */
 	__u64 deadline_ns, throttled_ns;
 	size_t discarded;
+	__u64 opened_ns, told_ns; /* the judge heard of the session; of its state, 0 = never */
+	__u64 told;		  /* that state, in short */
 	struct pst_addr local;
 	unsigned short port, local_port;
 	struct backend *backend; /* NULL until a recipient or a login is asked for */

@@ -3,6 +3,10 @@
 #include "user/conn_int.h"
 
 #include "user/ipc.h"
+#include "user/kern.h"
+
+#define STATES_MAX 512 /* told at once; the others in a second */
+#define RETELL_NS  (60 * 1000000000ull) /* another judge may have come that knows nothing */
 
 static void tell(struct conns *cs, const struct ipc_record *r)
 {
@@ -15,6 +19,8 @@ void conn_judge_opened(struct conn *c)
 	struct ipc_record r;
 
 	memset(&r, 0, sizeof(r));
+	c->opened_ns = kern_now_ns();
+	c->told = 0;
 	r.tag = IPC_OPENED;
 	r.session = c->who.id;
 	r.addr = c->who.addr;
@@ -44,4 +50,70 @@ void conn_judge_closed(struct conn *c)
 	r.messages = c->sess.messages;
 	r.rcpts = c->totals.rcpts;
 	tell(c->cs, &r);
+}
+
+/* --- how far the sessions are ------------------------------------------------- */
+
+static void copy_text(char *out, size_t size, const char *text)
+{
+	memcpy(out, text, strnlen(text, size - 1));
+}
+
+static void state_of(const struct conn *c, struct ipc_record *r)
+{
+	const char *backend = c->backend ? backend_name(c->backend) : NULL;
+
+	memset(r, 0, sizeof(*r));
+	r->tag = IPC_STATE;
+	r->session = c->who.id;
+	r->addr = c->who.addr;
+	r->messages = c->sess.messages;
+	r->rcpts = c->totals.rcpts;
+	r->state.since_ns = c->opened_ns;
+	r->state.phase = sess_phase(&c->sess);
+	r->state.traits = (c->sess.tls ? IPC_TLS : 0) | (c->sess.authenticated ? IPC_LOGGED_IN : 0);
+	copy_text(r->state.helo, sizeof(r->state.helo), c->sess.helo);
+	copy_text(r->state.backend, sizeof(r->state.backend), backend ? backend : "");
+}
+
+/* What may change, in one number (FNV-1a); 0 is kept for "nothing was told". */
+static __u64 short_of(const struct ipc_record *r)
+{
+	const unsigned char *p = (const unsigned char *)&r->state;
+	__u64 h = 0xcbf29ce484222325ull ^ r->messages ^ (__u64)r->rcpts << 32;
+
+	for (size_t i = 0; i < sizeof(r->state); i++)
+		h = (h ^ p[i]) * 0x100000001b3ull;
+	return h | 1;
+}
+
+/* False when the judge has no room. */
+static bool tell_state(struct conn *c, __u64 now_ns, unsigned *told)
+{
+	struct ipc_record r;
+	__u64 now;
+
+	if (c->phase >= FLUSH)
+		return true;
+	state_of(c, &r);
+	now = short_of(&r);
+	if (now == c->told && now_ns - c->told_ns < RETELL_NS)
+		return true;
+	if (ipc_send(c->cs->judge_fd, &r))
+		return false;
+	c->told = now;
+	c->told_ns = now_ns;
+	++*told;
+	return true;
+}
+
+void conn_judge_states(struct conns *cs)
+{
+	__u64 now_ns = kern_now_ns();
+	struct roster_entry *e;
+	unsigned told = 0;
+
+	LIST_FOREACH(e, &cs->roster.all, all)
+		if (cs->judge_fd < 0 || told >= STATES_MAX || !tell_state((struct conn *)e, now_ns, &told))
+			return;
 }

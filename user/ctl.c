@@ -20,7 +20,8 @@
 #define CLIENTS_MAX	32
 #define IMPORT_BYTES	(64 * 1024) /* of rows between two turns of everybody else */
 #define IDLE_S		60	     /* of a client that does not watch */
-#define WATCH_QUEUE_MAX (256 * 1024) /* bytes not yet read by a watching client; then it is dropped */
+#define WATCH_QUEUE_MAX (256 * 1024) /* bytes not yet read by a watching client; then it loses events */
+#define WATCH_STUCK_S	600	     /* of a watching client that reads nothing */
 #define NOTES_MAX	100	     /* errors of one reload that are passed on */
 
 struct ctl_client {
@@ -29,6 +30,8 @@ struct ctl_client {
 	struct bufferevent *bev;
 	bool watches, waits, closing;
 	bool answered; /* at least once */
+	struct ctl_watch watch;
+	unsigned long long lost; /* events that it did not get */
 	struct ctl_import *import; /* its lines are rows */
 	char who[64];
 };
@@ -92,6 +95,8 @@ static void client_free(struct ctl_client *c)
 	free(c);
 }
 
+static void client_catch_up(struct ctl_client *c);
+
 static void client_flushed(struct bufferevent *bev, void *ctx)
 {
 	struct ctl_client *c = ctx;
@@ -99,6 +104,8 @@ static void client_flushed(struct bufferevent *bev, void *ctx)
 	(void)bev;
 	if (c->closing)
 		client_free(c);
+	else if (c->lost)
+		client_catch_up(c);
 }
 
 /* The last word: closes once it is read. */
@@ -119,11 +126,18 @@ static void client_send_on(struct ctl_client *c)
 	client_last_word(c, reply);
 }
 
-static void client_watch(struct ctl_client *c)
+static void client_watch(struct ctl_client *c, json_t *request)
 {
+	const struct timeval patience = { .tv_sec = WATCH_STUCK_S };
+	json_t *error = ctl_watch_read(request, &c->watch);
+
+	if (error) {
+		client_last_word(c, error);
+		return;
+	}
 	c->watches = true;
 	c->ctl->nwatching++;
-	bufferevent_set_timeouts(c->bev, NULL, NULL);
+	bufferevent_set_timeouts(c->bev, NULL, &patience);
 	client_say(c, ctl_ok());
 }
 
@@ -169,7 +183,7 @@ static void client_line(struct ctl_client *c, const char *line, size_t n)
 		c->closing = c->ctl->draining;
 		break;
 	case CTL_STREAMS:
-		client_watch(c);
+		client_watch(c, request);
 		break;
 	case CTL_ROWS:
 		import_begin(c, request);
@@ -352,88 +366,54 @@ bool ctl_watched(const struct ctl *c)
 	return c->nwatching;
 }
 
-static void event_send(struct ctl *c, const char *what, json_t *event)
+static void stamp(json_t *event, const char *what)
 {
-	struct ctl_client *next;
 	struct timespec now;
 	struct tm tm;
 	char when[40];
 	size_t n;
 
-	if (!event)
-		return;
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &tm);
 	n = strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(when + n, sizeof(when) - n, ".%03ldZ", now.tv_nsec / 1000000);
+	snprintf(when + n, sizeof(when) - n, ".%06ldZ", now.tv_nsec / 1000);
 	json_object_set_new(event, "schema", json_integer(CTL_SCHEMA));
 	json_object_set_new(event, "event", json_string(what));
 	json_object_set_new(event, "time", json_string(when));
-	for (struct ctl_client *i = LIST_FIRST(&c->clients); i; i = next) {
-		next = LIST_NEXT(i, entry);
-		if (!i->watches)
-			continue;
-		if (evbuffer_get_length(bufferevent_get_output(i->bev)) > WATCH_QUEUE_MAX) {
-			log_info("control: %s watches too slowly; dropped", i->who);
-			client_free(i);
-			continue;
-		}
-		client_say(i, json_incref(event));
-	}
-	json_decref(event);
 }
 
-json_t *ctl_session_id(__u64 id)
+/* What a slow reader did not get is said once it reads again. */
+static void client_catch_up(struct ctl_client *c)
 {
-	char text[20];
+	json_t *event = json_pack("{s:I}", "events", (json_int_t)c->lost);
 
-	if (!id)
-		return json_null();
-	snprintf(text, sizeof(text), "%016llx", (unsigned long long)id);
-	return json_string(text);
+	c->lost = 0;
+	stamp(event, "lost");
+	client_say(c, event);
 }
 
-json_t *ctl_evidence(const struct finding *f)
+static void client_event_say(struct ctl_client *c, json_t *event)
 {
-	char text[4 * FINDING_EVIDENCE_MAX + 1];
+	size_t waiting = evbuffer_get_length(bufferevent_get_output(c->bev));
 
-	str_escape((struct str){ f->evidence, f->nevidence }, text, sizeof(text));
-	return json_string(text);
-}
-
-void ctl_event_finding(struct ctl *c, const struct finding *f, unsigned score)
-{
-	char addr[ADDR_TEXT_MAX];
-
-	if (ctl_watched(c))
-		event_send(c, "finding",
-			   json_pack("{s:s s:s s:o s:i s:o}", "address", addr_text(&f->addr, addr), "reason", reason_name(f->reason), "session",
-				     ctl_session_id(f->session), "score", (int)score, "evidence", ctl_evidence(f)));
-}
-
-void ctl_event_ban(struct ctl *c, const struct pst_prefix *p, const struct pst_ban *b, const char *note, __u64 session, const char *what)
-{
-	json_t *ban;
-
-	if (!ctl_watched(c))
+	if (waiting > WATCH_QUEUE_MAX || (c->lost && waiting > WATCH_QUEUE_MAX / 2)) {
+		c->lost++;
 		return;
-	ban = ctl_ban_json(p, b, note, kern_now_ns());
-	json_object_set_new(ban, "session", ctl_session_id(session));
-	event_send(c, what, ban);
+	}
+	if (c->lost)
+		client_catch_up(c);
+	client_say(c, json_incref(event));
 }
 
-void ctl_event_import(struct ctl *c, size_t bans)
+void ctl_event_send(struct ctl *c, const struct ctl_about *about, const char *what, json_t *event)
 {
-	if (ctl_watched(c))
-		event_send(c, "import", json_pack("{s:I}", "bans", (json_int_t)bans));
-}
+	struct ctl_client *i;
 
-void ctl_event_session(struct ctl *c, const struct ipc_record *r, const char *what)
-{
-	char addr[ADDR_TEXT_MAX];
-
-	if (ctl_watched(c))
-		event_send(c, what,
-			   json_pack("{s:s s:o s:i s:i}", "address", addr_text(&r->addr, addr), "session", ctl_session_id(r->session), "messages",
-				     (int)r->messages, "recipients", (int)r->rcpts));
+	if (!event)
+		return;
+	stamp(event, what);
+	LIST_FOREACH(i, &c->clients, entry)
+		if (i->watches && ctl_watch_wants(&i->watch, about))
+			client_event_say(i, event);
+	json_decref(event);
 }

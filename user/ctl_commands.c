@@ -23,7 +23,7 @@ typedef json_t *command_fn(struct judge *j, json_t *request);
 
 /* --- arguments ---------------------------------------------------------------------- */
 
-static json_t *need_prefix(json_t *request, struct pst_prefix *p)
+json_t *ctl_need_prefix(json_t *request, struct pst_prefix *p)
 {
 	const char *text = json_string_value(json_object_get(request, "prefix"));
 	char network[PREFIX_TEXT_MAX];
@@ -181,7 +181,7 @@ static json_t *do_ban_add(struct judge *j, json_t *request)
 	json_t *error;
 	int action, rc;
 
-	if ((error = need_prefix(request, &p)) || (error = need_until(request, b.made_ns, &b.until_ns)) ||
+	if ((error = ctl_need_prefix(request, &p)) || (error = need_until(request, b.made_ns, &b.until_ns)) ||
 	    (error = need_word(request, "action", action_by_name, PST_ACT_DROP, &action)) || (error = need_reach(request, &b)))
 		return error;
 	if (note && strlen(note) >= PST_NOTE_MAX)
@@ -208,7 +208,7 @@ static json_t *do_ban_del(struct judge *j, json_t *request)
 {
 	struct pst_prefix p;
 	struct pst_ban b;
-	json_t *error = need_prefix(request, &p);
+	json_t *error = ctl_need_prefix(request, &p);
 	char text[PREFIX_TEXT_MAX];
 	int rc;
 
@@ -230,7 +230,7 @@ static json_t *do_ban_del(struct judge *j, json_t *request)
 static json_t *do_allow(struct judge *j, json_t *request, int (*change)(const struct kern_maps *, const struct pst_prefix *))
 {
 	struct pst_prefix p;
-	json_t *error = need_prefix(request, &p);
+	json_t *error = ctl_need_prefix(request, &p);
 	char text[PREFIX_TEXT_MAX];
 	int rc;
 
@@ -419,13 +419,15 @@ static const struct {
 	{ "client forget", do_client_forget, true },
 	{ "gate mode", do_gate_mode, true },
 	{ "daemon show", do_daemon_show, false },
+	{ "session show", ctl_session_show, false },
+	{ "session kill", ctl_session_kill, true },
 	{ "config reload", NULL, true },
 	{ "monitor", NULL, false },
 };
 
 static json_t *unknown(const char *name)
 {
-	char all[256] = "";
+	char all[512] = "";
 	size_t n = 0;
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)

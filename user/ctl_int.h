@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "user/ctl_watch.h"
 #include "user/judge_int.h"
 
 struct ctl_client;
@@ -24,6 +25,15 @@ enum ctl_then ctl_command(struct judge *j, json_t *request, const char *who, jso
 json_t *ctl_error(bool usage, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 json_t *ctl_ok(void);
 
+/* Reading a request: NULL, or the error. */
+json_t *ctl_need_prefix(json_t *request, struct pst_prefix *p);
+
+/* `session show` and `session kill` (ctl_sessions.c). */
+json_t *ctl_session_show(struct judge *j, json_t *request);
+json_t *ctl_session_kill(struct judge *j, json_t *request);
+/* The live sessions of the sources in p, LIST_MAX at most, oldest first. */
+json_t *ctl_sessions_of(struct judge *j, const struct pst_prefix *p, size_t max, size_t *all);
+
 /* A ban of p that an operator must say force for, as an error, or NULL. */
 json_t *ctl_objection(struct judge *j, const struct pst_prefix *p);
 
@@ -34,6 +44,9 @@ json_t *ctl_import_row(struct ctl_import *m, const char *line, size_t n);
 size_t ctl_import_written(const struct ctl_import *m);
 /* What has been written stays, and its sources' sessions are ended. NULL will do. */
 void ctl_import_free(struct ctl_import *m);
+
+/* To those who watch and want it; takes the reference. what: its name. */
+void ctl_event_send(struct ctl *c, const struct ctl_about *about, const char *what, json_t *event);
 
 /* Pieces that replies and events share. Evidence and notes are escaped. */
 json_t *ctl_ban_json(const struct pst_prefix *p, const struct pst_ban *b, const char *note, __u64 now_ns);

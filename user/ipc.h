@@ -8,23 +8,37 @@
 #define IPC_H
 
 #include "user/core/finding.h"
-#include "user/core/sess.h"
+#include "user/core/sess_phase.h"
 #include "user/core/triage.h"
 
 #define IPC_NAME_MAX 96
+#define IPC_HELO_MAX 64
+#define IPC_BACKEND_MAX 32
+
+enum ipc_trait { IPC_TLS = 1 << 0, IPC_LOGGED_IN = 1 << 1, IPC_TRAITS = (1 << 2) - 1 };
 
 enum ipc_tag {
 	IPC_OPENED = 1, /* worker -> judge: a session began: session, addr */
 	IPC_STANDING,	/* judge -> worker: session, standing, passes, limits, score, stutter; may come again while the session lives */
 	IPC_FINDING,	/* worker -> judge: finding */
 	IPC_CLOSED,	/* worker -> judge: session, addr, messages, rcpts, passes */
-	IPC_KICK,	/* judge -> worker: end every session of prefix */
+	IPC_KICK,	/* judge -> worker: end every session of prefix, or, where session is not 0, that one. standing BANNED: not those of allow-listed sources */
 	IPC_DRAIN,	/* warden -> worker: accept no more, exit when the last session is over */
 	IPC_STOP,	/* warden -> worker, judge: say 421 and exit */
 	IPC_MESSAGE,	/* worker -> judge: session, addr, rcpts: the backend has taken a message */
 	IPC_GREY,	/* worker -> judge: session, addr, key, name: may this stranger's recipient pass the greylist? */
 	IPC_GREYED,	/* judge -> worker: session, grey, seconds */
 	IPC_LIMIT,	/* judge -> worker: every live session of prefix is over these limits from now on */
+	IPC_STATE,	/* worker -> judge: session, addr, messages, rcpts, state: how far a session is that lives for a second or more */
+	IPC_TAG_MAX,
+};
+
+struct ipc_state {
+	__u64 since_ns; /* the session's begin, CLOCK_MONOTONIC */
+	__u32 phase;	/* enum sess_phase */
+	__u32 traits;	/* enum ipc_trait */
+	char helo[IPC_HELO_MAX];       /* canonical, cut, NUL-padded */
+	char backend[IPC_BACKEND_MAX]; /* its name; "" = none yet */
 };
 
 struct ipc_record {
@@ -43,6 +57,7 @@ struct ipc_record {
 	struct pst_prefix prefix;
 	__u32 zero;
 	struct finding finding;
+	struct ipc_state state;
 	char name[IPC_NAME_MAX]; /* the client's confirmed name, NUL-padded; longer ones are left out */
 };
 

@@ -61,6 +61,7 @@ static void worker_changed(struct judge *j, const struct judge_msg *m)
 	c->muted = false;
 	c->pid = m->pid;
 	c->live = 0;
+	live_drop(&j->live, m->slot);
 }
 
 int judge_ask_reload(struct judge *j)
@@ -216,7 +217,7 @@ static bool judge_open(struct judge *j)
 	struct timeval soon = { .tv_sec = SWEEP_MIN_S };
 
 	j->base = event_base_new();
-	if (!j->base)
+	if (!j->base || live_init(&j->live, (size_t)s->conf->sessions_max * s->conf->workers, s->ledger->seed))
 		return false;
 	j->ctl = ctl_open(j, s->control_fd);
 	j->warden = watch(j, s->warden_fd, EV_READ | EV_PERSIST, warden_readable, j);
@@ -254,5 +255,6 @@ int judge_run(const struct judge_setup *setup)
 	log_debug("judge runs: ledger=%zu", setup->ledger->nentries);
 	event_base_dispatch(j.base);
 	ctl_close(j.ctl);
+	live_free(&j.live);
 	return 0;
 }

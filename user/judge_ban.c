@@ -21,9 +21,9 @@ enum pst_mode judge_mode(const struct judge *j)
 	return gate_conf_get(j->setup->maps, &c) || c.mode >= PST_MODE_MAX ? PST_MODE_ENFORCE : c.mode;
 }
 
-bool judge_kick(struct judge *j, const struct pst_prefix *p)
+bool judge_kick(struct judge *j, const struct pst_prefix *p, bool banned)
 {
-	struct ipc_record r = { .tag = IPC_KICK, .prefix = *p };
+	struct ipc_record r = { .tag = IPC_KICK, .prefix = *p, .standing = banned ? STANDING_BANNED : STANDING_UNKNOWN };
 	bool all = true;
 
 	for (size_t i = 0; i < WORKER_SLOTS; i++)
@@ -60,7 +60,7 @@ int judge_ban(struct judge *j, const struct pst_prefix *p, const struct pst_ban 
 	}
 	judge_count(j, by_hand ? PST_CNT_BAN_OPERATOR : PST_CNT_BAN_AUTOMATIC, 1);
 	good_del(j->setup->maps, &p->addr);
-	if (b->action != PST_ACT_OBSERVE && enforced && !judge_kick(j, p))
+	if (b->action != PST_ACT_OBSERVE && enforced && !judge_kick(j, p, true))
 		log_warnx("a worker does not listen; its sessions of %s starve in the kernel", prefix_text(p, prefix));
 	judge_log_ban(p, b, note, session, what);
 	ctl_event_ban(j->ctl, p, b, note, session, what);

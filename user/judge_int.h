@@ -8,6 +8,7 @@
 #include "user/ban.h"
 #include "user/ipc.h"
 #include "user/judge.h"
+#include "user/live.h"
 
 struct ctl;
 
@@ -24,6 +25,7 @@ struct judge {
 	struct event_base *base;
 	struct ctl *ctl;
 	struct never_list never;
+	struct live live;
 	struct judge_channel channel[WORKER_SLOTS];
 	struct event *warden, *sweep, *sigterm;
 	bool bans_high; /* said that the ban table fills, and it has not emptied since */
@@ -55,8 +57,8 @@ int judge_ban_many(struct judge *j, const struct ban_row *row, size_t n, struct 
 /* Ends, bit by bit, the live sessions of every source of the ledger that is banned. */
 void judge_kick_banned(struct judge *j);
 void judge_kick_some(evutil_socket_t fd, short what, void *judge); /* the event of it */
-/* Tells every worker to end the sessions of p. False when one has no room for it now. */
-bool judge_kick(struct judge *j, const struct pst_prefix *p);
+/* Tells every worker to end the sessions of p, those of allow-listed sources only if it is not banned. False when one has no room for it now. */
+bool judge_kick(struct judge *j, const struct pst_prefix *p, bool banned);
 /* Does a ban that is enforced cover a? */
 bool judge_bans(const struct judge *j, const struct pst_addr *a, __u64 now_ns);
 /* Asks the warden for a reload; -EBUSY while one is under way. */
@@ -71,6 +73,8 @@ void ctl_close(struct ctl *c);
 bool ctl_watched(const struct ctl *c);
 void ctl_event_finding(struct ctl *c, const struct finding *f, unsigned score);
 void ctl_event_ban(struct ctl *c, const struct pst_prefix *p, const struct pst_ban *b, const char *note, __u64 session, const char *what);
+/* How far a session is. */
+void ctl_event_state(struct ctl *c, const struct ipc_record *r);
 void ctl_event_import(struct ctl *c, size_t bans);
 void ctl_event_session(struct ctl *c, const struct ipc_record *r, const char *what);
 void ctl_reload_note(struct ctl *c, const char *error);

@@ -23,7 +23,7 @@ static void walk_on(struct judge *j, unsigned us)
 /* False when a worker has no room: the same entry again, later. */
 static bool kick_entry(struct judge *j, const struct ledger_entry *e, __u64 now_ns)
 {
-	return !e->source.len || !judge_bans(j, &e->source.addr, now_ns) || judge_kick(j, &e->source);
+	return !e->source.len || !judge_bans(j, &e->source.addr, now_ns) || judge_kick(j, &e->source, true);
 }
 
 void judge_kick_some(evutil_socket_t fd, short what, void *ctx)
@@ -62,7 +62,7 @@ static void kick_within(struct judge *j, const struct ban_row *row)
 	const struct pst_prefix *p = &row->prefix;
 
 	if (p->len > prefix_source(&p->addr).len && row->ban.action != PST_ACT_OBSERVE && ledger_find(j->setup->ledger, &p->addr))
-		judge_kick(j, p);
+		judge_kick(j, p, true);
 }
 
 int judge_ban_many(struct judge *j, const struct ban_row *row, size_t n, struct ban_many *done)

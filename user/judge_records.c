@@ -84,6 +84,7 @@ static void take_opened(struct judge *j, struct judge_channel *c, const struct i
 	e->sessions++;
 	e->last_ns = now;
 	c->live++;
+	live_hear(&j->live, c - j->channel, r, now);
 	ctl_event_session(j->ctl, r, "opened");
 }
 
@@ -97,7 +98,14 @@ static void take_closed(struct judge *j, struct judge_channel *c, const struct i
 	if (r->messages && standing_of(j, e, &r->addr, now) == STANDING_KNOWN)
 		good_put(j->setup->maps, &r->addr, now + KNOWN_NS);
 	c->live -= c->live > 0;
+	live_close(&j->live, c - j->channel, r->session);
 	ctl_event_session(j->ctl, r, "closed");
+}
+
+static void take_state(struct judge *j, struct judge_channel *c, const struct ipc_record *r)
+{
+	live_hear(&j->live, c - j->channel, r, kern_now_ns());
+	ctl_event_state(j->ctl, r);
 }
 
 static bool take_record(struct judge *j, struct judge_channel *c, struct ipc_record *r)
@@ -111,6 +119,9 @@ static bool take_record(struct judge *j, struct judge_channel *c, struct ipc_rec
 		return true;
 	case IPC_CLOSED:
 		take_closed(j, c, r);
+		return true;
+	case IPC_STATE:
+		take_state(j, c, r);
 		return true;
 	}
 	return false; /* not for a worker to say */

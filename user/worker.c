@@ -22,6 +22,7 @@
 #define RECORDS_PER_TURN 256
 #define FDS_OWN		 64 /* the loop's, the listeners', the log's, and room for farewells to backends */
 #define MINUTE_S	 60
+#define SECOND_S	 1
 #define PAUSE_S		 1 /* between tries to accept when descriptors or memory are out */
 #define STOP_S		 60 /* then whatever is left is cut off */
 
@@ -40,7 +41,7 @@ struct worker {
 	const struct worker_setup *setup;
 	struct conns conns;
 	struct listener *listener;
-	struct event *judge, *warden, *term, *minute, *resume, *cut;
+	struct event *judge, *warden, *term, *minute, *second, *resume, *cut;
 	unsigned sessions_max;
 	__u64 next_id;
 	unsigned long long unsaid; /* as last logged */
@@ -213,7 +214,10 @@ static bool obey_judge(struct worker *w, const struct ipc_record *r)
 		conn_standing(&w->conns, r->session, &word);
 		return true;
 	case IPC_KICK:
-		conn_kick(&w->conns, &r->prefix);
+		if (r->session)
+			conn_kick_one(&w->conns, r->session);
+		else
+			conn_kick(&w->conns, &r->prefix, r->standing == STANDING_BANNED);
 		return true;
 	default:
 		return false;
@@ -272,6 +276,16 @@ static void on_minute(evutil_socket_t fd, short what, void *ctx)
 	w->unsaid = w->conns.unsaid;
 }
 
+static void on_second(evutil_socket_t fd, short what, void *ctx)
+{
+	struct timeval tv = { .tv_sec = SECOND_S };
+	struct worker *w = ctx;
+
+	(void)fd, (void)what;
+	event_add(w->second, &tv);
+	conn_judge_states(&w->conns);
+}
+
 /* --- beginning -------------------------------------------------------------- */
 
 /* A session needs its own descriptor and one for its backend: no more sessions than there are. */
@@ -323,20 +337,22 @@ static bool add_listeners(struct worker *w)
 static bool add_events(struct worker *w)
 {
 	struct event_base *base = w->conns.base;
-	struct timeval minute = { .tv_sec = MINUTE_S };
+	struct timeval minute = { .tv_sec = MINUTE_S }, second = { .tv_sec = SECOND_S };
 
 	w->judge = event_new(base, w->setup->judge_fd, EV_READ | EV_PERSIST, on_judge, w);
 	w->warden = event_new(base, w->setup->warden_fd, EV_READ | EV_PERSIST, on_warden, w);
 	w->term = evsignal_new(base, SIGTERM, on_term, w);
 	w->minute = evtimer_new(base, on_minute, w);
+	w->second = evtimer_new(base, on_second, w);
 	w->resume = evtimer_new(base, on_resume, w);
 	w->cut = evtimer_new(base, on_cut, w);
-	if (!w->judge || !w->warden || !w->term || !w->minute || !w->resume || !w->cut || !add_listeners(w))
+	if (!w->judge || !w->warden || !w->term || !w->minute || !w->second || !w->resume || !w->cut || !add_listeners(w))
 		return false;
 	event_add(w->judge, NULL);
 	event_add(w->warden, NULL);
 	event_add(w->term, NULL);
 	event_add(w->minute, &minute);
+	event_add(w->second, &second);
 	listen_all(w, true);
 	return true;
 }
@@ -390,6 +406,7 @@ static void finish(struct worker *w)
 	free_event(w->warden);
 	free_event(w->term);
 	free_event(w->minute);
+	free_event(w->second);
 	free_event(w->resume);
 	free_event(w->cut);
 	roster_free(&w->conns.roster);

@@ -236,23 +236,23 @@ int call_reload(const char *done)
 	return CLI_OK;
 }
 
-int call_stream(json_t *request, int (*each)(json_t *line))
+int call_stream(json_t *request, enum call_each (*each)(json_t *line))
 {
 	enum call_result result = CALL_OK;
 	FILE *f = ask(request, NULL, &result);
 	struct timeval forever = { 0 };
 	json_t *line;
-	int stop = 0;
+	enum call_each said = CALL_ON;
 
 	if (!f)
 		return result == CALL_DOWN ? not_running() : CLI_FAILED;
 	setsockopt(fileno(f), SOL_SOCKET, SO_RCVTIMEO, &forever, sizeof(forever));
-	while (!stop && (line = read_line(f, &result))) {
-		stop = refused(line) ? CLI_FAILED : each(line);
+	while (said == CALL_ON && (line = read_line(f, &result))) {
+		said = refused(line) ? CALL_FAIL : each(line);
 		json_decref(line);
 	}
 	fclose(f);
-	if (stop)
-		return CLI_FAILED;
+	if (said != CALL_ON)
+		return said == CALL_ENOUGH ? CLI_OK : CLI_FAILED;
 	return result == CALL_DOWN ? out_error("the daemon ended the stream") : CLI_FAILED;
 }

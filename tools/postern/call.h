@@ -26,7 +26,8 @@ enum call_result call_rows(json_t *request, const struct call_rows *rows, json_t
 int call_daemon(json_t *request, json_t **reply);
 /* Asks for a reload and says how it went: done when all is well, and what is wrong with single lists. 0 or CLI_FAILED. */
 int call_reload(const char *done);
-/* Sends request, then gives every line that comes to each, until it returns non-zero or the daemon hangs up. 0 or CLI_FAILED. */
-int call_stream(json_t *request, int (*each)(json_t *line));
+enum call_each { CALL_ON, CALL_ENOUGH, CALL_FAIL };
+/* Sends request, then gives every line that comes to each, as long as it says CALL_ON. 0 after CALL_ENOUGH, or CLI_FAILED. */
+int call_stream(json_t *request, enum call_each (*each)(json_t *line));
 
 #endif

@@ -76,7 +76,7 @@ static int do_objects(struct args *a)
 			continue;
 		term("", objects[i]->name, NULL);
 		plain(objects[i]->help);
-		printf("; see **postern-%s**\\ (8)\n\n", objects[i] == &object_explain ? "client" : objects[i]->name);
+		printf("; see **postern-%s**\\ (8)\n\n", objects[i]->name);
 	}
 	return finished();
 }

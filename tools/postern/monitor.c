@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* monitor.c: events as they happen: JSON lines with -j, readable lines otherwise. */
+#include "tools/postern/monitor.h"
+
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tools/postern/call.h"
 #include "tools/postern/cli.h"
@@ -45,30 +49,99 @@ static void watching(json_t *event)
 		out_note("watching; interrupt ends it");
 }
 
-static int each(json_t *event)
-{
-	bool first = !json_object_get(event, "event");
+static struct {
+	unsigned long long left; /* events; 0 = no end */
+	bool counted;
+} want;
 
-	if (first)
+/* An interrupt is how a person ends this: nothing has failed. */
+static void interrupted(int signal)
+{
+	(void)signal;
+	_exit(CLI_OK); /* every line has left already */
+}
+
+static enum call_each each(json_t *event)
+{
+	const char *name = json_string_value(json_object_get(event, "event"));
+
+	if (!name)
 		watching(event);
 	if (cli.json) {
 		json_dumpf(event, stdout, JSON_COMPACT);
 		putchar('\n');
-	} else if (!first) {
+	} else if (name) {
 		print_text(event);
 	}
-	return fflush(stdout) ? CLI_FAILED : CLI_OK;
+	if (fflush(stdout))
+		return CALL_FAIL;
+	if (!name || !want.counted || !strcmp(name, "lost") || --want.left)
+		return CALL_ON;
+	if (cli.json)
+		out_done(); /* every line was a document of its own */
+	return CALL_ENOUGH;
+}
+
+int monitor(json_t *request, unsigned long long count)
+{
+	want.left = count;
+	want.counted = count;
+	signal(SIGINT, interrupted);
+	signal(SIGPIPE, interrupted); /* `postern monitor | head` has seen enough */
+	return call_stream(request, each);
+}
+
+/* "reason NAME" and the like: words as the daemon knows them. */
+static int filter(struct args *a, json_t *request)
+{
+	static const char *const keys[] = { "reason", "verdict", "kind" };
+	const char *word;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+		if (!arg_is(a, keys[i]))
+			continue;
+		int rc = arg_need(a, keys[i], &word);
+
+		if (!rc)
+			json_object_set_new(request, keys[i], json_string(word));
+		return rc;
+	}
+	return usage_error(a, "unexpected word \"%s\"", *a->v);
+}
+
+static int words(struct args *a, json_t *request, unsigned long long *count)
+{
+	struct pst_prefix source;
+	char text[PREFIX_TEXT_MAX];
+	int rc = CLI_OK;
+
+	while (!rc && a->n) {
+		if (arg_is(a, "count"))
+			rc = arg_number(a, "count", ~0ull >> 1, count);
+		else if (!arg_is(a, "source"))
+			rc = filter(a, request);
+		else if (!(rc = arg_prefix(a, &source)))
+			json_object_set_new(request, "source", json_string(prefix_text(&source, text)));
+	}
+	return rc;
 }
 
 static int do_monitor(struct args *a)
 {
-	int rc = arg_end(a);
+	json_t *request = json_pack("{ss}", "command", "monitor");
+	unsigned long long count = 0;
+	int rc = words(a, request, &count);
 
-	return rc ? rc : call_stream(json_pack("{ss}", "command", "monitor"), each);
+	if (rc) {
+		json_decref(request);
+		return rc;
+	}
+	return monitor(request, count);
 }
 
 static const struct cmd cmds[] = {
-	{ "monitor", NULL, "Prints findings, bans and sessions as they happen, one a line, until interrupted.", do_monitor },
+	{ "monitor", "[kind session|finding|ban|import] [verdict opened|state|closed|finding|ban|would-ban|unban|import] [reason NAME] [source PREFIX] [count N]",
+	  "Prints findings, bans and sessions as they happen, one a line, until interrupted or until count were printed.", do_monitor },
 	{ 0 },
 };
 

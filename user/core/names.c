@@ -91,6 +91,14 @@ int action_by_name(struct str name)
 	return find(action_names, PST_ACT_MAX, name);
 }
 
+int reason_by_name(struct str name)
+{
+	for (int i = 0; i < PST_RSN_MAX; i++)
+		if (str_eq(str_of(reason_rows[i].name), name))
+			return i;
+	return -1;
+}
+
 int mode_by_name(struct str name)
 {
 	return find(mode_names, PST_MODE_MAX, name);

@@ -46,6 +46,7 @@ unsigned action_rank(unsigned action);
 /* -1 when there is no such name. */
 int action_by_name(struct str name);
 int mode_by_name(struct str name);
+int reason_by_name(struct str name);
 int scope_by_name(struct str name);
 
 /*
