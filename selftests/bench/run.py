@@ -28,6 +28,7 @@ PARTS = {
     "latency": ([PYTHON, f"{HERE}/latency.py"], "from an offence, and from a command, to the first packet refused"),
     "mail": ([PYTHON, f"{HERE}/mail.py"], "messages through the gate against the backend directly"),
     "proxy": ([PYTHON, f"{HERE}/proxy.py"], "the gate beside HAProxy, nginx and Postfix as proxies"),
+    "botnet": ([PYTHON, f"{HERE}/botnet.py"], "2,000 bots and 50 genuine senders: the gate beside postscreen"),
     "demo": ([PYTHON, f"{HERE}/figures.py"], "the demo's own figures"),
 }
 # Parts of parts, for the impatient: run only when named.
@@ -91,7 +92,7 @@ def main(parts):
     if os.geteuid() != 0:
         print("bench: takes root: sudo make bench", file=sys.stderr)
         return 1
-    subprocess.run([PYTHON, f"{DEMO}/mta.py", "postfix", "haproxy", "nginx", "libnginx-mod-mail"], stdout=subprocess.DEVNULL, check=True)
+    subprocess.run([PYTHON, f"{DEMO}/mta.py", "postfix", "haproxy", "nginx", "libnginx-mod-mail", "exim4-daemon-light", "dovecot-core"], stdout=subprocess.DEVNULL, check=True)
     print(f"load of the machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", flush=True)
     everything, failed = [], []
     for part in parts or PARTS:
