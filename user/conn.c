@@ -106,6 +106,8 @@ void conn_obey(struct conn *c, const struct sess_step *step)
 	conn_log_after(&c->sess, &c->totals, step);
 	for (unsigned i = 0; i < step->nfound; i++)
 		conn_judge_finding(c, &step->found[i]);
+	if (c->sess.messages != c->told_messages)
+		conn_judge_message(c);
 	if (step->reply.n)
 		put_reply(c, step->reply);
 	put_content(c, step);
@@ -384,6 +386,19 @@ void conn_standing(struct conns *cs, __u64 id, const struct sess_word *word)
 	sess_standing(&c->sess, word, kern_now_ns(), &step);
 	conn_obey(c, &step);
 	conn_drive(c);
+}
+
+static void limit_one(struct roster_entry *e)
+{
+	struct conn *c = (struct conn *)e;
+
+	sess_limit(&c->sess, c->cs->word->limits, c->cs->word->limit_s, kern_now_ns());
+}
+
+void conn_limit(struct conns *cs, const struct pst_prefix *p, const struct sess_word *word)
+{
+	cs->word = word;
+	roster_each(&cs->roster, p, limit_one);
 }
 
 static void name_one(struct roster_entry *e)

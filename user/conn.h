@@ -27,7 +27,9 @@ struct conns {
 	struct resolver *names; /* NULL = nobody's name is looked up */
 	struct str name;	/* while conn_named() runs, */
 	bool unsure;		/* both */
+	const struct sess_word *word; /* while conn_limit() runs */
 	int judge_fd;		   /* -1 = there is no judge */
+	unsigned serial;	   /* of the last record for it */
 	unsigned long long unsaid; /* records that the judge was too slow to take */
 	void (*emptied)(struct conns *cs); /* the last connection is gone */
 };
@@ -40,6 +42,8 @@ bool conn_is_balancers(const struct conf *conf, unsigned listener, const struct 
 bool conn_open(struct conns *cs, int fd, unsigned listener, __u64 id, const struct pst_addr *addr, unsigned short port);
 /* The judge's word on a session's source; an unknown id is a session that has ended. */
 void conn_standing(struct conns *cs, __u64 id, const struct sess_word *word);
+/* Limits of every live session of p. */
+void conn_limit(struct conns *cs, const struct pst_prefix *p, const struct sess_word *word);
 /* What came of the lookup of an address' name. */
 void conn_named(struct conns *cs, const struct pst_addr *addr, struct str name, bool unsure);
 /* Ends every session of p. banned: not those of allow-listed sources; otherwise it is an operator's word. */

@@ -44,6 +44,7 @@ struct conn {
 	unsigned short port, local_port;
 	struct backend *backend; /* NULL until a recipient or a login is asked for */
 	struct conn_totals totals;
+	unsigned told_messages, told_rcpts; /* of which the judge has heard */
 	struct sess sess;
 };
 
@@ -69,6 +70,7 @@ void conn_herald_begin(struct conn *c);
 /* conn_judge.c: what the judge hears of a session. */
 void conn_judge_opened(struct conn *c);
 void conn_judge_finding(struct conn *c, const struct finding *f);
+void conn_judge_message(struct conn *c);
 void conn_judge_closed(struct conn *c);
 
 /* conn_tls.c: the reply to STARTTLS is queued; it has left; hands are shaken, or not. */

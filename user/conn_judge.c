@@ -8,8 +8,9 @@
 #define STATES_MAX 512 /* told at once; the others in a second */
 #define RETELL_NS  (60 * 1000000000ull) /* another judge may have come that knows nothing */
 
-static void tell(struct conns *cs, const struct ipc_record *r)
+static void tell(struct conns *cs, struct ipc_record *r)
 {
+	r->serial = ++cs->serial;
 	if (cs->judge_fd >= 0 && ipc_send(cs->judge_fd, r))
 		cs->unsaid++;
 }
@@ -39,10 +40,27 @@ void conn_judge_finding(struct conn *c, const struct finding *f)
 	tell(c->cs, &r);
 }
 
+void conn_judge_message(struct conn *c)
+{
+	struct ipc_record r;
+
+	memset(&r, 0, sizeof(r));
+	r.tag = IPC_MESSAGE;
+	r.session = c->who.id;
+	r.addr = c->who.addr;
+	r.messages = c->sess.messages - c->told_messages;
+	r.rcpts = c->totals.rcpts - c->told_rcpts;
+	c->told_messages = c->sess.messages;
+	c->told_rcpts = c->totals.rcpts;
+	tell(c->cs, &r);
+}
+
 void conn_judge_closed(struct conn *c)
 {
 	struct ipc_record r;
 
+	if (c->totals.rcpts != c->told_rcpts) /* recipients who got no message */
+		conn_judge_message(c);
 	memset(&r, 0, sizeof(r));
 	r.tag = IPC_CLOSED;
 	r.session = c->who.id;

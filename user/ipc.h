@@ -19,16 +19,16 @@ enum ipc_trait { IPC_TLS = 1 << 0, IPC_LOGGED_IN = 1 << 1, IPC_TRAITS = (1 << 2)
 
 enum ipc_tag {
 	IPC_OPENED = 1, /* worker -> judge: a session began: session, addr */
-	IPC_STANDING,	/* judge -> worker: session, standing, passes, limits, score, stutter; may come again while the session lives */
+	IPC_STANDING,	/* judge -> worker: session, standing, passes, limits, seconds (of the limits), score, stutter; may come again while the session lives */
 	IPC_FINDING,	/* worker -> judge: finding */
-	IPC_CLOSED,	/* worker -> judge: session, addr, messages, rcpts, passes */
+	IPC_CLOSED,	/* worker -> judge: session, addr, passes; messages and rcpts of the whole session */
 	IPC_KICK,	/* judge -> worker: end every session of prefix, or, where session is not 0, that one. standing BANNED: not those of allow-listed sources */
 	IPC_DRAIN,	/* warden -> worker: accept no more, exit when the last session is over */
 	IPC_STOP,	/* warden -> worker, judge: say 421 and exit */
-	IPC_MESSAGE,	/* worker -> judge: session, addr, rcpts: the backend has taken a message */
+	IPC_MESSAGE,	/* worker -> judge: session, addr, messages that the backend has taken, rcpts accepted, both since the last such record */
 	IPC_GREY,	/* worker -> judge: session, addr, key, name: may this stranger's recipient pass the greylist? */
 	IPC_GREYED,	/* judge -> worker: session, grey, seconds */
-	IPC_LIMIT,	/* judge -> worker: every live session of prefix is over these limits from now on */
+	IPC_LIMIT,	/* judge -> worker: every live session of prefix is over these limits, for seconds */
 	IPC_STATE,	/* worker -> judge: session, addr, messages, rcpts, state: how far a session is that lives for a second or more */
 	IPC_TAG_MAX,
 };
@@ -55,7 +55,7 @@ struct ipc_record {
 	__u64 key[2];  /* of sender and recipient, keyless hash; the judge adds the source and a secret */
 	struct pst_addr addr;
 	struct pst_prefix prefix;
-	__u32 zero;
+	__u32 serial; /* of the worker's records, lost ones included: what is missing is seen */
 	struct finding finding;
 	struct ipc_state state;
 	char name[IPC_NAME_MAX]; /* the client's confirmed name, NUL-padded; longer ones are left out */

@@ -88,15 +88,22 @@ static void take_opened(struct judge *j, struct judge_channel *c, const struct i
 	ctl_event_session(j->ctl, r, "opened");
 }
 
-static void take_closed(struct judge *j, struct judge_channel *c, const struct ipc_record *r)
+static void take_message(struct judge *j, const struct ipc_record *r)
 {
 	__u64 now = kern_now_ns();
 	struct ledger_entry *e = ledger_take(j->setup->ledger, &r->addr, &j->setup->conf->policy, now);
 
 	e->messages += r->messages;
-	e->last_ns = now;
 	if (r->messages && standing_of(j, e, &r->addr, now) == STANDING_KNOWN)
 		good_put(j->setup->maps, &r->addr, now + KNOWN_NS);
+}
+
+static void take_closed(struct judge *j, struct judge_channel *c, const struct ipc_record *r)
+{
+	__u64 now = kern_now_ns();
+	struct ledger_entry *e = ledger_take(j->setup->ledger, &r->addr, &j->setup->conf->policy, now);
+
+	e->last_ns = now;
 	c->live -= c->live > 0;
 	live_close(&j->live, c - j->channel, r->session);
 	ctl_event_session(j->ctl, r, "closed");
@@ -116,6 +123,9 @@ static bool take_record(struct judge *j, struct judge_channel *c, struct ipc_rec
 		return true;
 	case IPC_FINDING:
 		take_finding(j, &r->finding);
+		return true;
+	case IPC_MESSAGE:
+		take_message(j, r);
 		return true;
 	case IPC_CLOSED:
 		take_closed(j, c, r);

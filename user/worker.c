@@ -202,7 +202,7 @@ static void lose_judge(struct worker *w, const char *why)
 
 static struct sess_word word_of(const struct ipc_record *r)
 {
-	return (struct sess_word){ (enum sess_standing)r->standing, r->passes, r->limits, r->score, r->stutter };
+	return (struct sess_word){ (enum sess_standing)r->standing, r->passes, r->limits, r->seconds, r->score, r->stutter };
 }
 
 static bool obey_judge(struct worker *w, const struct ipc_record *r)
@@ -218,6 +218,9 @@ static bool obey_judge(struct worker *w, const struct ipc_record *r)
 			conn_kick_one(&w->conns, r->session);
 		else
 			conn_kick(&w->conns, &r->prefix, r->standing == STANDING_BANNED);
+		return true;
+	case IPC_LIMIT:
+		conn_limit(&w->conns, &r->prefix, &word);
 		return true;
 	default:
 		return false;

@@ -316,6 +316,8 @@ static void event(struct play *p, const char *name)
 		sess_named(&p->s, STR(""), true, p->now_ns, &p->step);
 	else if (!strcmp(name, "secured") || !strcmp(name, "insecure"))
 		sess_secured(&p->s, name[0] == 's', p->now_ns, &p->step);
+	else if (!strncmp(name, "limit=", 6))
+		sess_standing(&p->s, &(struct sess_word){ .limits = (unsigned)strtoul(name + 6, NULL, 10), .limit_s = 60 }, p->now_ns, &p->step);
 	else
 		sess_standing(&p->s, &(struct sess_word){ .standing = !strcmp(name, "banned") ? STANDING_BANNED :
 							  !strcmp(name, "known")  ? STANDING_KNOWN :

@@ -27,8 +27,7 @@ static void ends_by(struct sess *s, enum pst_counter end)
 	s->end = (unsigned char)(end - PST_CNT_SESS_QUIT);
 }
 
-/* Counts the connection, once. */
-static void greeted(struct sess *s, enum pst_counter as)
+void greeted(struct sess *s, enum pst_counter as)
 {
 	if (!s->greeted)
 		tally(s, as);
@@ -190,6 +189,8 @@ void admit(struct sess *s, struct sess_step *step)
 		s->unnamed = false;
 		greeted(s, PST_CNT_CONN_DENIED);
 		say_last(s, step, "521 5.3.2 This host accepts no mail\r\n", PST_CNT_SESS_REFUSED);
+	} else if (over_sessions(s, step)) {
+		return;
 	} else if (s->unnamed) {
 		s->deadline_ns = s->name_until_ns;
 	} else if (access == ACCESS_DENIED) {
@@ -253,11 +254,15 @@ void sess_standing(struct sess *s, const struct sess_word *word, __u64 now_ns, s
 	enum sess_standing standing = word->standing;
 
 	begin(s, now_ns, step);
+	sess_limit(s, word->limits, word->limit_s, now_ns);
 	if (standing == STANDING_BANNED && s->state == S_PAUSE) {
 		greeted(s, PST_CNT_CONN_BANNED);
 		say_last(s, step, "554 5.7.1 Service unavailable\r\n", PST_CNT_SESS_REFUSED);
 	} else if (standing == STANDING_BANNED && !s->peer.allowed) {
 		sess_end(s, true, now_ns, step);
+		return;
+	} else if (word->limits & LIMIT_SESSIONS && over_sessions(s, step)) {
+		finish(s, step);
 		return;
 	} else if (standing == STANDING_KNOWN && (s->state == S_TLS || s->unnamed)) {
 		s->known = true;

@@ -13,8 +13,9 @@
  * wants READ, and an answer may come in at any time. ask_mail and ask_line must be copied if they cannot be
  * sent at once: an AUTH line is longer than the session and stays in the caller's input.
  *
- * Counters written here: CONN_ACCEPTED, CONN_BANNED and CONN_DENIED (one of them once per session), SESS_*, MSG_*,
- * RCPT_*, AUTH_*, TLS_* and found[]. CONN_BUSY and BACKEND_* are the edge's: it alone sees them.
+ * Counters written here: CONN_ACCEPTED, CONN_BANNED, CONN_DENIED and CONN_BUSY (one of them once per session), SESS_*, MSG_*,
+ * RCPT_*, AUTH_*, TLS_* and found[]. CONN_BUSY is the edge's too, which turns away whom
+ * there is no room for; BACKEND_* are its alone.
  */
 #ifndef SESS_H
 #define SESS_H
@@ -127,14 +128,16 @@ enum sess_limit {
 	LIMIT_MAIL = 1 << 1,	 /* no further message: 450 to MAIL */
 	LIMIT_RCPT = 1 << 2,	 /* no further recipient: 450 to RCPT */
 	LIMIT_AUTH = 1 << 3,	 /* no further try of a password: 421 to AUTH */
-	LIMIT_ALL = (1 << 4) - 1,
+	LIMITS = 4,
+	LIMIT_ALL = (1 << LIMITS) - 1,
 };
 
-/* The judge's word. It may come again while the session lives: standing BANNED ends it, limits hold from then on. */
+/* The judge's word. It may come again while the session lives: standing BANNED ends it, limits hold from then on, for limit_s. */
 struct sess_word {
 	enum sess_standing standing;
 	unsigned passes; /* a bit per enum triage_test that the source has passed and that is remembered */
 	unsigned limits; /* enum sess_limit */
+	unsigned limit_s;
 	unsigned score;	 /* whole points, for the backend */
 	bool stutter;	 /* answer slowly */
 };
@@ -211,6 +214,7 @@ struct sess {
 	unsigned route;		    /* of this transaction's recipients; see transaction_route() */
 	unsigned long long declared; /* SIZE of this transaction's MAIL, 0 = none */
 	__u64 name_until_ns;	    /* then the client has no name */
+	__u64 limited_ns[LIMITS];   /* until when each enum sess_limit holds, by its bit */
 	unsigned long long content; /* octets of the messages before this one */
 	__u64 data_ns;		    /* 354 was said, later by what the backend made the client wait */
 	struct line_cut cut;
@@ -229,6 +233,11 @@ struct sess {
 /* The doors. Each fills *step completely. now_ns: CLOCK_MONOTONIC. */
 void sess_open(struct sess *s, const struct sess_conf *c, const struct sess_peer *p, struct pst_stats *stats, __u64 now_ns, struct sess_step *step);
 void sess_standing(struct sess *s, const struct sess_word *word, __u64 now_ns, struct sess_step *step);
+/*
+ * Limits alone, for limit_s seconds from now: what the session asks for meanwhile is deferred. They hold neither for allowed sources
+ * and balancers nor for who authenticated, and they never cut a transaction that has begun.
+ */
+void sess_limit(struct sess *s, unsigned limits, unsigned limit_s, __u64 now_ns);
 /*
  * What came of the lookup of the client's name: canonical, or empty when it has none or none could be confirmed. unsure: it is
  * empty because nobody answered; what only a name could grant is deferred then.

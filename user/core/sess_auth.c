@@ -52,6 +52,8 @@ void run_auth(struct sess *s, struct sess_step *step, struct str args)
 		say(s, step, "503 5.5.1 Already authenticated\r\n");
 	} else if (!smtp_auth(args, &mechanism, &initial)) {
 		syntax(s, step, "501 5.5.2 Bad AUTH syntax\r\n", STR(""));
+	} else if (over_auth(s, step)) {
+		return;
 	} else if (!mech_offered(s, mechanism)) {
 		say(s, step, "504 5.5.4 Unrecognized authentication mechanism\r\n");
 	} else {

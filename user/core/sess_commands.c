@@ -93,6 +93,8 @@ static void run_mail(struct sess *s, struct sess_step *step, struct str args)
 		say(s, step, "530 5.7.0 Authentication required\r\n");
 		return;
 	}
+	if (over_mail(s, step))
+		return;
 	if (s->conf->messages_max && s->messages >= s->conf->messages_max) {
 		say_last(s, step, "421 4.7.0 Too many messages in one session\r\n", PST_CNT_SESS_REFUSED);
 		return;
@@ -203,6 +205,8 @@ static void run_rcpt(struct sess *s, struct sess_step *step, struct str args)
 	struct smtp_rcpt r;
 	enum smtp_flaw flaw = smtp_rcpt(args, promised(s), s->utf8, &r);
 
+	if (over_rcpt(s, step))
+		return;
 	if (!flaw && !rcpt_allowed(s, step, &r.to, args))
 		return;
 	if (!flaw && rcpts_full(s)) {

@@ -49,6 +49,14 @@ void drop_transaction(struct sess *s, struct sess_step *step);
 /* The message whose DATA was begun ends so: PST_CNT_MSG_*. */
 void fate(struct sess *s, enum pst_counter row);
 
+/* sess_limit.c: is the client over this ceiling now? */
+bool limited(const struct sess *s, enum sess_limit limit);
+/* No session, no sender, no recipient, no password: true when the step says so. */
+bool over_sessions(struct sess *s, struct sess_step *step);
+bool over_mail(struct sess *s, struct sess_step *step);
+bool over_rcpt(struct sess *s, struct sess_step *step);
+bool over_auth(struct sess *s, struct sess_step *step);
+
 /* sess_commands.c */
 void run_line(struct sess *s, struct sess_step *step, const struct line *line, bool more);
 /* A refusal of what the client wrote; the reply says it better than the reason's own row does. */
@@ -72,6 +80,8 @@ void run_xclient(struct sess *s, struct sess_step *step, struct str args);
 
 /* sess.c: connection control, then the greeting: at once, behind the pause, or when the client's name is known. */
 void admit(struct sess *s, struct sess_step *step);
+/* Counts the connection, once. */
+void greeted(struct sess *s, enum pst_counter as);
 void begin(struct sess *s, __u64 now_ns, struct sess_step *step);
 void finish(struct sess *s, struct sess_step *step);
 void keep_name(struct sess *s, struct str name);
