@@ -221,7 +221,8 @@ enum pst_counter {
 	X(BACKUP,    "backup-first",        450, "4.7.0", "Try the primary mail server first", 20, 0, "A stranger's first contact was a listener marked as backup.") \
 	X(RATE,      "over-rate",           450, "4.7.0", "Too much from your address, try again later", 5, 0, "More of something in a window of time than its ceiling, again and again.") \
 	X(TRAP_DOMAIN, "trap-domain",       550, "5.1.2", "No such domain",                  100, 0, "A recipient in a domain that exists only to be spammed.") \
-	X(PREFIX,    "prefix",              550, "5.7.1", "Service unavailable",               0, 1, "So many sources of one prefix offended that the whole prefix is banned.")
+	X(PREFIX,    "prefix",              550, "5.7.1", "Service unavailable",               0, 1, "So many sources of one prefix offended that the whole prefix is banned.") \
+	X(DNSL_BAN,  "dns-list-ban",        550, "5.7.1", "Your address is on DNS lists",     100, 0, "DNS lists know the source, with so much weight that it is banned for as long as their answers hold.")
 
 enum pst_reason {
 #define PST_X(sym, name, code, enh, text, points, fin, why) PST_RSN_##sym,

@@ -24,7 +24,8 @@ static bool is_sound(const struct ipc_record *r)
 	       r->limits <= LIMIT_ALL && r->stutter <= 1 && r->grey <= GREY_DEFER && !r->name[IPC_NAME_MAX - 1] &&
 	       r->state.phase < PHASE_MAX && r->state.traits <= IPC_TRAITS && !r->state.helo[IPC_HELO_MAX - 1] &&
 	       !r->state.backend[IPC_BACKEND_MAX - 1] &&
-	       r->finding.reason < PST_RSN_MAX && r->finding.nevidence <= FINDING_EVIDENCE_MAX && !r->finding.zero;
+	       r->finding.reason < PST_RSN_MAX && r->finding.nevidence <= FINDING_EVIDENCE_MAX && r->zone.zone < DNSL_ZONES_MAX && r->zone.state < DNSL_STATE_MAX &&
+	       r->zone.why < DNSL_WHY_MAX && !r->zone.zero;
 }
 
 int ipc_recv(int fd, struct ipc_record *r)

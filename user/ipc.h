@@ -7,6 +7,7 @@
 #ifndef IPC_H
 #define IPC_H
 
+#include "user/core/dnsl.h"
 #include "user/core/finding.h"
 #include "user/core/sess_phase.h"
 #include "user/core/triage.h"
@@ -30,6 +31,7 @@ enum ipc_tag {
 	IPC_GREYED,	/* judge -> worker: session, grey, seconds */
 	IPC_LIMIT,	/* judge -> worker: every live session of prefix is over these limits, for seconds */
 	IPC_STATE,	/* worker -> judge: session, addr, messages, rcpts, state: how far a session is that lives for a second or more */
+	IPC_ZONE,	/* worker -> judge: zone: how a DNS list fares in this worker */
 	IPC_TAG_MAX,
 };
 
@@ -39,6 +41,17 @@ struct ipc_state {
 	__u32 traits;	/* enum ipc_trait */
 	char helo[IPC_HELO_MAX];       /* canonical, cut, NUL-padded */
 	char backend[IPC_BACKEND_MAX]; /* its name; "" = none yet */
+};
+
+/* Counts since the worker began. */
+struct ipc_zone {
+	__u32 zone;  /* of the configuration */
+	__u32 state; /* enum dnsl_state */
+	__u32 why;   /* enum dnsl_why: what its last test found */
+	__u32 zero;
+	__u64 print; /* of its name: a worker may serve an older configuration than the judge */
+	__u64 since_ns;
+	__u64 queries, listed, errors, timeouts;
 };
 
 struct ipc_record {
@@ -58,6 +71,7 @@ struct ipc_record {
 	__u32 serial; /* of the worker's records, lost ones included: what is missing is seen */
 	struct finding finding;
 	struct ipc_state state;
+	struct ipc_zone zone;
 	char name[IPC_NAME_MAX]; /* the client's confirmed name, NUL-padded; longer ones are left out */
 };
 

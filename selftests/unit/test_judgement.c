@@ -256,6 +256,35 @@ static void an_offence_never_shortens_a_ban(void **state)
 	assert_true(bans > 10000 && prolonged > 1000);
 }
 
+/* The shorter of the two lengths, whatever the relapse; a ban that lives is not shortened by it. */
+static void what_is_true_for_a_time_bans_no_longer(void **state)
+{
+	struct policy p;
+
+	(void)state;
+	policy_defaults(&p);
+	for (unsigned i = 0; i < 2000; i++) {
+		struct record r = { 0 };
+		__u64 now = 1000 * S_NS;
+
+		for (unsigned j = 0; j < 8; j++) {
+			struct finding f = { .reason = PST_RSN_DNSL_BAN, .when_ns = now, .life_s = rnd_below(3) ? rnd_below(7200) : 0 }, whole = f;
+			__u64 old = r.banned_until_ns, bound = now + f.life_s * S_NS;
+			struct verdict v = judgement(&p, &r, &f, false, now), w;
+
+			whole.life_s = 0;
+			w = judgement(&p, &r, &whole, false, now);
+			assert_true(v.ban);
+			if (!f.life_s || bound >= w.until_ns)
+				assert_int_equal(v.until_ns, w.until_ns);
+			else
+				assert_int_equal(v.until_ns, bound > old ? bound : old);
+			r = v.next;
+			now += rnd_below(3000) * S_NS;
+		}
+	}
+}
+
 /* Mixed exempt and not, in any order: a verdict on an exempt source bans nobody and leaves the ban history alone. */
 static void the_exempt_are_never_banned(void **state)
 {
@@ -345,6 +374,7 @@ int main(void)
 		cmocka_unit_test(whole_half_lives_are_exact),
 		cmocka_unit_test(time_only_lowers_a_score),
 		cmocka_unit_test(an_offence_never_shortens_a_ban),
+		cmocka_unit_test(what_is_true_for_a_time_bans_no_longer),
 		cmocka_unit_test(the_exempt_are_never_banned),
 		cmocka_unit_test(findings_of_one_instant_commute),
 		cmocka_unit_test(survives_odd_numbers),

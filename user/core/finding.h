@@ -13,7 +13,7 @@ struct finding {
 	struct pst_addr addr;
 	__u16 reason; /* enum pst_reason */
 	__u16 nevidence;
-	__u32 zero;
+	__u32 life_s; /* a ban for it alone lasts no longer; 0 = as long as policy has it */
 	char evidence[FINDING_EVIDENCE_MAX]; /* the stranger's bytes, unescaped */
 };
 

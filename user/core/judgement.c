@@ -83,7 +83,7 @@ struct verdict judgement(const struct policy *p, const struct record *r, const s
 	unsigned points = f->reason < PST_RSN_MAX ? p->points[f->reason] : 0;
 	__u64 score = score_at(p, r, now_ns) + points * 1000ull;
 	struct verdict v = { .next = *r };
-	__u64 until_ns;
+	__u64 length_ns, until_ns;
 
 	v.next.score_milli = score < SCORE_MAX_MILLI ? score : SCORE_MAX_MILLI;
 	v.next.updated_ns = now_ns > r->updated_ns ? now_ns : r->updated_ns;
@@ -94,7 +94,10 @@ struct verdict judgement(const struct policy *p, const struct record *r, const s
 		return v;
 
 	v.relapse = relapse_before(p, r, now_ns);
-	until_ns = now_ns + ban_length_ns(p, v.relapse);
+	length_ns = ban_length_ns(p, v.relapse);
+	if (f->life_s && f->life_s * S_NS < length_ns)
+		length_ns = f->life_s * S_NS;
+	until_ns = now_ns + length_ns;
 	v.until_ns = until_ns > r->banned_until_ns ? until_ns : r->banned_until_ns;
 	v.ban = !exempt && !p->observe;
 	if (v.ban) {

@@ -6,8 +6,8 @@
  * The score of a source halves every half_life_s; a finding adds its reason's
  * points; at the threshold comes a ban of ban_s * 2^relapse, at most ban_max_s. The
  * score is not reset by a ban: who goes on after it is banned again soon, and longer.
- * A finding while the ban lives prolongs it by the same length and is no relapse. To
- * pardon a source (an operator's word), forget its record: the end of its last ban is in it.
+ * A finding while the ban lives prolongs it by the same length and is no relapse. What is true for a time only (finding.life_s)
+ * makes no ban that outlasts it. To pardon a source (an operator's word), forget its record: the end of its last ban is in it.
  */
 #ifndef JUDGEMENT_H
 #define JUDGEMENT_H
