@@ -122,6 +122,7 @@ $(O)/selftests/unit/test_listfile: UNIT_LIBS := -lz -ljansson
 $(O)/selftests/unit/test_listfile: $(patsubst %,$(O)/user/%.san.o,listfile listjson)
 $(O)/selftests/unit/test_device: UNIT_LIBS := -lbpf -lnl-3 -lnl-route-3
 $(O)/selftests/unit/test_device: $(patsubst %,$(O)/user/%.san.o,device device_ethtool device_xdp probe_device)
+$(O)/selftests/unit/test_denied: $(O)/user/conn_denied.san.o
 $(O)/selftests/unit/test_crew: $(O)/user/crew.san.o
 $(O)/selftests/unit/test_live: $(O)/user/live.san.o
 $(O)/selftests/unit/test_siphash: UNIT_LIBS := -lcrypto

@@ -453,6 +453,7 @@ static void take_whole(struct config_reader *r, cfg_t *cfg, struct config_whole 
 	w->sess.relay = &c->relay;
 	w->sess.name_timeout_s = c->dns.timeout_s;
 	w->sess.senders = &c->senders;
+	w->sess.accounts = &c->accounts;
 	listener.sess = w->sess;
 	c->path = config_keep(r, r->path);
 	c->listener = take_titled(r, cfg, "listener", &listener, sizeof(listener), &c->nlisteners);

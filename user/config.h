@@ -131,6 +131,7 @@ struct conf {
 	struct policy policy;
 	struct relay_rules relay;
 	struct sender_rules senders;
+	struct account_rules accounts;
 	struct conf_dns dns;
 	struct conf_refuse refuse;
 

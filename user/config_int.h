@@ -68,10 +68,10 @@ bool config_client_name(const char *text, char out[CONFIG_DOMAIN_MAX]);
 int config_unmask(const char *text, char out[PREFIX_TEXT_MAX]);
 
 /*
- * config_lmdb.c: calls each for every key of the LMDB map at path (a file as Postfix makes it, or a folder) until it returns
- * false; a NUL at a key's end is not part of it. Never waits for a writer. 0, or -errno with the reason in why.
+ * config_lmdb.c: calls each for every key and value of the LMDB map at path (a file as Postfix makes it, or a folder) until it
+ * returns false; a NUL at the end of one is not part of it. Never waits for a writer. 0, or -errno with the reason in why.
  */
-int config_lmdb(const char *path, bool (*each)(void *ctx, const char *key), void *ctx, char *why, size_t size);
+int config_lmdb(const char *path, bool (*each)(void *ctx, const char *key, const char *value), void *ctx, char *why, size_t size);
 
 /*
  * config_relay.c: what relay control needs besides its settings: domains in order, routes with their backends. titled: the

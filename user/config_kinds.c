@@ -376,6 +376,43 @@ static bool take_SENDERS(struct config_reader *r, const struct config_row *row, 
 	return true;
 }
 
+static bool take_RECIPIENTS(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
+{
+	struct recipient_rule *rule = dst;
+	char key[RECIPIENT_KEY_MAX + 1];
+	const char *kept;
+
+	(void)row;
+	if (!recipient_key(str_of(it->text), key))
+		return wrong(r, it, "is not a recipient", "write one like \"user@example.org\" or \"example.org\"");
+	kept = config_keep(r, key);
+	if (kept)
+		*rule = (struct recipient_rule){ str_of(kept), it->file, it->line };
+	return kept;
+}
+
+/* One account and one sender: see add_owner(). */
+static bool take_OWNERS(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
+{
+	struct account_owner *owner = dst;
+	struct str rest = str_of(it->text), name = str_word(&rest);
+	struct config_item sender = *it;
+	char folded[ACCOUNT_MAX + 1];
+	const char *kept;
+
+	sender.text = str_trim(rest).p;
+	if (!*sender.text || !account_fold(name, folded))
+		return wrong(r, it, "is not an account with its senders", "write \"ACCOUNT SENDER ...\", like \"alice alice@example.org\"");
+	if (!strcmp(sender.text, "*"))
+		owner->sender = (struct sender_rule){ STR("*"), it->file, it->line };
+	else if (!take_SENDERS(r, row, &sender, &owner->sender))
+		return false;
+	kept = config_keep(r, folded);
+	if (kept)
+		owner->account = str_of(kept);
+	return kept;
+}
+
 #define take_ADDRESSES take_ADDRESS
 
 static const struct {
@@ -411,7 +448,7 @@ static bool grow(struct grown *g, size_t element)
 	return more;
 }
 
-static void add_item(struct config_reader *r, const struct config_row *row, const struct config_item *it, struct grown *g)
+static void add_one(struct config_reader *r, const struct config_row *row, const struct config_item *it, struct grown *g)
 {
 	size_t element = kinds[row->kind].element;
 
@@ -422,6 +459,37 @@ static void add_item(struct config_reader *r, const struct config_row *row, cons
 	memset(g->v + g->n * element, 0, element);
 	if (kinds[row->kind].take(r, row, it, g->v + g->n * element))
 		g->n++;
+}
+
+/* "ACCOUNT SENDER SENDER ...", with commas or blanks between them: one element for each sender. */
+static void add_owner(struct config_reader *r, const struct config_row *row, const struct config_item *it, struct grown *g)
+{
+	struct config_item one = *it;
+	char *words = strdup(it->text), *text = malloc(strlen(it->text) + 2);
+	char *save, *account, *sender;
+
+	if (!words || !text) {
+		r->no_memory = true;
+	} else {
+		account = strtok_r(words, " \t", &save);
+		sender = account ? strtok_r(NULL, " \t,", &save) : NULL;
+		if (!sender)
+			add_one(r, row, it, g);
+		for (one.text = text; sender; sender = strtok_r(NULL, " \t,", &save)) {
+			sprintf(text, "%s %s", account, sender);
+			add_one(r, row, &one, g);
+		}
+	}
+	free(words);
+	free(text);
+}
+
+static void add_item(struct config_reader *r, const struct config_row *row, const struct config_item *it, struct grown *g)
+{
+	if (row->kind == CONFIG_KIND_OWNERS)
+		add_owner(r, row, it, g);
+	else
+		add_one(r, row, it, g);
 }
 
 /* The lines of a file in place of one item: '#' and ';' start a comment. */
@@ -464,13 +532,21 @@ struct map_reader {
 	struct grown *g;
 };
 
-static bool add_key(void *ctx, const char *key)
+/* Of the maps of accounts alone the values matter. */
+static bool add_key(void *ctx, const char *key, const char *value)
 {
 	struct map_reader *m = ctx;
+	char *both = NULL;
 
 	m->key.line++;
 	m->key.text = key;
-	add_item(m->r, m->row, &m->key, m->g);
+	if (m->row->kind == CONFIG_KIND_OWNERS && asprintf(&both, "%s %s", key, value) < 0)
+		m->r->no_memory = true;
+	if (both)
+		m->key.text = both;
+	if (!m->r->no_memory)
+		add_item(m->r, m->row, &m->key, m->g);
+	free(both);
 	return !m->r->no_memory;
 }
 

@@ -9,7 +9,8 @@
 
 #include "user/config_int.h"
 
-#define KEY_MAX 1024
+#define KEY_MAX	  1024
+#define VALUE_MAX 65536
 
 struct map {
 	MDB_env *env;
@@ -76,21 +77,28 @@ static int open_map(struct map *m, const char *path, char *why, size_t size)
 	return -EINVAL;
 }
 
-/* A key of another length or with a NUL inside is handed on cut: it is no domain, and who takes it says so. */
-static bool hand_on(const MDB_val *key, bool (*each)(void *ctx, const char *key), void *ctx)
+/* What is longer or has a NUL inside is handed on cut and marked: it is no domain, and who takes it says so. */
+static void text_of(const MDB_val *v, char *text, size_t size)
 {
-	size_t n = key->mv_size < KEY_MAX - 1 ? key->mv_size : KEY_MAX - 1;
-	char text[KEY_MAX];
+	size_t n = v->mv_size < size - 1 ? v->mv_size : size - 1;
 
-	memcpy(text, key->mv_data, n);
+	memcpy(text, v->mv_data, n);
 	text[n] = '\0';
 	for (size_t i = 0; i + 1 < n; i++)
 		if (!text[i])
 			text[i] = '?';
-	return each(ctx, text);
 }
 
-static int read_map(struct map *m, bool (*each)(void *ctx, const char *key), void *ctx)
+static bool hand_on(const MDB_val *key, const MDB_val *value, bool (*each)(void *ctx, const char *key, const char *value), void *ctx)
+{
+	char name[KEY_MAX], text[VALUE_MAX];
+
+	text_of(key, name, sizeof(name));
+	text_of(value, text, sizeof(text));
+	return each(ctx, name, text);
+}
+
+static int read_map(struct map *m, bool (*each)(void *ctx, const char *key, const char *value), void *ctx)
 {
 	MDB_val key, value;
 	MDB_dbi dbi;
@@ -101,7 +109,7 @@ static int read_map(struct map *m, bool (*each)(void *ctx, const char *key), voi
 	if (!err)
 		err = mdb_cursor_open(m->txn, dbi, &m->cursor);
 	while (!err && !(err = mdb_cursor_get(m->cursor, &key, &value, MDB_NEXT)))
-		if (!hand_on(&key, each, ctx))
+		if (!hand_on(&key, &value, each, ctx))
 			return 0;
 	return err == MDB_NOTFOUND ? 0 : err;
 }
@@ -118,7 +126,7 @@ static void close_map(struct map *m)
 		close(m->data);
 }
 
-int config_lmdb(const char *path, bool (*each)(void *ctx, const char *key), void *ctx, char *why, size_t size)
+int config_lmdb(const char *path, bool (*each)(void *ctx, const char *key, const char *value), void *ctx, char *why, size_t size)
 {
 	struct map m = { .data = -1 };
 	int rc = open_map(&m, path, why, size);

@@ -156,10 +156,29 @@ static bool order_list(struct access_list *l)
 	return l->named;
 }
 
+static int by_recipient(const void *a, const void *b)
+{
+	return recipient_order(((const struct recipient_rule *)a)->key, ((const struct recipient_rule *)b)->key);
+}
+
+static int by_account(const void *a, const void *b)
+{
+	return account_order(a, b);
+}
+
+static void sort_people(struct conf *c)
+{
+	if (c->relay.recipients.nrules)
+		qsort((void *)c->relay.recipients.rule, c->relay.recipients.nrules, sizeof(*c->relay.recipients.rule), by_recipient);
+	if (c->accounts.nowners)
+		qsort((void *)c->accounts.owner, c->accounts.nowners, sizeof(*c->accounts.owner), by_account);
+}
+
 void config_relay(struct config_reader *r, struct conf *c, struct conf_route *titled, size_t n)
 {
 	sort_domains(c->relay.domain, c->relay.ndomains);
 	sort_domains(c->relay.no_mail, c->relay.nno_mail);
+	sort_people(c);
 	c->relay.named = order_list(&c->relay.connect);
 	c->relay.named |= order_list(&c->relay.relay);
 	for (size_t i = 0; titled && i < n; i++)

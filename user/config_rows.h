@@ -25,6 +25,7 @@
 #define CONFIG_SENDER(sym, name) "|" name
 #define CONFIG_SENDERS	       SENDER_ACTIONS(CONFIG_SENDER)
 #define CONFIG_FLAWS	       "|reject|normalize"
+#define CONFIG_DEMANDS	       "|may|require"
 #define CONFIG_OPEN_RELAY      "|no|i-know"
 
 /* How a text becomes a value: one function per kind, see config_kinds.c. The size of a list's element, 0 = not a list. */
@@ -50,7 +51,9 @@
 	X(RULES, sizeof(struct access_rule)) \
 	X(DOMAINS, sizeof(struct domain_rule)) \
 	X(MAILBOXES, sizeof(struct mailbox)) \
-	X(SENDERS, sizeof(struct sender_rule))
+	X(SENDERS, sizeof(struct sender_rule)) \
+	X(RECIPIENTS, sizeof(struct recipient_rule)) \
+	X(OWNERS, sizeof(struct account_owner))
 
 enum config_kind {
 #define CONFIG_X(kind, element) CONFIG_KIND_##kind,
@@ -89,6 +92,7 @@ struct config_whole {
 	X("relay",    false, "Relay control: who may send to domains that are not ours.")                       \
 	X("dns",      false, "Where the names of clients come from: by their address, and confirmed by the name's own addresses.") \
 	X("sender",   true,  "Sender addresses that are refused. Of several lists that speak of a sender the strictest decides.")  \
+	X("accounts", false, "What clients that authenticated may do. An account is the name that the client logged in with, in lower case.") \
 	X("list",     true,  "One per blacklist file; kept in the kernel.")                                     \
 	X("ban",      false, "When a source is banned, and for how long.")                                      \
 	X("refuse",   false, "What the kernel half says to a source whose action is refuse or banner. It says it without any process.") \
@@ -118,6 +122,8 @@ struct config_whole {
 	S("", greet_pause,     MS, "", CONFIG_WHOLE, sess.greet_pause_ms, "2s", 0, 60000, "a client that speaks before the greeting is done offends; 0s = no pause") \
 	L("", domains,         DOMAINS, CONFIG_WHOLE, conf.relay.domain, conf.relay.ndomains, "", "our own domains; \".example.org\" = its sub-domains only") \
 	L("", no_mail_domains, DOMAINS, CONFIG_WHOLE, conf.relay.no_mail, conf.relay.nno_mail, "", "domains that take no mail (null MX, RFC 7505), written as domains are: 556 to every recipient there, whoever sends") \
+	L("", recipients,      RECIPIENTS, CONFIG_WHOLE, conf.relay.recipients.rule, conf.relay.recipients.nrules, "", "who receives mail in our domains: \"user@example.org\", or \"example.org\" = everybody there. 550 5.1.1 to others of a domain that is named here; one that is not is the backend's to know") \
+	S("", recipient_delimiters, BANNER, "", CONFIG_WHOLE, conf.relay.recipients.delimiters, "+", 0, 0, "each of these characters begins a tag: user+tag@example.org is user@example.org, if it is not listed itself") \
 	L("", traps,           MAILBOXES, CONFIG_WHOLE, conf.relay.trap, conf.relay.ntraps, "", "recipients that exist only to be spammed") \
 	S("", own_sender,      WORD, CONFIG_MODES, CONFIG_WHOLE, sess.own_sender, "observe", 0, 0, "MAIL from a domain of ours by a client that neither authenticated nor may relay: enforce = refuse, observe = count") \
 	L("", allow,           PREFIXES, CONFIG_WHOLE, conf.allow, conf.nallow, "", "sources that are never judged and never dropped") \
@@ -184,6 +190,8 @@ struct config_whole {
 	L("route", entries,      RULES, CONFIG_ROUTE, rules.entries.rule, rules.entries.nrules, "", "addresses, networks, and names of clients that may send to these domains") \
 	S("route", message_size, BYTES, "", CONFIG_ROUTE, rules.message_size, "0", 0, 1ull << 40, "octets of a message; 0 = as the listener's, which is the limit anyway") \
 	S("route", rcpts,        NUMBER, "", CONFIG_ROUTE, rules.rcpt_max, "0", 0, 100000, "recipients of a message; 0 = as the listener's, which is the limit anyway") \
+	S("route", tls,          WORD, CONFIG_DEMANDS, CONFIG_ROUTE, rules.needs_tls, "may", 0, 0, "require: recipients of these domains are taken in TLS only, otherwise 550 5.7.10") \
+	S("route", auth,         WORD, CONFIG_DEMANDS, CONFIG_ROUTE, rules.needs_auth, "may", 0, 0, "require: and from clients only that authenticated, otherwise 530 5.7.0") \
 	S("connect", mode,    WORD, CONFIG_ACCESS, CONFIG_WHOLE, conf.relay.connect.mode, "except", 0, 0, "only these, or all except these") \
 	L("connect", entries, RULES, CONFIG_WHOLE, conf.relay.connect.rule, conf.relay.connect.nrules, "", "addresses, networks, and names of clients (\"mx.example.net\", \".example.net\" = names below it)") \
 	S("relay", mode,          WORD, CONFIG_ACCESS, CONFIG_WHOLE, conf.relay.relay.mode, "only", 0, 0, "only these, or all except these") \
@@ -197,6 +205,8 @@ struct config_whole {
 	L("sender", entries, SENDERS, CONFIG_SENDER_LIST, rule, nrules, "", "addresses, domains (\"bad.example\"), sub-domains (\".bad.example\"), or \"<>\", the blank sender: refusing that refuses every bounce") \
 	S("sender", action,  WORD, CONFIG_SENDERS, CONFIG_SENDER_LIST, action, "refuse", 0, 0, "close: refuse and end the session; observe: count") \
 	S("sender", trusted, BOOL, "", CONFIG_SENDER_LIST, trusted, "no", 0, 1, "also for clients that authenticated, may relay by their address or are on the allow list") \
+	S("accounts", own_senders, WORD, CONFIG_MODES, CONFIG_WHOLE, sess.account_sender, "off", 0, 0, "enforce: 553 5.7.1 to MAIL from a sender that is not the account's own; observe: log it. An account that is an address owns that one; everybody may send from <>") \
+	L("accounts", senders,  OWNERS, CONFIG_WHOLE, conf.accounts.owner, conf.accounts.nowners, "", "\"ACCOUNT SENDER ...\": addresses, domains (\"example.org\"), sub-domains (\".example.org\") that it owns, or \"*\", every sender; of a map the key is the account and the value its senders") \
 	S("list", file,   PATH, "", CONFIG_LIST, file, "", 0, 0, "file or folder of networks: text, Spamhaus DROP, ipset save, nft list set, each gzip or not") \
 	S("list", action, WORD, CONFIG_ACTIONS, CONFIG_LIST, action, "drop", 0, 0, "what the kernel does with a listed source") \
 	S("list", follow, BOOL, "", CONFIG_LIST, follow, "no", 0, 1, "load it again when it changes, not only on reload") \

@@ -3,6 +3,7 @@
 
 #include <openssl/ssl.h>
 
+#include "user/conn_denied.h"
 #include "user/core/addr.h"
 #include "user/core/names.h"
 #include "user/log.h"
@@ -44,24 +45,21 @@ static struct str first_line(struct str reply)
 	return end ? (struct str){ reply.p, (size_t)(end - reply.p) } : reply;
 }
 
-/* The path of "MAIL FROM:<...> ..." as it was re-emitted. */
-static struct str path_of(struct str mail)
-{
-	const char *open = mail.n ? memchr(mail.p, '<', mail.n) : NULL;
-	struct str rest = open ? (struct str){ open, mail.n - (size_t)(open - mail.p) } : STR("<>");
-	const char *space = memchr(rest.p, ' ', rest.n);
-
-	return space ? (struct str){ rest.p, (size_t)(space - rest.p) } : rest;
-}
-
 static void log_message(const struct sess *s, const struct sess_step *step, unsigned counter)
 {
 	char from[2 * MAILBOX_TEXT_MAX], said[600];
 
-	str_escape(path_of((struct str){ s->mail, before.nmail }), from, sizeof(from));
+	str_escape(denied_path((struct str){ s->mail, before.nmail }), from, sizeof(from));
 	str_escape(first_line(step->reply), said, sizeof(said));
 	log_info("session=%016llx message=" STR_FMT " from=%s nrcpt=%u size=%llu reply=\"%s\"", s->peer.id, STR_ARG(label_of(counter)),
 		 from, before.nrcpt, s->body.bytes > before.bytes ? s->body.bytes : before.bytes, said);
+}
+
+static void log_denied(const struct sess *s, const struct sess_step *step)
+{
+	char line[DENIED_LINE_MAX];
+
+	log_info("%s", denied_line(s, step, line));
 }
 
 void conn_log_after(const struct sess *s, struct conn_totals *t, const struct sess_step *step)
@@ -70,14 +68,17 @@ void conn_log_after(const struct sess *s, struct conn_totals *t, const struct se
 	for (unsigned i = 0; i < FATES; i++)
 		if (s->stats->counter[FATE_FIRST + i] != before.fate[i])
 			log_message(s, step, FATE_FIRST + i);
+	if (step->denied.why)
+		log_denied(s, step);
 }
 
 void conn_log_session(const struct sess *s, const struct conn_totals *t, const void *ssl)
 {
-	char addr[ADDR_TEXT_MAX], helo[4 * MAILBOX_DOMAIN_MAX + 1];
+	char addr[ADDR_TEXT_MAX], helo[4 * MAILBOX_DOMAIN_MAX + 1], account[4 * ACCOUNT_MAX + 1];
 
 	str_escape((struct str){ s->helo, s->nhelo }, helo, sizeof(helo));
-	log_info("session=%016llx client=%s name=%s helo=%s tls=%s auth=%s messages=%u rcpts=%u end=" STR_FMT, s->peer.id,
+	str_escape(str_of(s->authenticated ? s->account : ""), account, sizeof(account));
+	log_info("session=%016llx client=%s name=%s helo=%s tls=%s auth=%s account=\"%s\" messages=%u rcpts=%u end=" STR_FMT, s->peer.id,
 		 addr_text(&s->peer.addr, addr), s->nname ? s->name : "-", helo[0] ? helo : "-", ssl && s->tls ? SSL_get_version(ssl) : "-",
-		 s->authenticated ? "yes" : "no", s->messages, t->rcpts, STR_ARG(label_of(PST_CNT_SESS_QUIT + s->end)));
+		 s->authenticated ? "yes" : "no", account, s->messages, t->rcpts, STR_ARG(label_of(PST_CNT_SESS_QUIT + s->end)));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * conn_log.h: the two log lines of a session: one per message, one at its end. A message's fate is
+ * conn_log.h: the log lines of a session: one per message, one per sender or recipient that a rule of ours refused, one at its end. A message's fate is
  * read from the counters that the session itself writes, so log and counters cannot disagree.
  */
 #ifndef CONN_LOG_H

@@ -25,6 +25,11 @@ struct fixture {
 	struct sender_list list[4]; /* of one entry each */
 	struct sender_rule entry[4];
 	char key[4][SENDER_KEY_MAX + 1];
+	struct recipient_rule recipient[4];
+	char recipient_key[4][RECIPIENT_KEY_MAX + 1];
+	struct account_rules accounts;
+	struct account_owner owner[4];
+	char account[4][32], owned[4][SENDER_KEY_MAX + 1];
 };
 
 static const struct domain_rule fixture_domains[] = {

@@ -53,7 +53,7 @@ static void put(const char *name, const char *text)
 }
 
 /* A map as Postfix makes it: one file; its keys end in NUL or not. */
-static void put_map(const char *name, const char *const *key, size_t nkeys, size_t extra)
+static void put_map(const char *name, const char *const *key, size_t nkeys, size_t extra, const char *value)
 {
 	char path[256];
 	MDB_env *env;
@@ -66,7 +66,7 @@ static void put_map(const char *name, const char *const *key, size_t nkeys, size
 	assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
 	assert_int_equal(mdb_dbi_open(txn, NULL, 0, &dbi), 0);
 	for (size_t i = 0; i < nkeys; i++) {
-		MDB_val k = { strlen(key[i]) + extra, (void *)key[i] }, v = { 3, "OK" };
+		MDB_val k = { strlen(key[i]) + extra, (void *)key[i] }, v = { strlen(value) + extra, (void *)value };
 
 		assert_int_equal(mdb_put(txn, dbi, &k, &v, 0), 0);
 	}
@@ -77,11 +77,14 @@ static void put_map(const char *name, const char *const *key, size_t nkeys, size
 static void put_maps(void)
 {
 	static const char *const good[] = { "map.example", ".map.example", "Upper.Example" }, *const odd[] = { "fine.example", "two words" };
+	static const char *const people[] = { "map@example.org", "@bücher.example" }, *const owners[] = { "carol" };
 	char path[256];
 
-	put_map("good.lmdb", good, NROWS(good), 1);
-	put_map("odd.lmdb", odd, NROWS(odd), 0);
-	put_map("torn.lmdb", good, NROWS(good), 0);
+	put_map("good.lmdb", good, NROWS(good), 1, "OK");
+	put_map("odd.lmdb", odd, NROWS(odd), 0, "OK");
+	put_map("torn.lmdb", good, NROWS(good), 0, "OK");
+	put_map("recipients.lmdb", people, NROWS(people), 1, "OK");
+	put_map("owners.lmdb", owners, NROWS(owners), 1, "carol@example.org, info@example.org");
 	snprintf(path, sizeof(path), "%s/torn.lmdb", dir);
 	assert_int_equal(truncate(path, 9000), 0);
 	put("junk.lmdb", "this is no map\n");
@@ -100,6 +103,8 @@ static int make_files(void **state)
 	put("domains.txt", "file.example\n.file.example # and what is below it\n");
 	put_maps();
 	put("senders.txt", "worse.example\n# a person\na@fair.example\n");
+	put("recipients.txt", "file@example.org # one\nother@example.org\n");
+	put("owners.txt", "Bob\tbob@example.org\nbob bob@example.net\n");
 	put("bad.txt", "192.0.2.0/24\n192.0.2.1/24\n");
 	snprintf(command, sizeof(command), "%s/pipe", dir);
 	if (mkfifo(command, 0600))
@@ -309,6 +314,48 @@ static void test_domains(void **state)
 	config_free(c);
 }
 
+static void test_people(void **state)
+{
+	static const struct { const char *path; enum recipient_word word; } recipients[] = {
+		{ "<user@example.org>", RECIPIENT_KNOWN }, { "<ODD+tag@example.org>", RECIPIENT_UNKNOWN }, { "<\"odd one\"@example.org>", RECIPIENT_KNOWN },
+		{ "<anybody@example.net>", RECIPIENT_KNOWN }, { "<file-x@example.org>", RECIPIENT_KNOWN }, { "<other@example.org>", RECIPIENT_KNOWN },
+		{ "<map@example.org>", RECIPIENT_KNOWN }, { "<x@xn--bcher-kva.example>", RECIPIENT_KNOWN }, { "<x@example.com>", RECIPIENT_UNSAID },
+	};
+	static const struct { const char *account, *path; bool owns; unsigned line; } owners[] = {
+		{ "alice", "<alice@example.org>", true, 10 }, { "alice", "<Sales@example.org>", true, 10 }, { "alice", "<x@a.lists.example>", true, 10 },
+		{ "alice", "<bob@example.org>", false, 0 }, { "boss", "<bob@example.org>", true, 10 }, { "bob", "<bob@example.org>", true, 1 },
+		{ "bob", "<bob@example.net>", true, 2 }, { "carol", "<info@example.org>", true, 1 }, { "carol", "<alice@example.org>", false, 0 },
+	};
+	struct messages got = { .n = 0 };
+	const struct sender_rule *rule;
+	char path[256];
+	struct mailbox m;
+	struct conf *c;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/people.conf", dir);
+	prepare("selftests/config/good_people.conf", path, &got);
+	assert_int_equal(config_read(path, &c, take_message, &got), 0);
+	for (size_t i = 0; i < NROWS(recipients); i++) {
+		struct str in = str_of(recipients[i].path);
+
+		assert_int_equal(mailbox_path(&in, false, true, &m), MAILBOX_OK);
+		if (recipients_ask(&c->relay.recipients, &m, NULL) != recipients[i].word)
+			fail_msg("%s", recipients[i].path);
+	}
+	for (size_t i = 0; i < NROWS(owners); i++) {
+		struct str in = str_of(owners[i].path);
+
+		assert_int_equal(mailbox_path(&in, true, true, &m), MAILBOX_OK);
+		if (account_owns(&c->accounts, str_of(owners[i].account), &m, &rule) != owners[i].owns || (rule ? rule->line : 0) != owners[i].line)
+			fail_msg("%s %s", owners[i].account, owners[i].path);
+	}
+	assert_int_equal(c->listener[0].sess.account_sender, PST_MODE_ENFORCE);
+	assert_ptr_equal(c->listener[0].sess.accounts, &c->accounts);
+	assert_true(c->relay.route[1].needs_tls && c->relay.route[1].needs_auth && !c->relay.route[0].needs_tls);
+	config_free(c);
+}
+
 /* A map while it is written is refused, not waited for, and read again as soon as the writer is done. */
 static void test_map_is_being_written(void **state)
 {
@@ -487,8 +534,9 @@ int main(void)
 {
 	const struct CMUnitTest fixed[] = {
 		cmocka_unit_test(test_policy_defaults), cmocka_unit_test(test_listener_inherits), cmocka_unit_test(test_values),
-cmocka_unit_test(test_domains),
-cmocka_unit_test(test_map_is_being_written),
+		cmocka_unit_test(test_domains),
+		cmocka_unit_test(test_people),
+		cmocka_unit_test(test_map_is_being_written),
 		cmocka_unit_test(test_defaults_written_out), cmocka_unit_test(test_after_failure), cmocka_unit_test(test_show),
 		cmocka_unit_test(test_lists_are_not_read), cmocka_unit_test(test_unreadable), cmocka_unit_test(test_many_errors),
 	};

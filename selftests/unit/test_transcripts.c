@@ -7,12 +7,14 @@
  *	with: OPTION...		pause=MS tls=off|offer|require auth=off|offer|require cleartext allowed relay denied
  *				errors=N rcpts=N messages=N size=N headers=N received=N caps=8BITMIME,... mechs=PLAIN,... backend-size=N mend
  *				hide=8BITMIME,... hide-chunking hide-limits hide-vrfy hide-help closed deliverby=N profile=NAME implicit session=N rate=N null-rcpts=N own=observe|enforce|off sender=ACTION:ENTRY senders-all
- *				routes (far.example: anybody may send there; small.local.test: ours, 500 octets, one recipient)
+ *				routes (far.example: anybody may send there; small.local.test: ours, 500 octets, one recipient;
+ *				sealed.example: anybody, in TLS; users.example: anybody who authenticated)
  *				naming=SECONDS (the client's name is being looked up); admit=NAME deny=NAME grant=NAME except=NAME:
  *				one name as the only entry of connection control or relay control
  *				no-mail (mx.local.test and all below mute.example take no mail)
  *				balancer (XCLIENT is believed; a client at 203.0.113.9 is looked up as naming and allowed say, one at
  *				203.0.113.99 has too many sessions)
+ *				recipient=ENTRY... (of the recipient list; "+" begins a tag) owner=ACCOUNT:SENDER... account-sender=observe|enforce
  *	C: TEXT			the client sends TEXT and CRLF; a final \c sends no CRLF. \r \n \t \0 \\ \xHH
  *	A: TEXT			the backend answers; " | " between lines; "down" and "caps" are outcomes of their own
  *	T: N			N seconds pass (N may be "300ms"), then the tick
@@ -22,6 +24,7 @@
  *				"(route N)" = what follows goes to that route, if it is not the default one
  *	D: TEXT			the backend has been sent the content TEXT since the last D:
  *	F: REASON [EVIDENCE]	a finding; the evidence begins so, "-" = there is none
+ *	L: WORD PATH RULE	the last step denied this path for the log, by the rule at FILE:LINE ("-" = none); "WORD observed ..." = it would have
  *	W: WANT			read, ask, name, tls, client or close
  *	N: COUNTER VALUE	a row of bpf/abi.h
  *	I: TIMES		the lines up to the next "O:" are played that many times; %d in them is the turn, from 1
@@ -60,6 +63,7 @@ struct play {
 	char *in; /* what the client sent and the session has not taken */
 	size_t nin, nbody;
 	char body[65536];
+	char denied[MAILBOX_TEXT_MAX + 64]; /* since the last line of the client */
 	const char *file, *name;
 	unsigned line;
 };
@@ -197,11 +201,26 @@ static void named_by_balancer(struct play *p)
 	take_step(p);
 }
 
+static void take_denied(struct play *p, const struct sess_denied *d)
+{
+	int n = snprintf(p->denied, sizeof(p->denied), "%s%s %.*s ", d->why, d->observed ? " observed" : "", (int)d->npath, d->path);
+
+	snprintf(p->denied + n, sizeof(p->denied) - (size_t)n, d->file ? "%s:%u" : "-", d->file, d->line);
+}
+
+static void check_denied(struct play *p, const char *text)
+{
+	if (strcmp(p->denied, text))
+		BAD(p, "denied is \"%s\", not \"%s\"", p->denied, text);
+}
+
 /* What an edge does with a step. */
 static void take_step(struct play *p)
 {
 	unsigned i;
 
+	if (p->step.denied.why)
+		take_denied(p, &p->step.denied);
 	for (i = 0; i < p->step.nfound; i++)
 		take_finding(p, &p->step.found[i]);
 	take_reply(p, p->step.reply);
@@ -404,6 +423,38 @@ static void sender_list(struct play *p, char *text)
 	f->list[n] = (struct sender_list){ .rule = &f->entry[n], .nrules = 1, .action = (enum sender_action)i };
 }
 
+static int by_recipient(const void *a, const void *b)
+{
+	return recipient_order(((const struct recipient_rule *)a)->key, ((const struct recipient_rule *)b)->key);
+}
+
+static void recipient(struct play *p, const char *entry)
+{
+	struct fixture *f = &p->f;
+	size_t n = f->relay.recipients.nrules++;
+
+	if (!recipient_key(str_of(entry), f->recipient_key[n]))
+		BAD(p, "\"%s\" is no recipient", entry);
+	f->recipient[n] = (struct recipient_rule){ str_of(f->recipient_key[n]), "list", (unsigned)n + 1 };
+	f->relay.recipients.rule = f->recipient;
+	f->relay.recipients.delimiters = "+";
+	qsort(f->recipient, n + 1, sizeof(*f->recipient), by_recipient);
+}
+
+static void owner(struct play *p, char *text)
+{
+	struct fixture *f = &p->f;
+	size_t n = f->accounts.nowners++;
+	char *sender = strchr(text, ':');
+
+	*sender++ = '\0';
+	snprintf(f->account[n], sizeof(f->account[n]), "%s", text);
+	if (!sender_key(str_of(sender), f->owned[n]))
+		BAD(p, "\"%s\" is no sender", sender);
+	f->owner[n] = (struct account_owner){ str_of(f->account[n]), { .key = str_of(f->owned[n]), .file = "owners", .line = (unsigned)n + 1 } };
+	f->accounts.owner = f->owner;
+}
+
 /* The only entry of a list of clients. */
 static void named_rule(struct fixture *f, struct access_list *l, enum access_mode mode, const char *name)
 {
@@ -412,12 +463,15 @@ static void named_rule(struct fixture *f, struct access_list *l, enum access_mod
 	*l = (struct access_list){ .mode = mode, .rule = &f->rule, .nrules = 1, .named = true };
 }
 
+static const struct domain_rule sealed[] = { { STR("sealed.example"), "test", 7 } }, users[] = { { STR("users.example"), "test", 8 } };
 static const struct domain_rule far[] = { { STR("far.example"), "test", 3 } }, small[] = { { STR("small.local.test"), "test", 4 } };
 static const struct domain_rule no_mail[] = { { STR(".mute.example"), "test", 5 }, { STR("mx.local.test"), "test", 6 } };
 static const struct relay_route routes[] = {
 	{ .name = "default" },
 	{ .name = "far", .domain = far, .ndomains = 1, .open = true },
 	{ .name = "small", .domain = small, .ndomains = 1, .open = true, .message_size = 500, .rcpt_max = 1 },
+	{ .name = "sealed", .file = "test", .line = 17, .domain = sealed, .ndomains = 1, .open = true, .needs_tls = true },
+	{ .name = "users", .file = "test", .line = 18, .domain = users, .ndomains = 1, .open = true, .needs_auth = true },
 };
 
 static void option(struct play *p, const char *key, char *value)
@@ -484,6 +538,12 @@ static void option(struct play *p, const char *key, char *value)
 		f->conf.own_sender = (enum pst_mode)mode_by_name(str_of(value));
 	else if (!strcmp(key, "sender"))
 		sender_list(p, value);
+	else if (!strcmp(key, "recipient"))
+		recipient(p, value);
+	else if (!strcmp(key, "owner")) /* in account_order() */
+		owner(p, value);
+	else if (!strcmp(key, "account-sender"))
+		f->conf.account_sender = (enum pst_mode)mode_by_name(str_of(value)), f->conf.accounts = &f->accounts;
 	else if (!strcmp(key, "routes"))
 		f->relay.route = routes, f->relay.nroutes = NROWS(routes);
 	else if (!strcmp(key, "naming"))
@@ -499,7 +559,8 @@ static void option(struct play *p, const char *key, char *value)
 	else if (!strcmp(key, "caps"))
 		f->caps.bits = caps_of(p, value);
 	else if (!strcmp(key, "mechs"))
-		snprintf(f->caps.mechs, sizeof(f->caps.mechs), "%s", value);
+		for (snprintf(f->caps.mechs, sizeof(f->caps.mechs), "%s", value), value = f->caps.mechs; (value = strchr(value, ',')); value++)
+			*value = ' ';
 	else
 		BAD(p, "no option \"%s\"", key);
 }
@@ -554,6 +615,8 @@ static void play_line(struct play *p, const char *written)
 		all_seen(p);
 	if (line[0] == 'B' || line[0] == 'F')
 		text[unescape(text)] = '\0';
+	if (line[0] == 'C')
+		p->denied[0] = '\0';
 	switch (line[0]) {
 	case 'C': client(p, text); break;
 	case 'A': backend(p, text); break;
@@ -563,6 +626,7 @@ static void play_line(struct play *p, const char *written)
 	case 'B': expect_line(p, text); break;
 	case 'D': content(p, text); break;
 	case 'F': expect_finding(p, text); break;
+	case 'L': check_denied(p, text); break;
 	case 'W': check_want(p, text); break;
 	case 'N': check_counter(p, text); break;
 	default: BAD(p, "no line begins with %c:", line[0]);

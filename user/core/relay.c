@@ -186,11 +186,28 @@ static bool is_so(const struct asking *a, enum relay_step step, bool so, const s
 	return so;
 }
 
+static bool is_known(const struct asking *a)
+{
+	bool postmaster = str_ieq(local_of(a->rcpt), STR("postmaster"));
+	const struct recipient_rule *rule = NULL;
+	struct relay_decision why = { .file = NULL };
+	bool known;
+
+	if (!a->r->recipients.nrules)
+		return true;
+	known = recipients_ask(&a->r->recipients, a->rcpt, &rule) != RECIPIENT_UNKNOWN || postmaster;
+	if (rule)
+		decided_by(&why, rule->file, rule->line);
+	return is_so(a, RELAY_STEP_RECIPIENT, known, &why);
+}
+
 static enum relay_result decide_own(const struct asking *a, const struct relay_decision *d)
 {
 	if (is_so(a, RELAY_STEP_TRAP, is_trap(a->r, a->rcpt), NULL))
 		return RELAY_TRAP;
-	return is_so(a, RELAY_STEP_ROUTING, a->rcpt->routed, d) ? RELAY_ROUTED : RELAY_OWN;
+	if (is_so(a, RELAY_STEP_ROUTING, a->rcpt->routed, d))
+		return RELAY_ROUTED;
+	return is_known(a) ? RELAY_OWN : RELAY_UNKNOWN;
 }
 
 /* What the route itself grants; DENIED when it grants nothing. */
@@ -264,6 +281,24 @@ static void decide_admitted(const struct asking *a, struct relay_decision *d)
 		decide_foreign(a, d);
 }
 
+/* What the recipient's route demands, whoever may send there. */
+static void decide_demands(const struct asking *a, struct relay_decision *d)
+{
+	const struct relay_route *route = d->route < a->r->nroutes ? &a->r->route[d->route] : NULL;
+	struct relay_decision demands = *d;
+
+	if (!route || !relay_allows(d->result))
+		return;
+	decided_by(&demands, route->file, route->line);
+	if (route->needs_tls && !is_so(a, RELAY_STEP_TLS, a->c->tls, &demands))
+		demands.result = RELAY_NEEDS_TLS;
+	else if (route->needs_auth && !is_so(a, RELAY_STEP_LOGIN, a->c->authenticated, &demands))
+		demands.result = RELAY_NEEDS_AUTH;
+	else
+		return;
+	*d = demands;
+}
+
 struct relay_decision relay_explain(const struct relay_rules *r, const struct relay_client *c, const struct mailbox *rcpt,
 				    struct relay_trace *t)
 {
@@ -278,6 +313,7 @@ struct relay_decision relay_explain(const struct relay_rules *r, const struct re
 		d.result = RELAY_AWAITS_NAME;
 	else if (access == ACCESS_GRANTED)
 		decide_admitted(&a, &d);
+	decide_demands(&a, &d);
 	return d;
 }
 
@@ -352,6 +388,23 @@ const char *relay_result_text(enum relay_result r)
 		return "refused: the client may not use the gate";
 	case RELAY_AWAITS_NAME:
 		return "undecided: the client's name would tell";
+	case RELAY_UNKNOWN:
+		return "refused: the recipients of the domain are listed, and this is none";
+	case RELAY_NEEDS_TLS:
+		return "refused: the route takes mail in TLS only";
+	case RELAY_NEEDS_AUTH:
+		return "refused: the route takes mail from authenticated clients only";
 	}
 	return "?";
+}
+
+const char *relay_result_word(enum relay_result r)
+{
+	static const char *const words[] = {
+		[RELAY_TRAP] = "trap",	     [RELAY_DENIED] = "relay",	     [RELAY_ROUTED] = "routing",    [RELAY_NO_ACCESS] = "access",
+		[RELAY_NO_MAIL] = "no-mail", [RELAY_AWAITS_NAME] = "nameless", [RELAY_UNKNOWN] = "recipient", [RELAY_NEEDS_TLS] = "tls",
+		[RELAY_NEEDS_AUTH] = "auth",
+	};
+
+	return r < sizeof(words) / sizeof(*words) && words[r] ? words[r] : "?";
 }

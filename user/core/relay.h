@@ -8,13 +8,15 @@
  * The order of a decision, first match:
  *   1. connection control lets the client in, or it is refused
  *   2. a recipient in a domain that takes no mail is refused, whoever sends (RFC 7505)
- *   3. <postmaster> is ours; a recipient in our domains is ours, unless it is a trap or its local part is routing
+ *   3. <postmaster> is ours; a recipient in our domains is ours, unless it is a trap, its local part is routing, or the recipients
+ *      of its domain are listed and it is none of them. postmaster is one everywhere (RFC 5321 section 4.5.1)
  *   4. <> is nobody's
  *   5. the recipient's route lets everybody send to its domains, unless the local part is routing
  *   6. the client is in the route's own entries, unless the local part is routing
  *   7. relay control grants the client
  *   8. the client authenticated, and authenticated clients may relay
  *   9. refused
+ * Then what the route demands of who sends there: TLS, a login.
  * A list that names domains speaks of the client's confirmed name. A client without one matches no such entry: it is
  * not among "only these", it is not among those that connection control turns away, and relay control read as "all
  * except these" does not grant it either, for it could be one of them. Where DNS gave no answer at all, what only a name could
@@ -25,6 +27,7 @@
 
 #include "user/core/addr.h"
 #include "user/core/mailbox.h"
+#include "user/core/recipients.h"
 
 struct access_rule {
 	struct pst_prefix prefix; /* when there is no name */
@@ -65,6 +68,7 @@ struct relay_route {
 	bool open;		    /* so may everybody who may use the gate: a backup MX, a department's server */
 	unsigned long long message_size; /* octets; 0 = as the session's. Where both are set, the smaller one holds */
 	unsigned rcpt_max;		 /* likewise */
+	bool needs_tls, needs_auth;	 /* mail to these domains is taken in TLS only, from those only who logged in */
 };
 
 struct relay_rules {
@@ -77,6 +81,7 @@ struct relay_rules {
 	size_t nno_mail;
 	const struct mailbox *trap; /* recipients that only spammers use */
 	size_t ntraps;
+	struct recipient_rules recipients; /* of our domains */
 	const struct relay_route *route; /* [0] is the default route, which names no domains; NULL = there is no other */
 	size_t nroutes;
 	bool named; /* some list is: clients' names must be looked up */
@@ -93,13 +98,16 @@ enum relay_result {
 	RELAY_BY_ROUTE, /* the route lets everybody send to its domains, or the client is in its entries */
 	RELAY_NO_MAIL,	/* the domain takes no mail: 556 5.1.10 */
 	RELAY_AWAITS_NAME, /* the client's name would turn the decision and is still being looked up: ask again */
+	RELAY_UNKNOWN,	/* our domain, and its recipients are listed without this one: 550 5.1.1 */
+	RELAY_NEEDS_TLS, /* the route takes no mail in clear: 550 5.7.10 */
+	RELAY_NEEDS_AUTH, /* the route takes mail from users only: 530 5.7.0 */
 };
 
 struct relay_decision {
 	enum relay_result result;
 	/*
 	 * The rule that decided, or the list's own setting when no rule of it matched (then
-	 * BY_AUTH and DENIED name the relay list); for NO_MAIL, OWN, TRAP and ROUTED the domain's rule.
+	 * BY_AUTH and DENIED name the relay list); for NO_MAIL, OWN, TRAP, ROUTED and UNKNOWN the domain's rule; for NEEDS_ the route's.
 	 * NULL = built in: <postmaster> is ours, <> is nobody's.
 	 */
 	const char *file;
@@ -114,10 +122,13 @@ struct relay_decision {
 	X(OWN, "the recipient's domain is ours") \
 	X(TRAP, "the recipient is a trap") \
 	X(ROUTING, "the local part asks for routing") \
+	X(RECIPIENT, "the recipient is listed, or nobody of its domain is") \
 	X(ROUTE, "the route lets everybody send to its domains") \
 	X(ENTRIES, "the client is in the route's entries") \
 	X(CONTROL, "relay control grants the client") \
-	X(AUTH, "the client authenticated, and that is enough")
+	X(AUTH, "the client authenticated, and that is enough") \
+	X(TLS, "the client came in TLS, as the route demands") \
+	X(LOGIN, "the client authenticated, as the route demands")
 
 enum relay_step {
 #define RELAY_X(sym, text) RELAY_STEP_##sym,
@@ -142,6 +153,7 @@ struct relay_client {
 	bool naming;	 /* its name is still being looked up */
 	bool unsure;	 /* nobody answered in time, or only a failure: it may have a name */
 	struct str name; /* by reverse DNS and confirmed by forward DNS, lower case, no dot at the end; empty = none or not known */
+	bool tls;
 };
 
 /* For qsort: networks before names, a network before those within it. */
@@ -174,6 +186,7 @@ bool relay_is_own(const struct relay_rules *r, const struct mailbox *m);
 bool relay_trusts(const struct relay_rules *r, const struct relay_client *c);
 bool relay_allows(enum relay_result r); /* OWN, BY_ADDRESS, BY_AUTH, BY_ROUTE */
 const char *relay_result_text(enum relay_result r);
+const char *relay_result_word(enum relay_result r); /* "relay", for logs; of a refusal */
 
 /* <0, 0, >0: how domain rules are ordered. */
 int domain_order(struct str a, struct str b);

@@ -89,36 +89,54 @@ static const struct sender_rule *find(const struct sender_list *l, struct str ke
 	return NULL;
 }
 
-static const struct sender_rule *find_key(const struct sender_list *l, const char *head, struct str tail)
+static bool any_key(const char *head, struct str tail, bool (*is)(void *ctx, struct str key), void *ctx)
 {
 	char key[SENDER_KEY_MAX];
 	struct put o = { .p = key, .max = sizeof(key) };
 
 	put_text(&o, head);
 	put_str(&o, tail);
-	return find(l, put_done(&o));
+	return is(ctx, put_done(&o));
 }
 
-/* The address, its domain, then every domain above that. */
-static const struct sender_rule *speaks_of(const struct sender_list *l, const struct mailbox *from)
+bool sender_any_key(const struct mailbox *from, bool (*is)(void *ctx, struct str key), void *ctx)
 {
 	struct str domain = { from->domain, from->ndomain };
 	char key[SENDER_KEY_MAX];
 	struct put o = { .p = key, .max = sizeof(key) };
-	const struct sender_rule *rule;
+	bool any;
 
 	if (from->kind == MAILBOX_NULL)
-		return find(l, STR(""));
+		return is(ctx, STR(""));
 	put_lower(&o, (struct str){ from->local, from->nlocal });
 	put_text(&o, "@");
 	put_str(&o, domain);
-	rule = find(l, put_done(&o));
-	if (!rule)
-		rule = find_key(l, "@", domain);
-	for (size_t i = 0; !rule && from->kind == MAILBOX_DOMAIN && i < domain.n; i++)
+	any = is(ctx, put_done(&o)) || any_key("@", domain, is, ctx);
+	for (size_t i = 0; !any && from->kind == MAILBOX_DOMAIN && i < domain.n; i++)
 		if (domain.p[i] == '.')
-			rule = find_key(l, "@", str_sub(domain, i, domain.n));
-	return rule;
+			any = any_key("@", str_sub(domain, i, domain.n), is, ctx);
+	return any;
+}
+
+struct seeker {
+	const struct sender_list *list;
+	const struct sender_rule *rule;
+};
+
+static bool is_listed(void *ctx, struct str key)
+{
+	struct seeker *s = ctx;
+
+	s->rule = find(s->list, key);
+	return s->rule;
+}
+
+static const struct sender_rule *speaks_of(const struct sender_list *l, const struct mailbox *from)
+{
+	struct seeker s = { l, NULL };
+
+	sender_any_key(from, is_listed, &s);
+	return s.rule;
 }
 
 struct sender_decision sender_decide(const struct sender_rules *r, const struct mailbox *from, bool trusted)

@@ -52,6 +52,11 @@ struct sender_decision {
 
 /* The key of what a list's entry means. False when it is neither an address, a domain, ".domain", "@..." nor "<>". */
 bool sender_key(struct str entry, char out[SENDER_KEY_MAX + 1]);
+/*
+ * Asks for every key that speaks of the sender until one is: the address, its domain, then every domain above that; "" alone for the
+ * blank sender. True when one was.
+ */
+bool sender_any_key(const struct mailbox *from, bool (*is)(void *ctx, struct str key), void *ctx);
 /* <0, 0, >0: how the rules of a list are ordered. */
 int sender_order(struct str a, struct str b);
 /* The strictest list that speaks of the sender; of equals the first. A list costs one binary search per label of the domain. */

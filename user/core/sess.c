@@ -348,7 +348,7 @@ void sess_secured(struct sess *s, bool ok, __u64 now_ns, struct sess_step *step)
 		memset(&s->cut, 0, sizeof(s->cut));
 		s->esmtp = s->authenticated = s->vouched = s->secrets = s->told_helo = false;
 		s->nhelo = 0;
-		s->helo[0] = '\0';
+		s->helo[0] = s->account[0] = '\0';
 		s->deadline_ns = now_ns + s->conf->command_timeout_s * NS_PER_S;
 		enter(s, first ? S_PAUSE : S_START);
 		if (first && ok)

@@ -20,6 +20,7 @@
 #ifndef SESS_H
 #define SESS_H
 
+#include "user/core/account.h"
 #include "user/core/body.h"
 #include "user/core/finding.h"
 #include "user/core/line.h"
@@ -103,6 +104,8 @@ struct sess_conf {
 	enum sess_level auth;
 	bool auth_cleartext; /* AUTH without TLS, for listeners on trusted wires */
 	const struct relay_rules *relay;
+	enum pst_mode account_sender; /* a sender that is not the account's own, from a client that authenticated */
+	const struct account_rules *accounts; /* NULL = there are none */
 };
 
 struct sess_peer {
@@ -164,6 +167,17 @@ enum sess_ask {
 	ASK_ABORT, /* close the backend connection at once: what was sent must not be delivered */
 };
 
+/* A sender or recipient that a rule of ours refused, for the log. */
+struct sess_denied {
+	const char *why;	     /* a word; NULL = nothing was denied */
+	bool observed;		     /* it would have been: the rule only observes */
+	bool sender;		     /* it is the sender; otherwise a recipient */
+	const char *file;	     /* of the rule, NULL = built in */
+	unsigned line;
+	size_t npath;
+	char path[MAILBOX_TEXT_MAX]; /* canonical, in angle brackets */
+};
+
 struct sess_step {
 	struct str reply;
 	enum sess_want want;
@@ -176,6 +190,7 @@ struct sess_step {
 	unsigned short client_port;    /* likewise; 0 = not told */
 	struct finding found[SESS_FINDINGS_MAX];
 	unsigned nfound;
+	struct sess_denied denied;
 };
 
 enum sess_outcome {
@@ -191,6 +206,7 @@ struct sess {
 	struct sess_caps caps; /* as promised in the last EHLO reply */
 	__u64 now_ns, deadline_ns;
 	unsigned char state, asked, end; /* end: offset of the SESS_ counter, counted at CLOSE */
+	unsigned char form; /* enum account_form of the mechanism under way, until its first response has come */
 	unsigned char after; /* the state behind the octets of a refused BDAT */
 	bool chunking;	     /* the message comes by BDAT */
 	bool last;	     /* this chunk is the last */
@@ -221,6 +237,7 @@ struct sess {
 	struct body body;
 	struct mend mend;
 	unsigned long long chunk, nchunk; /* octets of the chunk: still to come, all */
+	char account[ACCOUNT_MAX + 1];	  /* as the client gave it; its own once authenticated. "" = not known */
 	size_t nhelo, nname, nmail, nline, nheld;
 	char name[MAILBOX_DOMAIN_MAX + 1]; /* of the client, confirmed; NUL-terminated */
 	char helo[MAILBOX_DOMAIN_MAX + 1]; /* canonical, NUL-terminated */

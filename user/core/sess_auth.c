@@ -38,6 +38,15 @@ static bool mech_offered(const struct sess *s, struct str mechanism)
 	return false;
 }
 
+/* Who it is stands in the first response; the others are none of our business. */
+static void note_account(struct sess *s, struct str response)
+{
+	if (!response.n)
+		return;
+	account_name((enum account_form)s->form, response, s->account);
+	s->form = ACCOUNT_HIDDEN;
+}
+
 void run_auth(struct sess *s, struct sess_step *step, struct str args)
 {
 	struct str mechanism, initial;
@@ -57,6 +66,9 @@ void run_auth(struct sess *s, struct sess_step *step, struct str args)
 	} else if (!mech_offered(s, mechanism)) {
 		say(s, step, "504 5.5.4 Unrecognized authentication mechanism\r\n");
 	} else {
+		s->form = (unsigned char)account_form(mechanism);
+		s->account[0] = '\0';
+		note_account(s, initial);
 		ask(s, step, ASK_AUTH);
 		/* the whole line, which the grammar has pinned down to every byte: "AUTH" in either case, word, base64 */
 		step->ask_line = (struct str){ args.p - 5, args.n + 5 };
@@ -75,6 +87,8 @@ void run_continuation(struct sess *s, struct sess_step *step, const struct line 
 	if (!fit)
 		found(s, step, PST_RSN_SYNTAX, STR(""));
 	step->reply = STR("");
+	if (fit && s->form != ACCOUNT_HIDDEN)
+		note_account(s, line->text);
 	ask(s, step, ASK_AUTH);
 	step->ask_line = fit ? line->text : STR("*");
 }

@@ -130,8 +130,7 @@ static void run_mail(struct sess *s, struct sess_step *step, struct str args)
 	say(s, step, "250 2.1.0 Ok\r\n");
 }
 
-/* Deferred, not refused: the recipient comes in another transaction (RFC 5321 section 4.5.3.1.10). */
-static void defer_rcpt(struct sess *s, struct sess_step *step, const char *line)
+void defer_rcpt(struct sess *s, struct sess_step *step, const char *line)
 {
 	tally(s, PST_CNT_RCPT_DEFERRED);
 	s->refused = true;
@@ -165,29 +164,11 @@ static bool rcpt_allowed(struct sess *s, struct sess_step *step, const struct ma
 {
 	struct relay_client client = client_of(s);
 	struct relay_decision d = relay_decide(s->conf->relay, &client, to);
-	enum relay_result result = d.result;
 
-	s->own = result == RELAY_OWN;
-	if (relay_allows(result))
+	s->own = d.result == RELAY_OWN;
+	if (relay_allows(d.result))
 		return route_fits(s, step, &d);
-	if (result == RELAY_AWAITS_NAME) {
-		if (s->peer.naming)
-			await_name(s);
-		else
-			defer_rcpt(s, step, "450 4.7.1 Your name cannot be looked up now, try again later\r\n");
-		return false;
-	}
-	s->refused = true;
-	if (result == RELAY_NO_MAIL) { /* RFC 7504 section 5: who did not look is told, and is no spammer for it */
-		tally(s, PST_CNT_RCPT_REJECTED);
-		say(s, step, "556 5.1.10 Domain accepts no mail\r\n");
-	} else if (result == RELAY_TRAP) {
-		tally(s, PST_CNT_RCPT_TRAP);
-		found(s, step, PST_RSN_TRAP, args);
-	} else {
-		tally(s, PST_CNT_RCPT_RELAY);
-		found(s, step, PST_RSN_RELAY, args);
-	}
+	refuse_rcpt(s, step, &d, to, args);
 	return false;
 }
 

@@ -37,13 +37,15 @@ void ask(struct sess *s, struct sess_step *step, enum sess_ask what);
 void await_name(struct sess *s);
 static inline struct relay_client client_of(const struct sess *s)
 {
-	return (struct relay_client){ s->peer.addr, s->authenticated, s->peer.naming, s->peer.unsure, { s->name, s->nname } };
+	return (struct relay_client){ s->peer.addr, s->authenticated, s->peer.naming, s->peer.unsure, { s->name, s->nname }, s->tls };
 }
 static inline void tally(struct sess *s, enum pst_counter row)
 {
 	s->stats->counter[row]++;
 }
 
+/* Deferred, not refused: the recipient comes in another transaction (RFC 5321 section 4.5.3.1.10). */
+void defer_rcpt(struct sess *s, struct sess_step *step, const char *line);
 /* Forgets the transaction; the backend is told when it has heard of it. */
 void drop_transaction(struct sess *s, struct sess_step *step);
 /* The message whose DATA was begun ends so: PST_CNT_MSG_*. */
@@ -67,7 +69,11 @@ void syntax(struct sess *s, struct sess_step *step, const char *line, struct str
 unsigned promised(const struct sess *s); /* enum sess_cap bits whose parameters this client may use */
 unsigned long long size_limit(const struct sess *s); /* 0 = none */
 
-/* sess_filter.c: false when the step says why this sender may not be one. */
+/* sess_filter.c. For the log: a rule of ours is against the recipient, or the sender. */
+void deny(struct sess_step *step, const struct mailbox *m, bool sender, const char *why, const char *file, unsigned line);
+/* The step's answer to a recipient that relay control refuses or cannot judge yet. */
+void refuse_rcpt(struct sess *s, struct sess_step *step, const struct relay_decision *d, const struct mailbox *to, struct str args);
+/* False when the step says why this sender may not be one. */
 bool sender_fits(struct sess *s, struct sess_step *step, const struct mailbox *from, struct str args);
 
 /* sess_ehlo.c */

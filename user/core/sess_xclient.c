@@ -45,6 +45,8 @@ void run_xclient(struct sess *s, struct sess_step *step, struct str args)
 	take_name(s, &x);
 	take_helo_name(s, &x);
 	s->vouched = x.login == XCLIENT_SAID || (s->vouched && x.login == XCLIENT_UNSAID);
+	if (x.login != XCLIENT_UNSAID)
+		memcpy(s->account, x.account, sizeof(s->account));
 	s->told = true;
 	step->client = x.addr == XCLIENT_SAID ? x.client : s->peer.addr;
 	step->client_port = x.port;

@@ -55,7 +55,7 @@ static bool set_proto(struct xclient *x, struct str v)
 
 static bool set_login(struct xclient *x, struct str v)
 {
-	(void)x;
+	account_fold(v, x->account);
 	return v.n > 0;
 }
 

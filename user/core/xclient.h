@@ -6,6 +6,7 @@
 #ifndef XCLIENT_H
 #define XCLIENT_H
 
+#include "user/core/account.h"
 #include "user/core/addr.h"
 #include "user/core/mailbox.h"
 
@@ -30,6 +31,7 @@ struct xclient {
 	struct pst_addr client; /* of addr, which is UNSAID or SAID: a client without an address could not be judged */
 	unsigned short port;	/* host order */
 	size_t nname, nhelo;
+	char account[ACCOUNT_MAX + 1];	   /* of login; "" = none that could be an account's name */
 	char name[MAILBOX_DOMAIN_MAX + 1]; /* canonical, a domain */
 	char helo[MAILBOX_DOMAIN_MAX + 1]; /* canonical, a domain or a literal */
 };
