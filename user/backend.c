@@ -8,7 +8,14 @@
 #include "user/log.h"
 
 #define HIGH_WATER_BYTES (64 * 1024)
+#define BACKEND_ASKS_MAX SESS_RCPTS_MAX
 #define ANSWER_SLACK_S	 5 /* the session's own deadline for the end of data comes first */
+
+struct asked {
+	unsigned char ask; /* enum sess_ask */
+	size_t nmail, nline;
+	char *text; /* MAIL, then the line; NULL when memory was out */
+};
 
 struct backend {
 	LIST_ENTRY(backend) entry;
@@ -19,14 +26,14 @@ struct backend {
 	bool stuck; /* so did the login: DOWN for the rest of the session */
 	bool *gone; /* set when it is freed while somebody still has work with it */
 	unsigned route;		  /* index into conf->route */
-	unsigned long long tried; /* fresh connections for this ask, one bit each of conf->backend */
+	unsigned long long tried; /* fresh connections for these asks, one bit each of conf->backend */
 	struct event later;	  /* carries this outcome */
 	enum sess_outcome outcome;
-	unsigned ask;		 /* enum sess_ask of what is unanswered */
-	unsigned asks;		 /* how many: more than one only of ASK_RCPT */
-	struct str mail, line;	 /* of the last one, into asked */
-	char *asked;
-	size_t asked_size;
+	bool deferred;		   /* it does */
+	bool more;		   /* bytes of the client behind the ask have come already */
+	unsigned answering;	   /* asks that the reply at hand still answers */
+	unsigned nasks, npassed;   /* unanswered, oldest first; of them the link has so many */
+	struct asked asks[BACKEND_ASKS_MAX]; /* more than one only of ASK_RCPT */
 };
 
 static const struct conf_backend *conf_of(const struct backend *b)
@@ -60,6 +67,19 @@ static void disconnect(struct backend *b)
 		link_close(l);
 }
 
+static void forget_oldest(struct backend *b)
+{
+	free(b->asks[0].text);
+	memmove(b->asks, b->asks + 1, --b->nasks * sizeof(*b->asks));
+	b->npassed -= b->npassed > 0;
+}
+
+static void forget_asks(struct backend *b)
+{
+	while (b->nasks)
+		forget_oldest(b);
+}
+
 static void destroy(struct backend *b)
 {
 	disconnect(b);
@@ -67,50 +87,43 @@ static void destroy(struct backend *b)
 	event_del(&b->later);
 	if (b->gone)
 		*b->gone = true;
-	free(b->asked);
+	forget_asks(b);
 	free(b);
 }
 
 /* --- answers ---------------------------------------------------------------- */
 
-/* b may be gone when this returns. */
-static void finish(struct backend *b, enum sess_outcome outcome, const struct reply *r, unsigned answers)
+/* Answers the oldest asks. False: b is gone. */
+static bool finish(struct backend *b, enum sess_outcome outcome, const struct reply *r, unsigned answers)
 {
 	bool gone = false;
 
 	b->tried = 0;
 	b->gone = &gone;
-	do {
-		b->asks -= b->asks > 0;
-		if (!b->asks)
-			b->ask = ASK_NONE;
+	for (b->answering = answers; !gone && b->answering;) {
+		b->answering--;
+		if (b->nasks)
+			forget_oldest(b);
 		b->client.answer(b->client.ctx, outcome, r);
-	} while (!gone && --answers);
+	}
 	if (!gone)
 		b->gone = NULL;
+	return !gone;
 }
 
-static unsigned all_asks(const struct backend *b)
+/* Nothing that was asked will be answered any more. */
+static bool finish_all(struct backend *b)
 {
-	return b->asks ? b->asks : 1;
+	forget_asks(b);
+	return finish(b, ANSWER_DOWN, NULL, 1);
 }
 
 /* Said from the event loop: the asker is still in the middle of asking. */
 static void finish_later(struct backend *b, enum sess_outcome outcome)
 {
 	b->outcome = outcome;
+	b->deferred = true;
 	event_active(&b->later, EV_TIMEOUT, 0);
-}
-
-static void on_later(evutil_socket_t fd, short what, void *ctx)
-{
-	struct backend *b = ctx;
-
-	(void)fd, (void)what;
-	if (b->outcome == ANSWER_REPLY && b->link)
-		finish(b, ANSWER_REPLY, &b->link->hop.reply, 1);
-	else
-		finish(b, b->outcome == ANSWER_REPLY ? ANSWER_DOWN : b->outcome, NULL, all_asks(b));
 }
 
 /* --- where to --------------------------------------------------------------- */
@@ -120,6 +133,7 @@ static bool connect_next(struct backend *b)
 {
 	int next;
 
+	b->npassed = 0;
 	while ((next = set_next(b->bs, b->route, b->tried)) >= 0) {
 		b->link = link_take(b->bs, (unsigned)next, b);
 		if (b->link && link_greet(b->link))
@@ -132,38 +146,73 @@ static bool connect_next(struct backend *b)
 	return false;
 }
 
-/* The ask goes on over the connection, as soon as there is one. False: it is answered already, as *event says. */
-static bool pass_on(struct backend *b, enum hop_event *event)
+static enum hop_event pass_one(struct backend *b)
 {
-	*event = HOP_WAIT;
-	if (b->link->connected)
-		*event = link_ask(b->link, b->ask, b->mail, b->line);
-	return *event == HOP_WAIT;
+	const struct asked *a = &b->asks[b->npassed];
+	bool more = a->ask == ASK_RCPT && (b->more || b->npassed + 1 < b->nasks);
+
+	return link_ask(b->link, a->ask, (struct str){ a->text, a->nmail }, (struct str){ a->text + a->nmail, a->nline }, more);
 }
 
-static enum sess_outcome outcome_of(enum hop_event event)
+/*
+ * The asks go on over the connection as far as it takes them. What cannot be asked there at all is answered in its turn, so behind
+ * others it waits.
+ */
+static void pass_on(struct backend *b)
 {
-	return event == HOP_LACKS ? ANSWER_CAPS : event == HOP_ANSWER ? ANSWER_REPLY : ANSWER_DOWN;
+	while (b->link && b->link->connected && !b->deferred && b->npassed < b->nasks) {
+		enum hop_event event;
+
+		if (b->npassed && !hop_takes_rcpt(&b->link->hop))
+			return;
+		event = pass_one(b);
+		if (event == HOP_LACKS && b->npassed)
+			return;
+		if (event == HOP_BROKEN)
+			disconnect(b);
+		if (event == HOP_WAIT)
+			b->npassed++;
+		else
+			finish_later(b, event == HOP_LACKS ? ANSWER_CAPS : event == HOP_ANSWER ? ANSWER_REPLY : ANSWER_DOWN);
+	}
+}
+
+static void on_later(evutil_socket_t fd, short what, void *ctx)
+{
+	struct backend *b = ctx;
+	bool there;
+
+	(void)fd, (void)what;
+	b->deferred = false;
+	if (!b->nasks)
+		return;
+	if (b->outcome == ANSWER_REPLY && b->link)
+		there = finish(b, ANSWER_REPLY, &b->link->hop.reply, 1);
+	else if (b->outcome == ANSWER_CAPS)
+		there = finish(b, ANSWER_CAPS, NULL, 1);
+	else
+		there = finish_all(b);
+	if (there)
+		pass_on(b);
 }
 
 /* Nothing is lost by trying another. b may be gone after this. */
 static void try_another(struct backend *b)
 {
-	enum hop_event event;
-
 	disconnect(b);
-	if (!connect_next(b))
-		finish(b, ANSWER_DOWN, NULL, all_asks(b));
-	else if (!pass_on(b, &event))
-		finish_later(b, outcome_of(event));
+	if (connect_next(b))
+		pass_on(b);
+	else
+		finish_all(b);
 }
 
-/* The ask can be put again elsewhere: no recipient was accepted, nobody logged in, and no other ask hangs on it. */
+/* The asks can be put again elsewhere: no recipient was accepted and nobody logged in. */
 static bool repeatable(const struct backend *b)
 {
 	const struct hop *h = &b->link->hop;
+	unsigned ask = b->nasks ? b->asks[0].ask : ASK_NONE;
 
-	return (b->ask == ASK_RCPT || (b->ask == ASK_AUTH && !hop_ready(h))) && b->asks == 1 && !h->rcpts && !h->authed && !h->auth_open;
+	return (ask == ASK_RCPT || (ask == ASK_AUTH && !hop_ready(h))) && !h->rcpts && !h->authed && !h->auth_open;
 }
 
 /* --- what the link says ----------------------------------------------------- */
@@ -180,13 +229,27 @@ unsigned backend_end_timeout_s(const struct backend *b)
 
 void backend_connected(struct backend *b)
 {
-	if (b->ask != ASK_NONE)
-		link_ask(b->link, b->ask, b->mail, b->line); /* waits for the dialogue to stand */
+	pass_on(b); /* the first waits for the dialogue to stand */
+}
+
+void backend_stands(struct backend *b)
+{
+	pass_on(b);
+}
+
+/* The connection ended with an answer, and other asks had none yet. */
+static void go_on_without(struct backend *b)
+{
+	if (b->lost || b->stuck)
+		finish_all(b);
+	else
+		try_another(b);
 }
 
 void backend_answered(struct backend *b, unsigned answers, bool over)
 {
 	struct link *l = b->link;
+	bool there;
 
 	/* Only the connection was too old for this: the server ends what it has not been asked anything for long. */
 	if (over && l->hop.reply.code == 421 && l->hop.worked && !l->hop.mail_open && repeatable(b)) {
@@ -195,14 +258,19 @@ void backend_answered(struct backend *b, unsigned answers, bool over)
 	}
 	if (over)
 		forget(b);
-	finish(b, ANSWER_REPLY, &l->hop.reply, answers);
+	there = finish(b, ANSWER_REPLY, &l->hop.reply, answers);
 	if (over)
 		link_close(l);
+	if (there && b->nasks && !b->link && !b->deferred)
+		go_on_without(b);
+	else if (there)
+		pass_on(b);
 }
 
 void backend_lacks(struct backend *b)
 {
-	finish(b, ANSWER_CAPS, NULL, 1);
+	if (finish(b, ANSWER_CAPS, NULL, 1))
+		pass_on(b);
 }
 
 void backend_unfit(struct backend *b, const char *why)
@@ -215,21 +283,21 @@ void backend_unfit(struct backend *b, const char *why)
 void backend_dropped(struct backend *b, const char *why)
 {
 	struct link *l = b->link;
-	bool content = hop_content(&l->hop), again = repeatable(b);
+	bool content = hop_content(&l->hop), again = repeatable(b), asked = b->nasks || content;
 
 	if (l->hop.reused)
 		set_flush(l->bs, l->at); /* those that wait are as old */
 	else if (!hop_ready(&l->hop))
 		set_down(l, why);
-	if (!again && (b->ask != ASK_NONE || content))
-		log_info("session=%016llx backend=%s %s", b->client.session, conf_of(b)->name, why);
 	if (again) {
 		try_another(b);
 		return;
 	}
+	if (asked)
+		log_info("session=%016llx backend=%s %s", b->client.session, conf_of(b)->name, why);
 	disconnect(b);
-	if (b->ask != ASK_NONE || content)
-		finish(b, ANSWER_DOWN, NULL, all_asks(b));
+	if (asked)
+		finish_all(b);
 }
 
 void backend_drained(struct backend *b)
@@ -252,29 +320,23 @@ struct backend *backend_new(struct backends *bs, const struct backend_client *cl
 	return b;
 }
 
-static bool keep_lines(struct backend *b, struct str mail, struct str line)
+/* False when memory is out: it cannot be passed on. */
+static bool keep_ask(struct backend *b, enum sess_ask ask, struct str mail, struct str line)
 {
-	size_t need = mail.n + line.n + 1;
+	struct asked *a = &b->asks[b->nasks++];
 
-	if (need > b->asked_size) {
-		char *more = realloc(b->asked, need);
-
-		if (!more)
-			return false;
-		b->asked = more;
-		b->asked_size = need;
-	}
-	memcpy(b->asked, mail.n ? mail.p : "", mail.n);
-	memcpy(b->asked + mail.n, line.n ? line.p : "", line.n);
-	b->mail = (struct str){ b->asked, mail.n };
-	b->line = (struct str){ b->asked + mail.n, line.n };
+	*a = (struct asked){ (unsigned char)ask, mail.n, line.n, malloc(mail.n + line.n + 1) };
+	if (!a->text)
+		return false;
+	memcpy(a->text, mail.n ? mail.p : "", mail.n);
+	memcpy(a->text + mail.n, line.n ? line.p : "", line.n);
 	return true;
 }
 
 static void reset(struct backend *b)
 {
 	b->lost = false;
-	if (b->link && b->link->hop.mail_sent && link_ask(b->link, ASK_RESET, STR(""), STR("")) != HOP_WAIT)
+	if (b->link && b->link->hop.mail_sent && link_ask(b->link, ASK_RESET, STR(""), STR(""), false) != HOP_WAIT)
 		disconnect(b);
 	b->lost = false;
 }
@@ -282,20 +344,23 @@ static void reset(struct backend *b)
 static void abort_now(struct backend *b)
 {
 	disconnect(b);
-	b->ask = ASK_NONE;
-	b->asks = 0;
+	forget_asks(b);
+	b->answering = 0;
 	b->lost = false;
 }
 
-static void ask_now(struct backend *b)
+static void ask_now(struct backend *b, enum sess_ask ask, struct str mail, struct str line)
 {
-	bool opens = b->ask == ASK_RCPT || b->ask == ASK_AUTH;
-	enum hop_event event;
+	bool opens = ask == ASK_RCPT || ask == ASK_AUTH;
 
-	if (!b->link && (!opens || !connect_next(b)))
+	if (!keep_ask(b, ask, mail, line)) {
+		disconnect(b);
 		finish_later(b, ANSWER_DOWN);
-	else if (!pass_on(b, &event))
-		finish_later(b, outcome_of(event));
+	} else if (b->lost || b->stuck || (!b->link && (!opens || !connect_next(b)))) {
+		finish_later(b, ANSWER_DOWN);
+	} else {
+		pass_on(b);
+	}
 }
 
 /* Nothing was accepted there in this transaction, so nothing is lost with it. */
@@ -309,23 +374,24 @@ static void change_route(struct backend *b, unsigned route)
 	b->route = route;
 }
 
-void backend_ask(struct backend *b, enum sess_ask ask, unsigned route, struct str mail, struct str line)
+void backend_ask(struct backend *b, enum sess_ask ask, unsigned route, struct str mail, struct str line, bool more)
 {
-	if (ask == ASK_RCPT || ask == ASK_AUTH)
+	b->more = more;
+	if ((ask == ASK_RCPT || ask == ASK_AUTH) && !b->nasks)
 		change_route(b, route);
 	if (ask == ASK_RESET) {
 		reset(b);
 	} else if (ask == ASK_ABORT) {
 		abort_now(b);
-	} else if (ask != ASK_NONE) {
-		b->ask = ask;
-		b->asks++;
-		b->tried = 0;
-		if (b->lost || b->stuck || !keep_lines(b, mail, line))
-			finish_later(b, ANSWER_DOWN);
-		else
-			ask_now(b);
+	} else if (ask != ASK_NONE && b->nasks < BACKEND_ASKS_MAX) {
+		b->tried = b->nasks ? b->tried : 0;
+		ask_now(b, ask, mail, line);
 	}
+}
+
+bool backend_takes_rcpt(const struct backend *b)
+{
+	return b->link && b->nasks && b->nasks < BACKEND_ASKS_MAX && b->asks[0].ask == ASK_RCPT && !b->answering && !b->deferred;
 }
 
 void backend_content(struct backend *b, const struct str *part, unsigned n, bool end)
@@ -360,7 +426,7 @@ void backend_leave(struct backend *b)
 	struct link *l = b->link;
 
 	event_del(&b->later);
-	if (l && b->ask == ASK_NONE && hop_ready(&l->hop) && !b->lost) {
+	if (l && !b->nasks && hop_ready(&l->hop) && !b->lost) {
 		b->link = NULL;
 		link_release(l);
 	}

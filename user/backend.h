@@ -68,11 +68,17 @@ void backends_free(struct backends *bs);
 /* Opens nothing yet. NULL when memory is out. */
 struct backend *backend_new(struct backends *bs, const struct backend_client *client);
 /*
- * The slices are copied. ASK_RESET and ASK_ABORT have no answer. route (of ASK_RCPT and ASK_AUTH; others go where those went):
+ * The slices are copied. One ask at a time, but for backend_takes_rcpt(). ASK_RESET and ASK_ABORT have no answer. route (of ASK_RCPT and ASK_AUTH; others go where those went):
  * index into conf.route. A connection to another route's backend is left; the session asks for that only while no recipient
- * of its transaction was accepted and nobody logged in.
+ * of its transaction was accepted and nobody logged in. more: more of the client's commands have come already, so a recipient waits
+ * a turn of the loop for others that leave with it.
  */
-void backend_ask(struct backend *b, enum sess_ask ask, unsigned route, struct str mail, struct str line);
+void backend_ask(struct backend *b, enum sess_ask ask, unsigned route, struct str mail, struct str line, bool more);
+/*
+ * ASK_RCPT is unanswered, and another of the same transaction and route may be asked: it goes to the backend as soon as that
+ * takes it, and is answered in turn. ANSWER_DOWN answers all of them at once.
+ */
+bool backend_takes_rcpt(const struct backend *b);
 /*
  * Message content, as it goes over the wire, in three parts at most. Dropped when the backend takes none (any more).
  * end: ASK_END follows at once, before the parts die, and they leave with it.

@@ -48,8 +48,8 @@ struct link *link_open(struct backends *bs, unsigned at, struct backend *owner);
 struct link *link_take(struct backends *bs, unsigned at, struct backend *owner);
 /* Tells the backend about the new session. False: it is gone, without a word to the owner. */
 bool link_greet(struct link *l);
-/* Passes an ask on. HOP_WAIT: under way; otherwise what became of it, and nothing was sent. */
-enum hop_event link_ask(struct link *l, enum sess_ask ask, struct str mail, struct str line);
+/* Passes an ask on. HOP_WAIT: under way; otherwise what became of it, and nothing was sent. more: another follows, let them leave together. */
+enum hop_event link_ask(struct link *l, enum sess_ask ask, struct str mail, struct str line, bool more);
 /* Bytes behind whatever waits. n <= LINK_PARTS_MAX */
 void link_send(struct link *l, const struct str *part, unsigned n);
 /* Bytes that leave together with the next ask, which comes before they die. */
@@ -60,6 +60,7 @@ void link_close(struct link *l);
 
 /* --- backend.c, called by the link of a session; b may be gone when these return --- */
 void backend_connected(struct backend *b);
+void backend_stands(struct backend *b); /* the dialogue does; the first ask is under way */
 /* The link's reply answers its oldest asks. over: the connection is of no more use. */
 void backend_answered(struct backend *b, unsigned answers, bool over);
 void backend_lacks(struct backend *b);

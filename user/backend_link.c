@@ -100,21 +100,25 @@ static void fail(struct link *l, const char *why)
 
 /* --- bytes ------------------------------------------------------------------ */
 
-void link_send(struct link *l, const struct str *part, unsigned n)
+/* Leaves when the loop turns, with what is queued until then: as one record, not one for each part. */
+static void link_queue(struct link *l, const struct str *part, unsigned n)
 {
-	struct evbuffer *together;
+	struct evbuffer *together = evbuffer_new();
 
-	if (!l->ssl) {
-		sock_send(l->bev, part, n);
-		return;
-	}
-	together = evbuffer_new(); /* one record, not one for each part */
 	for (unsigned i = 0; together && i < n; i++)
 		evbuffer_add(together, part[i].p, part[i].n);
 	if (together)
 		bufferevent_write_buffer(l->bev, together);
 	if (together)
 		evbuffer_free(together);
+}
+
+void link_send(struct link *l, const struct str *part, unsigned n)
+{
+	if (l->ssl)
+		link_queue(l, part, n);
+	else
+		sock_send(l->bev, part, n);
 }
 
 void link_hold(struct link *l, const struct str *part, unsigned n)
@@ -136,6 +140,7 @@ static void serve(struct link *l, const struct hop_step *step, bool surplus)
 	switch (step->event) {
 	case HOP_READY:
 		set_up(l);
+		backend_stands(b);
 		return;
 	case HOP_TLS:
 		begin_tls(l);
@@ -419,7 +424,7 @@ bool link_greet(struct link *l)
 	return true;
 }
 
-enum hop_event link_ask(struct link *l, enum sess_ask ask, struct str mail, struct str line)
+enum hop_event link_ask(struct link *l, enum sess_ask ask, struct str mail, struct str line, bool more)
 {
 	struct hop_step step;
 	struct str part[LINK_PARTS_MAX + HOP_SEND_MAX];
@@ -429,7 +434,9 @@ enum hop_event link_ask(struct link *l, enum sess_ask ask, struct str mail, stru
 	memcpy(part, l->held, n * sizeof(*part));
 	memcpy(part + n, step.send, step.nsend * sizeof(*part));
 	l->nheld = 0;
-	if (step.event == HOP_WAIT && n + step.nsend)
+	if (step.event == HOP_WAIT && more)
+		link_queue(l, part, n + step.nsend);
+	else if (step.event == HOP_WAIT && n + step.nsend)
 		link_send(l, part, n + step.nsend);
 	arm_for_due(l);
 	return step.event;

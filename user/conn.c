@@ -70,7 +70,7 @@ static void put_ask(struct conn *c, const struct sess_step *step)
 	}
 	c->content_begun = c->content_begun && step->ask != ASK_DATA;
 	if (c->backend)
-		backend_ask(c->backend, step->ask, step->route, step->ask_mail, step->ask_line);
+		backend_ask(c->backend, step->ask, step->route, step->ask_mail, step->ask_line, c->more);
 }
 
 /* The client is read while the session may want more; beyond IN_MAX_BYTES its bytes wait in the socket. */
@@ -144,10 +144,16 @@ static void throttle(struct conn *c, bool on)
 	}
 }
 
+/* A recipient behind those that are asked for costs no round trip of its own. */
+static bool wants_bytes(const struct conn *c)
+{
+	return c->want == SESS_READ || (c->want == SESS_ASK && c->backend && backend_takes_rcpt(c->backend));
+}
+
 static bool may_step(struct conn *c)
 {
 	throttle(c, c->backend && backend_full(c->backend));
-	return c->phase == OPEN && c->want == SESS_READ && !c->throttled &&
+	return c->phase == OPEN && wants_bytes(c) && !c->throttled &&
 	       evbuffer_get_length(bufferevent_get_output(c->bev)) <= OUT_MAX_BYTES;
 }
 
@@ -229,7 +235,7 @@ void conn_drive(struct conn *c)
 	set_reading(c);
 	if (steps >= TURN_STEPS)
 		bufferevent_trigger(c->bev, EV_READ, BEV_TRIG_DEFER_CALLBACKS | BEV_TRIG_IGNORE_WATERMARKS);
-	else if (c->eof && may_step(c))
+	else if (c->eof && c->want == SESS_READ && may_step(c))
 		conn_end_gone(c);
 }
 

@@ -17,6 +17,7 @@ struct world {
 	size_t nin;
 	unsigned messages; /* 354 given */
 	char tail[2];	   /* of the content passed */
+	unsigned owed;	   /* recipients asked for: each is answered once, in turn */
 	__u64 now_ns;
 	bool closed, trusted;
 };
@@ -62,6 +63,15 @@ static void check_body(struct world *w, struct str s)
 	}
 }
 
+static unsigned replies_in(struct str r)
+{
+	unsigned n = 0;
+
+	for (size_t at = 0; at < r.n; at += (size_t)((const char *)memchr(r.p + at, '\n', r.n - at) - (r.p + at)) + 1)
+		n += r.p[at + 3] == ' ';
+	return n;
+}
+
 static __u64 sum(const struct world *w, unsigned from, unsigned to)
 {
 	__u64 n = 0;
@@ -91,7 +101,10 @@ static void after(struct world *w)
 	if (step->ask == ASK_RCPT) {
 		check_ask_line(step->ask_mail);
 		MUST(step->ask_mail.n > 10 && step->ask_line.n > 8);
+		w->owed++;
 	}
+	w->owed = w->s.asked == ASK_RCPT ? w->owed : 0;
+	MUST(step->want == SESS_CLOSE || w->owed == w->s.nrcpt);
 	check_ask_line(step->ask_line);
 	MUST(step->want != SESS_NAME || w->s.peer.naming);
 	MUST(step->want != SESS_CLIENT || (w->trusted && !w->s.messages && !w->s.rcpts));
@@ -126,10 +139,13 @@ static void client(struct world *w, struct str bytes)
 		return;
 	memcpy(w->in + w->nin, bytes.p, bytes.n);
 	w->nin += bytes.n;
-	while (w->nin && w->step.want == SESS_READ) {
+	while (w->nin && (w->step.want == SESS_READ || (w->step.want == SESS_ASK && w->s.asked == ASK_RCPT))) {
+		bool behind = w->step.want == SESS_ASK;
 		size_t n = sess_bytes(&w->s, (struct str){ w->in, w->nin }, w->now_ns, &w->step);
 
 		MUST(n <= w->nin);
+		if (behind) /* nothing is said out of turn */
+			MUST(!w->step.reply.n && !w->step.nfound && (n > 0) == (w->step.ask == ASK_RCPT));
 		after(w); /* slices of the step point into the input */
 		if (w->step.want == SESS_CLIENT)
 			named(w);
@@ -143,12 +159,19 @@ static void client(struct world *w, struct str bytes)
 
 static void answer(struct world *w, enum sess_outcome outcome, struct str line)
 {
+	unsigned owed = w->owed;
+	bool rcpt = w->s.asked == ASK_RCPT;
+
 	reply_init(&w->reply);
 	if (outcome == ANSWER_REPLY && reply_line(&w->reply, line) != REPLY_DONE)
 		return;
 	if (w->s.asked == ASK_DATA && w->s.chunking && outcome == ANSWER_REPLY && w->reply.code == 354)
 		begin(w); /* of which the client hears nothing */
 	sess_answer(&w->s, outcome, &w->reply, w->now_ns, &w->step);
+	if (rcpt) {
+		w->owed = w->s.asked == ASK_RCPT ? w->owed - 1 : 0;
+		MUST(w->step.want == SESS_CLOSE || replies_in(w->step.reply) == owed - w->owed);
+	}
 	after(w);
 	client(w, STR(""));
 }

@@ -208,7 +208,15 @@ static void dialogues(void **state)
 
 		/* pipelining: MAIL and RCPT leave together, and every reply finds its own */
 		{ PLAIN, PIPES "?RCPT\n>" MAIL "\n>" RCPT "\n<250 ok\n=WAIT\n<250 ok\n=ANSWER\n#1\n?DATA\n>DATA\n<354 go\n=ANSWER\n?END\n>.\n<250 q\n=ANSWER" },
-		{ PLAIN, PIPES "?RCPT\n>" MAIL "\n>" RCPT "\n?RCPT2\n=BROKEN" }, /* not before MAIL was accepted */
+		{ PLAIN, PIPES "?RCPT\n>" MAIL "\n>" RCPT "\n?RCPT2\n>" RCPT2 "\n<250 ok\n=WAIT\n<250 ok\n=ANSWER\n#1\n<550 no\n=ANSWER\n#1" },
+		/* a refused MAIL answers them all */
+		{ PLAIN, PIPES "?RCPT\n>" MAIL "\n>" RCPT "\n?RCPT2\n>" RCPT2 "\n?RCPT2\n>" RCPT2 "\n<550 no\n=ANSWER\n#3\n"
+			       "?RCPT\n>" MAIL "\n>" RCPT "\n<503 a\n=WAIT\n<503 b\n=WAIT\n<503 c\n=WAIT\n<250 ok\n=WAIT\n<250 ok\n=ANSWER\n#1" },
+		{ PLAIN, PIPES "?RCPT\n>" MAIL "\n>" RCPT "\n?RCPT2\n>" RCPT2 "\n<550 no\n=ANSWER\n#2\n<503 a\n=WAIT\n<250 b\n=BROKEN" },
+		{ PLAIN, PIPES "?RCPT\n>" MAIL "\n>" RCPT "\n?RCPT2\n>" RCPT2 "\n<421 bye\n=ANSWER\n#2" },
+		/* not behind a MAIL that has not been sent, nor where the backend takes one command at a time */
+		{ PLAIN, HELLO "?RCPT\n>" MAIL "\n?RCPT2\n=BROKEN" },
+		{ PLAIN, ONE_RCPT "?RCPT2\n>" RCPT2 "\n?RCPT2\n=BROKEN" },
 		{ PLAIN, PIPED "?RCPT2\n>" RCPT2 "\n?RCPT2\n>" RCPT2 "\n<250 ok\n=ANSWER\n#1\n<550 no\n=ANSWER\n#1\n?DATA\n>DATA\n" },
 		{ PLAIN, PIPED "?RCPT2\n>" RCPT2 "\n?DATA\n=BROKEN" },
 		{ PLAIN, PIPED "?RCPT2\n>" RCPT2 "\n?RESET\n=BROKEN" },

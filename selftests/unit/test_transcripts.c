@@ -158,14 +158,16 @@ static void take_ask(struct play *p)
 {
 	const struct sess_step *step = &p->step;
 	char route[24];
+	bool first;
 
 	switch (step->ask) {
 	case ASK_NONE:
 		return;
 	case ASK_RCPT:
-		if (step->route && !p->mail_open)
+		first = !p->mail_open && p->s.nrcpt == 1;
+		if (step->route && first)
 			push(p, &p->asks, route, (size_t)snprintf(route, sizeof(route), "(route %u)", step->route));
-		if (!p->mail_open)
+		if (first)
 			push(p, &p->asks, step->ask_mail.p, step->ask_mail.n);
 		push(p, &p->asks, step->ask_line.p, step->ask_line.n);
 		return;
@@ -239,9 +241,15 @@ static void take_step(struct play *p)
 		named_by_balancer(p);
 }
 
+/* The backend of a transcript takes any number of recipients at once. */
+static bool may_read(const struct play *p)
+{
+	return p->step.want == SESS_READ || (p->step.want == SESS_ASK && p->s.asked == ASK_RCPT);
+}
+
 static void pump(struct play *p)
 {
-	while (p->nin && p->step.want == SESS_READ) {
+	while (p->nin && may_read(p)) {
 		char *copy = malloc(p->nin); /* its own block: a read past the end is seen */
 		size_t n;
 

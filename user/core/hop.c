@@ -562,12 +562,12 @@ bool hop_content(const struct hop *h)
 
 bool hop_takes_rcpt(const struct hop *h)
 {
-	unsigned due = 0;
+	unsigned rcpts = 0;
 
 	for (unsigned i = 0; i < h->ndue; i++)
-		due += h->due[i] == HOP_DUE_RCPT;
-	return h->phase == P_READY && h->mail_open && h->ask == ASK_NONE && pipelines(h) && !h->conf->lmtp && due == h->ndue &&
-	       due < HOP_RCPTS_MAX;
+		rcpts += h->due[i] == HOP_DUE_RCPT;
+	return h->phase == P_READY && h->mail_sent && h->ask == ASK_NONE && !h->conf->lmtp && may_overtake(h, ASK_RCPT) &&
+	       rcpts < HOP_RCPTS_MAX;
 }
 
 bool hop_free(const struct hop *h, bool idle)

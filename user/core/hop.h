@@ -130,7 +130,10 @@ bool hop_ready(const struct hop *h);   /* past greeting, EHLO and identity */
 bool hop_alive(const struct hop *h);   /* may be asked more: no 421, nothing broken */
 bool hop_waits(const struct hop *h);   /* a reply is due */
 bool hop_content(const struct hop *h); /* 354 was given: message content may be sent */
-/* Another ASK_RCPT of the transaction may be asked before the last is answered; its answer comes in turn. */
+/*
+ * Another ASK_RCPT of the transaction may be asked before the last is answered; its answer comes in turn. A MAIL that is
+ * refused meanwhile answers them all.
+ */
 bool hop_takes_rcpt(const struct hop *h);
 /*
  * Nothing is open, nothing was refused, nobody logged in, and the identity was not bound to the connection: another

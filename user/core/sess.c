@@ -122,7 +122,7 @@ static void set_deadline(struct sess *s, const struct sess_step *step)
 {
 	if (s->state == S_CLOSED)
 		s->deadline_ns = ~0ull;
-	else if (step->ask && s->asked)
+	else if (s->asked && ((step->ask && s->nrcpt < 2) || step->reply.n)) /* recipients that follow do not move it */
 		s->deadline_ns = s->now_ns + s->conf->answer_timeout_s * NS_PER_S;
 	else if (s->state == S_TLS && step->reply.n)
 		s->deadline_ns = s->now_ns + s->conf->tls_timeout_s * NS_PER_S;
@@ -137,6 +137,10 @@ void finish(struct sess *s, struct sess_step *step)
 	if (open && !s->final && s->conf->errors_max && s->errors > s->conf->errors_max && step->reply.n && step->reply.p[0] >= '4')
 		found(s, step, PST_RSN_ERRORS, STR(""));
 	s->final |= step->ask == ASK_ABORT && logged_in(s); /* the backend's half of it is gone */
+	if (open && s->final && s->asked == ASK_RCPT) { /* this was the last reply: other recipients hear none */
+		s->asked = ASK_NONE;
+		step->ask = ASK_ABORT;
+	}
 	if (open && s->final && !s->asked) {
 		if (s->state == S_AUTH) /* the backend waits for a response, so it cannot be told anything */
 			step->ask = ASK_ABORT;
@@ -302,12 +306,35 @@ static size_t command_bytes(struct sess *s, struct sess_step *step, struct str i
 	return s->final ? in.n : s->unnamed ? 0 : n;
 }
 
+/*
+ * Behind recipients that are asked for only one more is served, and only if it will be asked for whatever becomes of
+ * them: so every reply to the client is the next one that it waits for. All else waits for their answers. What the command
+ * comes to is found out on a copy; the worst case for it is that they are all accepted.
+ */
+static size_t rcpt_bytes(struct sess *s, struct sess_step *step, struct str in)
+{
+	struct pst_stats nobodys = { 0 };
+	struct sess copy = *s;
+	struct sess_step tried;
+
+	if (!str_istarts(in, STR("RCPT ")) || s->cut.skipping)
+		return 0;
+	begin(&copy, s->now_ns, &tried);
+	copy.stats = &nobodys;
+	copy.rcpts += copy.nrcpt;
+	if (!command_bytes(&copy, &tried, in) || tried.ask != ASK_RCPT || tried.reply.n || tried.nfound)
+		return 0;
+	return command_bytes(s, step, in);
+}
+
 size_t sess_bytes(struct sess *s, struct str in, __u64 now_ns, struct sess_step *step)
 {
 	size_t n = in.n;
 
 	begin(s, now_ns, step);
-	if (s->asked || s->state == S_TLS || s->state == S_CLIENT || (s->unnamed && s->state != S_PAUSE)) {
+	if (s->asked == ASK_RCPT && in.n && !s->unnamed) {
+		n = rcpt_bytes(s, step, in);
+	} else if (s->asked || s->state == S_TLS || s->state == S_CLIENT || (s->unnamed && s->state != S_PAUSE)) {
 		n = 0;
 	} else if (in.n && s->state == S_PAUSE) {
 		greeted(s, PST_CNT_CONN_ACCEPTED);

@@ -9,8 +9,9 @@
  *
  * Order of work for the edge after every door: send the findings to the judge, queue step.reply
  * to the client, pass step.body to the backend, start step.ask, then do what step.want says. While an
- * ask is outstanding (want ASK) no bytes are given to the session, except that DATA streams: after a 354 the session
- * wants READ, and an answer may come in at any time. ask_mail and ask_line must be copied if they cannot be
+ * ask is outstanding (want ASK) no bytes are given to the session, with two exceptions. DATA streams: after a 354 the session
+ * wants READ, and an answer may come in at any time. And while ASK_RCPT is outstanding bytes may be given if the edge
+ * takes another ASK_RCPT: the session consumes no more than recipients that it asks for then, answered in turn. ask_mail and ask_line must be copied if they cannot be
  * sent at once: an AUTH line is longer than the session and stays in the caller's input.
  *
  * Counters written here: CONN_ACCEPTED, CONN_BANNED, CONN_DENIED and CONN_BUSY (one of them once per session), SESS_*, MSG_*,
@@ -36,6 +37,7 @@
 #define SESS_ROOM_MIN	   64
 #define SESS_ASK_MAX	   1024 /* MAIL or RCPT as re-emitted: the path, ENVID 100, ORCPT 500 and small change */
 #define SESS_RATE_GRACE_S  60	/* a slow start is nobody's offence */
+#define SESS_RCPTS_MAX	   16	/* recipients asked for and not answered; their lines share SESS_ASK_MAX */
 #define SESS_HELD_MAX	   512	/* of a backend's reply that came before the end of data */
 
 /*
@@ -150,7 +152,7 @@ enum sess_grey { GREY_PASS, GREY_KNOWN, GREY_DEFER };
 
 enum sess_want {
 	SESS_READ,  /* give client bytes; step.deadline_ns is set */
-	SESS_ASK,   /* wait for the answer to step.ask before giving bytes */
+	SESS_ASK,   /* wait for the answer to step.ask before giving bytes, but for another recipient; see above */
 	SESS_NAME,  /* wait for sess_named() before giving bytes, those not consumed among them; step.deadline_ns is set */
 	SESS_TLS,   /* discard all input not yet consumed, flush the reply, shake hands, call sess_secured() */
 	SESS_CLIENT, /* the balancer has named its client: find out about step.client, call sess_client() at once */
@@ -194,9 +196,14 @@ struct sess_step {
 };
 
 enum sess_outcome {
-	ANSWER_REPLY, /* the backend replied */
-	ANSWER_DOWN,  /* no backend could be reached, or it went away: a temporary failure, never a permanent one */
-	ANSWER_CAPS,  /* the backend no longer offers what the client was promised */
+	ANSWER_REPLY, /* the backend replied to the oldest ask */
+	ANSWER_DOWN,  /* no backend could be reached, or it went away: a temporary failure of all asks, never a permanent one */
+	ANSWER_CAPS,  /* the backend no longer offers what the client was promised in the oldest ask */
+};
+
+struct sess_rcpt { /* asked for */
+	unsigned short nline;
+	bool own; /* in a domain of ours */
 };
 
 struct sess {
@@ -227,6 +234,7 @@ struct sess {
 	bool vouched;	/* authenticated by the balancer's word: no backend knows of it */
 	bool known;	/* the judge has said so, while the greeting waited for the name */
 	unsigned errors, rcpts, messages;
+	unsigned nrcpt; /* not answered: more than one only of ASK_RCPT */
 	unsigned route;		    /* of this transaction's recipients; see transaction_route() */
 	unsigned long long declared; /* SIZE of this transaction's MAIL, 0 = none */
 	__u64 name_until_ns;	    /* then the client has no name */
@@ -242,7 +250,8 @@ struct sess {
 	char name[MAILBOX_DOMAIN_MAX + 1]; /* of the client, confirmed; NUL-terminated */
 	char helo[MAILBOX_DOMAIN_MAX + 1]; /* canonical, NUL-terminated */
 	char mail[SESS_ASK_MAX];	   /* MAIL as re-emitted for the backend */
-	char line[SESS_ASK_MAX];	   /* RCPT as re-emitted */
+	char line[SESS_ASK_MAX];	   /* RCPTs as re-emitted that are not answered, one behind the other, oldest first */
+	struct sess_rcpt rcpt[SESS_RCPTS_MAX]; /* of each */
 	char held[SESS_HELD_MAX];	   /* the reply that waits for the end of data */
 	char out[SESS_OUT_MAX];
 };

@@ -75,19 +75,32 @@ static void pass(struct sess *s, struct sess_step *step, const struct reply *r)
 	s->final |= r->code == 421; /* RFC 5321 section 3.8: the channel closes */
 }
 
+/* Every recipient that is asked for hears the same line. */
+static void answer_all_rcpts(struct sess *s, struct sess_step *step, const char *line)
+{
+	struct put o = { .p = s->out, .max = sizeof(s->out) };
+
+	for (; s->nrcpt; s->nrcpt--) {
+		put_text(&o, line);
+		tally(s, PST_CNT_RCPT_DEFERRED);
+	}
+	s->nline = 0;
+	s->asked = ASK_NONE;
+	s->refused = true;
+	step->reply = put_done(&o);
+}
+
 /* The backend's reply cannot be trusted to mean anything: what it may have accepted must not count. */
-static void out_of_step(struct sess *s, struct sess_step *step, const char *line)
+static void out_of_step(struct sess *s, struct sess_step *step, struct str line)
 {
 	drop_transaction(s, step);
 	step->ask = ASK_ABORT;
-	step->reply = str_of(line);
+	step->reply = line;
 }
 
-static const char *down_text(enum sess_outcome outcome)
-{
-	return outcome == ANSWER_CAPS ? "451 4.3.0 Mail server has changed, try again later\r\n" :
-					"451 4.4.1 Mail server is not reachable, try again later\r\n";
-}
+#define DOWN "451 4.4.1 Mail server is not reachable, try again later\r\n"
+
+_Static_assert(SESS_RCPTS_MAX * (sizeof(DOWN) - 1) <= SESS_OUT_MAX, "every recipient hears of it");
 
 /*
  * Permanent codes that say "no such recipient". A full mailbox, a refused sender and a
@@ -106,8 +119,8 @@ static void rcpt_refused(struct sess *s, struct sess_step *step, const struct re
 {
 	s->refused = true;
 	tally(s, reply_class(r) == 5 ? PST_CNT_RCPT_REJECTED : PST_CNT_RCPT_DEFERRED);
-	if (reply_class(r) == 5 && s->own && is_unknown_recipient(r))
-		found(s, step, PST_RSN_HARVEST, (struct str){ s->line, s->nline });
+	if (reply_class(r) == 5 && s->rcpt[0].own && is_unknown_recipient(r))
+		found(s, step, PST_RSN_HARVEST, (struct str){ s->line, s->rcpt[0].nline });
 	pass(s, step, r);
 }
 
@@ -119,30 +132,47 @@ static void lost(struct sess *s, struct sess_step *step)
 		say_last(s, step, "421 4.4.2 Connection to the mail server was lost\r\n", PST_CNT_SESS_REFUSED);
 }
 
-static void rcpt_down(struct sess *s, struct sess_step *step, enum sess_outcome outcome)
+static void rcpts_down(struct sess *s, struct sess_step *step)
 {
-	s->refused = true;
-	tally(s, PST_CNT_RCPT_DEFERRED);
+	answer_all_rcpts(s, step, DOWN);
 	lost(s, step);
-	if (!s->final)
-		step->reply = str_of(down_text(outcome));
 }
 
-static void answer_rcpt(struct sess *s, struct sess_step *step, enum sess_outcome outcome, const struct reply *r)
+static void forget_first_rcpt(struct sess *s)
 {
-	unsigned class = outcome == ANSWER_REPLY ? reply_class(r) : 0;
+	size_t n = s->rcpt[0].nline;
 
-	if (!class) {
-		rcpt_down(s, step, outcome);
-	} else if (class == 3) {
+	s->nline -= n;
+	memmove(s->line, s->line + n, s->nline);
+	memmove(s->rcpt, s->rcpt + 1, --s->nrcpt * sizeof(*s->rcpt));
+	s->asked = s->nrcpt ? ASK_RCPT : ASK_NONE;
+}
+
+static void answer_first_rcpt(struct sess *s, struct sess_step *step, const struct reply *r)
+{
+	if (!r) {
+		s->refused = true;
 		tally(s, PST_CNT_RCPT_DEFERRED);
-		out_of_step(s, step, "451 4.3.0 Mail server is out of step\r\n");
-	} else if (class == 2) {
+		step->reply = STR("451 4.3.0 Mail server has changed, try again later\r\n");
+	} else if (reply_class(r) == 2) {
 		s->rcpts++;
 		tally(s, PST_CNT_RCPT_ACCEPTED);
 		pass(s, step, r);
 	} else {
 		rcpt_refused(s, step, r);
+	}
+	forget_first_rcpt(s);
+}
+
+static void answer_rcpt(struct sess *s, struct sess_step *step, enum sess_outcome outcome, const struct reply *r)
+{
+	if (outcome == ANSWER_DOWN) {
+		rcpts_down(s, step);
+	} else if (outcome == ANSWER_REPLY && reply_class(r) == 3) {
+		answer_all_rcpts(s, step, "451 4.3.0 Mail server is out of step\r\n");
+		out_of_step(s, step, step->reply);
+	} else {
+		answer_first_rcpt(s, step, outcome == ANSWER_REPLY ? r : NULL);
 	}
 }
 
@@ -183,7 +213,7 @@ static void answer_data(struct sess *s, struct sess_step *step, enum sess_outcom
 		drop_transaction(s, step);
 		pass(s, step, r);
 	} else {
-		out_of_step(s, step, "451 4.4.2 Connection to the mail server was lost\r\n");
+		out_of_step(s, step, STR("451 4.4.2 Connection to the mail server was lost\r\n"));
 		if (!code)
 			step->ask = ASK_NONE;
 		s->final |= logged_in(s);

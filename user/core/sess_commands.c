@@ -183,7 +183,9 @@ static bool rcpts_full(const struct sess *s)
 
 static void run_rcpt(struct sess *s, struct sess_step *step, struct str args)
 {
+	char *line = s->line + s->nline;
 	struct smtp_rcpt r;
+	size_t n;
 	enum smtp_flaw flaw = smtp_rcpt(args, promised(s), s->utf8, &r);
 
 	if (over_rcpt(s, step))
@@ -194,8 +196,8 @@ static void run_rcpt(struct sess *s, struct sess_step *step, struct str args)
 		defer_rcpt(s, step, "452 4.5.3 Too many recipients\r\n");
 		return;
 	}
-	s->nline = flaw ? 0 : smtp_rcpt_text(&r, s->line, sizeof(s->line));
-	if (!flaw && !s->nline)
+	n = flaw || s->nrcpt == SESS_RCPTS_MAX ? 0 : smtp_rcpt_text(&r, line, sizeof(s->line) - s->nline);
+	if (!flaw && !n)
 		flaw = SMTP_NO_RESOURCES;
 	if (flaw) {
 		tally(s, PST_CNT_RCPT_SYNTAX);
@@ -207,7 +209,9 @@ static void run_rcpt(struct sess *s, struct sess_step *step, struct str args)
 	ask(s, step, ASK_RCPT);
 	step->route = s->route;
 	step->ask_mail = (struct str){ s->mail, s->nmail };
-	step->ask_line = (struct str){ s->line, s->nline };
+	step->ask_line = (struct str){ line, n };
+	s->rcpt[s->nrcpt++] = (struct sess_rcpt){ (unsigned short)n, s->own };
+	s->nline += n;
 }
 
 static void run_data(struct sess *s, struct sess_step *step, struct str args)
