@@ -115,7 +115,9 @@ $(O)/selftests/unit/test_stats: UNIT_LIBS := -lbpf -ljansson
 $(O)/selftests/unit/test_stats: $(O)/user/stats.san.o
 $(O)/selftests/unit/test_config: UNIT_LIBS := -lconfuse -lssl -lcrypto -lz -ljansson -llmdb
 $(O)/selftests/unit/test_config: $(patsubst %,$(O)/user/%.san.o,config config_access config_file config_kinds config_lmdb config_relay config_check listfile listjson tls tls_client)
-$(O)/selftests/unit/test_never: $(patsubst %,$(O)/user/%.san.o,never log)
+$(O)/selftests/unit/test_never: $(patsubst %,$(O)/user/%.san.o,never log log_json)
+$(O)/selftests/unit/test_log: UNIT_LIBS := -ljansson
+$(O)/selftests/unit/test_log: $(O)/user/log_json.san.o
 $(O)/selftests/unit/test_resolve: UNIT_LIBS := -lcares
 $(O)/selftests/unit/test_resolve: $(patsubst %,$(O)/user/%.san.o,resolve_answer resolve_cache)
 $(O)/selftests/unit/test_listfile: UNIT_LIBS := -lz -ljansson
@@ -168,7 +170,7 @@ deps:
 MAN_SRC := $(wildcard tools/man/*.rst)
 MAN := $(MAN_SRC:tools/man/%.rst=$(O)/man/%)
 MAN_OBJECTS := gate ban allow list client explain session relay stats monitor config feature
-MAN_PARTS := objects options reasons counters settings
+MAN_PARTS := objects options reasons counters settings log
 SBINDIR := $(PREFIX)/sbin
 MANDIR := $(PREFIX)/share/man
 COMPDIR := $(PREFIX)/share/bash-completion/completions

@@ -294,7 +294,7 @@ void backend_dropped(struct backend *b, const char *why)
 		return;
 	}
 	if (asked)
-		log_info("session=%016llx backend=%s %s", b->client.session, conf_of(b)->name, why);
+		log_info("backend-lost session=%016llx backend=%s: %s", b->client.session, conf_of(b)->name, why);
 	disconnect(b);
 	if (asked)
 		finish_all(b);

@@ -108,7 +108,7 @@ void set_up(struct link *l)
 	state->caps = l->hop.caps;
 	state->answered = true;
 	if (pick_good(&l->bs->pick[l->at], kern_now_ns()))
-		log_info("backend=%s is up again", l->bs->conf->backend[l->at].name);
+		log_info("backend-up backend=%s", l->bs->conf->backend[l->at].name);
 	promise(l->bs);
 }
 
@@ -128,7 +128,7 @@ void set_down(struct link *l, const char *why)
 		return;
 	if (l->hop.whole && reply_class(&l->hop.reply) >= 4)
 		str_escape((struct str){ l->hop.reply.text, strcspn(l->hop.reply.text, "\r") }, said, sizeof(said));
-	log_warnx("backend=%s [%s]:%u %s%s%s", c->name, addr_text(&c->addr, addr), c->port, why, said[0] ? ": " : "", said);
+	log_warnx("backend-down backend=%s address=[%s]:%u: %s%s%s", c->name, addr_text(&c->addr, addr), c->port, why, said[0] ? ": " : "", said);
 	set_flush(l->bs, l->at);
 	promise(l->bs);
 }

@@ -148,6 +148,7 @@ struct conf {
 	const char *control_socket, *control_group;
 	const char *pin_dir;
 	enum { LOG_TO_STDERR, LOG_TO_SYSLOG } log_to;
+	enum { LOG_IS_TEXT, LOG_IS_JSON } log_format;
 
 	void *owner; /* what config_free() frees */
 };

@@ -50,8 +50,8 @@ const char *denied_line(const struct sess *s, const struct sess_step *step, char
 	str_escape(first_line(step->reply), said, sizeof(said));
 	rule_text(d, rule, sizeof(rule));
 	snprintf(out, DENIED_LINE_MAX,
-		 "session=%016llx %s=%s why=%s client=%s name=%s helo=%s auth=%s account=\"%s\" from=\"%s\" rcpt=\"%s\" rule=\"%s\" reply=\"%s\"",
-		 s->peer.id, d->observed ? "observed" : "denied", d->sender ? "sender" : "recipient", d->why, addr_text(&s->peer.addr, addr),
+		 "%s session=%016llx what=%s why=%s client=%s name=%s helo=%s auth=%s account=\"%s\" from=\"%s\" rcpt=\"%s\" rule=\"%s\" reply=\"%s\"",
+		 d->observed ? "would-deny" : "denied", s->peer.id, d->sender ? "sender" : "recipient", d->why, addr_text(&s->peer.addr, addr),
 		 s->nname ? s->name : "-", helo[0] ? helo : "-", s->authenticated ? "yes" : "no", account, from, to, rule, said);
 	return out;
 }

@@ -19,7 +19,7 @@ static void turn_away(struct conn *c, const char *why)
 {
 	char addr[ADDR_TEXT_MAX];
 
-	log_warnx("session=%016llx balancer=%s closed: %s", c->who.id, addr_text(&c->who.addr, addr), why);
+	log_warnx("balancer-refused session=%016llx balancer=%s: %s", c->who.id, addr_text(&c->who.addr, addr), why);
 	c->cs->stats->counter[PST_CNT_CONN_BUSY]++;
 	conn_end_now(c);
 }

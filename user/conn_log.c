@@ -51,7 +51,7 @@ static void log_message(const struct sess *s, const struct sess_step *step, unsi
 
 	str_escape(denied_path((struct str){ s->mail, before.nmail }), from, sizeof(from));
 	str_escape(first_line(step->reply), said, sizeof(said));
-	log_info("session=%016llx message=" STR_FMT " from=%s nrcpt=%u size=%llu reply=\"%s\"", s->peer.id, STR_ARG(label_of(counter)),
+	log_info("message session=%016llx result=" STR_FMT " from=%s nrcpt=%u size=%llu reply=\"%s\"", s->peer.id, STR_ARG(label_of(counter)),
 		 from, before.nrcpt, s->body.bytes > before.bytes ? s->body.bytes : before.bytes, said);
 }
 
@@ -78,7 +78,7 @@ void conn_log_session(const struct sess *s, const struct conn_totals *t, const v
 
 	str_escape((struct str){ s->helo, s->nhelo }, helo, sizeof(helo));
 	str_escape(str_of(s->authenticated ? s->account : ""), account, sizeof(account));
-	log_info("session=%016llx client=%s name=%s helo=%s tls=%s auth=%s account=\"%s\" messages=%u rcpts=%u end=" STR_FMT, s->peer.id,
+	log_info("session-end session=%016llx client=%s name=%s helo=%s tls=%s auth=%s account=\"%s\" messages=%u rcpts=%u end=" STR_FMT, s->peer.id,
 		 addr_text(&s->peer.addr, addr), s->nname ? s->name : "-", helo[0] ? helo : "-", ssl && s->tls ? SSL_get_version(ssl) : "-",
 		 s->authenticated ? "yes" : "no", account, s->messages, t->rcpts, STR_ARG(label_of(PST_CNT_SESS_QUIT + s->end)));
 }

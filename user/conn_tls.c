@@ -39,7 +39,7 @@ void conn_tls_shake(struct conn *c)
 	if (c->ssl)
 		bev = bufferevent_openssl_socket_new(c->cs->base, c->fd, c->ssl, BUFFEREVENT_SSL_ACCEPTING, 0);
 	if (!bev) {
-		log_warnx("session=%016llx no TLS: out of memory, or none is configured", c->who.id);
+		log_warnx("tls-unavailable session=%016llx: out of memory, or none is configured", c->who.id);
 		conn_tls_over(c, false);
 		return;
 	}

@@ -160,7 +160,7 @@ static void import_row(struct ctl_client *c, const char *line, size_t n)
 
 	if (!reply)
 		return;
-	log_info("control %s import bans=%zu result=%s", c->who, ctl_import_written(c->import), json_object_get(reply, "error") ? "refused" : "done");
+	log_info("control %s command=\"ban import\" bans=%zu result=%s", c->who, ctl_import_written(c->import), json_object_get(reply, "error") ? "refused" : "done");
 	ctl_import_free(c->import);
 	c->import = NULL;
 	c->answered = true;
@@ -252,7 +252,7 @@ static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct s
 	if (c)
 		c->bev = bufferevent_socket_new(ctl->judge->base, fd, BEV_OPT_CLOSE_ON_FREE);
 	if (!c || !c->bev) {
-		log_warnx("control: connection refused: clients=%u", ctl->nclients);
+		log_warnx("control-busy clients=%u: connection refused", ctl->nclients);
 		evutil_closesocket(fd);
 		free(c);
 		return;

@@ -130,7 +130,7 @@ static void watch_room(struct judge *j, size_t live)
 	if (j->bans_high || live * 100 < room * BAN_HIGH_PERCENT)
 		return;
 	j->bans_high = true;
-	log_warnx("the ban table fills: bans=%zu room=%zu; when it is full, the automatic ban that ends soonest makes room", live, room);
+	log_warnx("ban-table-fills bans=%zu room=%zu: when it is full, the automatic ban that ends soonest makes room", live, room);
 }
 
 /* The kernel ends bans by itself; this only returns the room. A large table is swept less often, not longer. */
@@ -145,7 +145,7 @@ static void sweep(evutil_socket_t fd, short what, void *ctx)
 	(void)fd, (void)what;
 	if (n > 0) {
 		judge_count(j, PST_CNT_BAN_EXPIRED, n);
-		log_info("expired bans=%ld", n);
+		log_info("bans-expired bans=%ld", n);
 	}
 	if (n >= 0)
 		watch_room(j, live);
@@ -247,12 +247,12 @@ int judge_run(const struct judge_setup *setup)
 	signal(SIGINT, SIG_IGN); /* the warden's business */
 	signal(SIGHUP, SIG_IGN);
 	if (setup->apply_conf && judge_put_conf(setup->maps, setup->conf))
-		log_warnx("mode and guarded ports could not be set in the kernel; the old ones stay");
+		log_warnx("settings-kept: mode and guarded ports could not be set in the kernel; the old ones stay");
 	if (!judge_open(&j)) {
-		log_warn("the judge cannot start");
+		log_warn("judge-failed: the judge cannot start");
 		return 1;
 	}
-	log_debug("judge runs: ledger=%zu", setup->ledger->nentries);
+	log_debug("judge-runs entries=%zu", setup->ledger->nentries);
 	event_base_dispatch(j.base);
 	ctl_close(j.ctl);
 	live_free(&j.live);

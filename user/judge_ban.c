@@ -55,13 +55,13 @@ int judge_ban(struct judge *j, const struct pst_prefix *p, const struct pst_ban 
 	if (rc) {
 		judge_count(j, PST_CNT_BAN_FULL, rc == -ENOSPC || rc == -E2BIG);
 		errno = -rc;
-		log_warn("ban not written: prefix=%s reason=%s", prefix_text(p, prefix), reason_name(b->reason));
+		log_warn("ban-failed prefix=%s reason=%s", prefix_text(p, prefix), reason_name(b->reason));
 		return rc;
 	}
 	judge_count(j, by_hand ? PST_CNT_BAN_OPERATOR : PST_CNT_BAN_AUTOMATIC, 1);
 	good_del(j->setup->maps, &p->addr);
 	if (b->action != PST_ACT_OBSERVE && enforced && !judge_kick(j, p, true))
-		log_warnx("a worker does not listen; its sessions of %s starve in the kernel", prefix_text(p, prefix));
+		log_warnx("worker-deaf prefix=%s: a worker does not listen; its sessions of this prefix starve in the kernel", prefix_text(p, prefix));
 	judge_log_ban(p, b, note, session, what);
 	ctl_event_ban(j->ctl, p, b, note, session, what);
 	return 0;

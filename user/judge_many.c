@@ -39,7 +39,7 @@ void judge_kick_some(evutil_socket_t fd, short what, void *ctx)
 			continue;
 		}
 		if (++j->kick_tries > AGAIN_MAX) {
-			log_warnx("a worker does not listen; its sessions of banned sources starve in the kernel");
+			log_warnx("worker-deaf: a worker does not listen; its sessions of banned sources starve in the kernel");
 			return;
 		}
 		walk_on(j, AGAIN_US);

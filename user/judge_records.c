@@ -143,9 +143,9 @@ static void mute(struct judge *j, struct judge_channel *c)
 
 	c->muted = true;
 	event_del(c->readable);
-	log_warnx("hostile record from worker: pid=%d; it is ended", c->pid);
+	log_warnx("worker-hostile pid=%d: hostile record; the worker is ended", c->pid);
 	if (judge_send(j->setup->warden_fd, &m))
-		log_warnx("the warden does not listen");
+		log_warnx("warden-deaf: the warden does not listen");
 }
 
 void judge_worker_readable(evutil_socket_t fd, short what, void *ctx)

@@ -6,21 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "user/log.h"
+#include "user/log_json.h"
 
-#define LOG_LINE_MAX 2048
+#define LOG_LINE_MAX  2048
+#define LOG_WHOLE_MAX (4 * LOG_LINE_MAX)
 
 static struct {
 	char role[32];
-	bool to_syslog, debug, prefixed;
+	bool to_syslog, json, debug, prefixed;
 } log_to = { .role = "posternd" };
 
-void log_init(const char *role, bool to_syslog, bool debug)
+void log_init(const char *role, bool to_syslog, bool json, bool debug)
 {
 	snprintf(log_to.role, sizeof(log_to.role), "%s", role);
 	log_to.to_syslog = to_syslog;
+	log_to.json = json;
 	log_to.debug = debug;
 	log_to.prefixed = getenv("JOURNAL_STREAM");
 	if (to_syslog)
@@ -35,31 +39,46 @@ static void flatten(char *s)
 			*s = '?';
 }
 
+/* What goes in front of a line in text, and in part of one in JSON. Returns its length. */
+static size_t head_of(int priority, char *out, size_t size)
+{
+	if (log_to.to_syslog)
+		return log_to.json ? 0 : snprintf(out, size, "%s: ", log_to.role);
+	if (log_to.prefixed)
+		return snprintf(out, size, log_to.json ? "<%d>" : "<%d>%s: ", priority, log_to.role);
+	return log_to.json ? 0 : snprintf(out, size, "postern-%s[%d]: ", log_to.role, getpid());
+}
+
+static size_t body_of(int priority, const char *line, char *out, size_t size)
+{
+	struct log_source from = { .role = log_to.role, .pid = getpid(), .priority = priority };
+	size_t n = strlen(line);
+
+	if (log_to.json) {
+		clock_gettime(CLOCK_REALTIME, &from.when);
+		return log_json(&from, str_of(line), out, size);
+	}
+	memcpy(out, line, n + 1);
+	return n;
+}
+
 static void log_line(int priority, int error, const char *fmt, va_list ap)
 {
-	char line[LOG_LINE_MAX];
-	size_t size = sizeof(line) - 1; /* room for the newline */
-	int head = 0, n, saved = errno;
+	char line[LOG_LINE_MAX], whole[LOG_WHOLE_MAX + 1];
+	int n, saved = errno;
+	size_t head;
 
-	if (!log_to.to_syslog)
-		head = log_to.prefixed ? snprintf(line, size, "<%d>%s: ", priority, log_to.role)
-				       : snprintf(line, size, "postern-%s[%d]: ", log_to.role, getpid());
-	else
-		head = snprintf(line, size, "%s: ", log_to.role);
-	n = vsnprintf(line + head, size - head, fmt, ap);
-	n = head + (n < 0 ? 0 : n);
-	if (n >= (int)size)
-		n = size - 1;
-	if (error)
-		n += snprintf(line + n, size - n, ": %s", strerror(error));
-	if (n >= (int)size)
-		n = size - 1;
-	flatten(line + (log_to.prefixed && !log_to.to_syslog ? 3 : 0));
+	n = vsnprintf(line, sizeof(line), fmt, ap);
+	if (n >= 0 && n < (int)sizeof(line) && error)
+		snprintf(line + n, sizeof(line) - n, ": %s", strerror(error));
+	flatten(line);
+	head = head_of(priority, whole, LOG_WHOLE_MAX);
+	head += body_of(priority, line, whole + head, LOG_WHOLE_MAX - head);
 	if (log_to.to_syslog) {
-		syslog(priority, "%s", line);
+		syslog(priority, "%s", whole);
 	} else {
-		line[n] = '\n';
-		if (write(STDERR_FILENO, line, n + 1) < 0)
+		whole[head++] = '\n';
+		if (write(STDERR_FILENO, whole, head) < 0)
 			errno = saved; /* nobody is left to be told */
 	}
 	errno = saved;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * log.h: one line per decision, key=value. stderr lines are "<prio>" prefixed when run under
+ * log.h: one line per decision: "EVENT key=value ...: text for people" (core/logline.h), each event and key a row of log_rows.h. stderr lines are "<prio>" prefixed when run under
  * systemd (JOURNAL_STREAM), plain otherwise; or syslog(LOG_MAIL). Stranger's bytes are escaped by the
- * caller (str_escape). The x-less warn adds ": strerror(errno)".
+ * caller (str_escape). The x-less warn adds ": strerror(errno)". With json every line is an object (log_json.h), on stderr as in syslog.
  */
 #ifndef LOG_H
 #define LOG_H
 
 #include <stdbool.h>
 
-void log_init(const char *role, bool to_syslog, bool debug);
+/* May be called again, also by a child. */
+void log_init(const char *role, bool to_syslog, bool json, bool debug);
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warnx(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -23,7 +23,7 @@ bool never_add(struct never_list *l, const struct pst_prefix *p, const char *why
 		if (!prefix_cmp(&l->entry[i].prefix, p))
 			return false;
 	if (l->n == NEVER_MAX) {
-		log_warnx("never_ban is full: entries=%d; use allow for more", NEVER_MAX);
+		log_warnx("never-ban-full entries=%d: use allow for more", NEVER_MAX);
 		return false;
 	}
 	l->entry[l->n].prefix = *p;
@@ -45,7 +45,7 @@ static void add_own(struct never_list *l)
 	char why[64];
 
 	if (getifaddrs(&all)) {
-		log_warn("never_ban: own addresses are unknown");
+		log_warn("never-ban-unknown: own addresses are unknown");
 		return;
 	}
 	for (struct ifaddrs *i = all; i; i = i->ifa_next) {

@@ -87,6 +87,6 @@ int main(int argc, char **argv)
 	}
 	if (config_read(path, &conf, say_error, NULL))
 		return 1;
-	log_init("warden", conf->log_to == LOG_TO_SYSLOG, debug);
+	log_init("warden", conf->log_to == LOG_TO_SYSLOG, conf->log_format == LOG_IS_JSON, debug);
 	return warden_run(path, conf, debug);
 }

@@ -50,7 +50,7 @@ static void stop_now(evutil_socket_t fd, short what, void *ctx)
 	struct warden *w = ctx;
 
 	(void)fd, (void)what;
-	log_warnx("not everybody stopped in %d s: they are ended", STOP_S);
+	log_warnx("stop-forced seconds=%d: not everybody stopped in time; they are ended", STOP_S);
 	children_kill(w);
 	event_base_loopbreak(w->base);
 }
@@ -79,7 +79,7 @@ static void stop(struct warden *w)
 	}
 	w->stopping = true;
 	warden_notify("STOPPING=1");
-	log_info("stopping; bans stay enforced, `postern gate unload` ends that");
+	log_info("stopping: bans stay enforced, `postern gate unload` ends that");
 	children_stop(w);
 	event_add(w->stop_timer, &limit);
 	stop_goes_on(w);
@@ -142,7 +142,7 @@ static void audit(evutil_socket_t fd, short what, void *ctx)
 		gate_audit(w);
 	refresh_never(w);
 	if (refuse_tick(&w->maps, kern_now_ns()) > 0)
-		log_debug("the secret of refused dialogues was changed");
+		log_debug("secret-changed: refused dialogues have a new key");
 	event_add(w->audit, &next);
 }
 
@@ -162,7 +162,7 @@ static void judge_overdue(evutil_socket_t fd, short what, void *ctx)
 
 	(void)fd, (void)what;
 	if (w->judge.pid) {
-		log_warnx("the judge does not stop: it is ended pid=%d", w->judge.pid);
+		log_warnx("judge-killed pid=%d: it does not stop", w->judge.pid);
 		kill(w->judge.pid, SIGKILL);
 	}
 }
@@ -222,7 +222,7 @@ static void raise_files(const struct conf *c)
 		return;
 	now.rlim_cur = now.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &now);
-	log_warnx("open files are limited to %llu, %llu are wanted for limits { sessions = %u }; raise LimitNOFILE or want fewer",
+	log_warnx("files-limited limit=%llu wanted=%llu sessions=%u: raise LimitNOFILE, or want fewer with limits { sessions }",
 		  (unsigned long long)now.rlim_max, (unsigned long long)need, c->sessions_max);
 }
 
@@ -236,7 +236,7 @@ static int open_sockets(struct warden *w)
 	if (!rc)
 		rc = listen_all(NULL, &w->now, err, sizeof(err));
 	if (rc)
-		log_warnx("%s", *err ? err : strerror(-rc));
+		log_warnx("start-failed: %s", *err ? err : strerror(-rc));
 	return rc;
 }
 
@@ -255,7 +255,7 @@ static int warden_open(struct warden *w)
 	never_collect(w->now.conf, &w->never);
 	if ((rc = watch_signals(w)) || (rc = watch_links(w)) || (rc = children_open(w)) ||
 	    (rc = ledger_open(w, w->now.conf->ledger_entries)))
-		log_warnx("the warden cannot start: %s", strerror(-rc));
+		log_warnx("start-failed: the warden cannot start: %s", strerror(-rc));
 	else
 		lists_follow(w);
 	return rc;
@@ -269,7 +269,7 @@ int warden_run(const char *path, struct conf *conf, bool debug)
 	w = (struct warden){ .path = path, .debug = debug, .now.conf = conf, .pin_dir = strdup(conf->pin_dir), .control_fd = -1,
 			     .started_ns = kern_now_ns() };
 	if (geteuid()) {
-		log_warnx("posternd must be started as root; judge and workers then run as %s and %s", conf->judge_user, conf->worker_user);
+		log_warnx("start-failed: posternd must be started as root; judge and workers then run as %s and %s", conf->judge_user, conf->worker_user);
 		return 1;
 	}
 	if (warden_open(&w)) {
@@ -281,11 +281,11 @@ int warden_run(const char *path, struct conf *conf, bool debug)
 	workers_start(&w, conf->workers);
 	rc = cage_warden(conf->shared);
 	if (rc) {
-		log_warnx("rights could not be given up: %s", strerror(-rc));
+		log_warnx("start-failed: rights could not be given up: %s", strerror(-rc));
 		children_kill(&w);
 		return 1;
 	}
-	log_info("posternd %s runs file=%s mode=%s listeners=%zu workers=%u", POSTERN_VERSION, path, mode_name(conf->mode), conf->nlisteners,
+	log_info("started version=%s file=\"%s\" mode=%s listeners=%zu workers=%u", POSTERN_VERSION, path, mode_name(conf->mode), conf->nlisteners,
 		 conf->workers);
 	warden_notify("READY=1");
 	event_base_dispatch(w.base);

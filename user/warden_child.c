@@ -105,11 +105,11 @@ static int caged(const char *role, int (*cage)(uid_t, gid_t), const char *user, 
 
 	if (!rc)
 		rc = cage_fds(keep, n);
-	log_init(role, w->now.conf->log_to == LOG_TO_SYSLOG, w->debug);
+	log_init(role, w->now.conf->log_to == LOG_TO_SYSLOG, w->now.conf->log_format == LOG_IS_JSON, w->debug);
 	if (!rc)
 		rc = cage(uid, gid);
 	if (rc)
-		log_warnx("cannot give up its rights and ends: %s", strerror(-rc));
+		log_warnx("start-failed: cannot give up its rights and ends: %s", strerror(-rc));
 	return rc;
 }
 
@@ -134,7 +134,7 @@ static int worker_child(struct warden *w, struct child *c, int warden_fd)
 	if (named) { /* while /etc/resolv.conf can be read */
 		setup.names = resolve_open(&s->conf->dns, &why);
 		if (!setup.names)
-			log_warnx("worker %u: clients have no names: %s", c->slot, why);
+			log_warnx("names-off slot=%u: clients have no names: %s", c->slot, why);
 	}
 	if (!setup.stats || caged("worker", named ? cage_worker_names : cage_worker, s->conf->worker_user, w, keep, n))
 		return 1;
@@ -195,7 +195,7 @@ static int child_start(struct warden *w, struct child *c)
 void judge_tell(struct warden *w, const struct judge_msg *m)
 {
 	if (w->judge.pid && !w->replacing_judge && judge_send(w->judge.fd, m))
-		log_debug("the judge does not listen: tag=%u", m->tag);
+		log_debug("judge-deaf tag=%u", m->tag);
 }
 
 static void tell_worker(struct warden *w, const struct child *c)
@@ -232,7 +232,7 @@ static void hear_judge(evutil_socket_t fd, short what, void *ctx)
 		return;
 	event_del(w->judge_readable); /* its death is reaped as such */
 	if (rc == -EBADMSG && w->judge.pid) {
-		log_warnx("hostile message from the judge: it is ended");
+		log_warnx("judge-hostile: hostile message from the judge; it is ended");
 		kill(w->judge.pid, SIGKILL);
 	}
 }
@@ -242,7 +242,7 @@ void judge_start(struct warden *w)
 	int rc = child_start(w, &w->judge);
 
 	if (rc) {
-		log_warnx("the judge cannot be started: %s", strerror(-rc));
+		log_warnx("judge-failed: the judge cannot be started: %s", strerror(-rc));
 		w->judge.quick_deaths++;
 		restart_later(&w->judge);
 		return;
@@ -253,7 +253,7 @@ void judge_start(struct warden *w)
 	if (w->judge_readable)
 		event_add(w->judge_readable, NULL);
 	w->apply_conf = false;
-	log_info("judge started pid=%d", w->judge.pid);
+	log_info("judge-started pid=%d", w->judge.pid);
 }
 
 static void worker_start(struct warden *w, struct child *c, bool replacement)
@@ -261,7 +261,7 @@ static void worker_start(struct warden *w, struct child *c, bool replacement)
 	int rc = child_start(w, c);
 
 	if (rc) {
-		log_warnx("a worker cannot be started: %s", strerror(-rc));
+		log_warnx("worker-failed: a worker cannot be started: %s", strerror(-rc));
 		c->wanted = true;
 		c->quick_deaths++;
 		restart_later(c);
@@ -269,7 +269,7 @@ static void worker_start(struct warden *w, struct child *c, bool replacement)
 	}
 	warden_count(w, replacement ? PST_CNT_WORKER_RESTARTED : PST_CNT_WORKER_STARTED);
 	tell_worker(w, c);
-	log_info("worker started pid=%d slot=%u", c->pid, c->slot);
+	log_info("worker-started pid=%d slot=%u", c->pid, c->slot);
 }
 
 static void restart(evutil_socket_t fd, short what, void *ctx)
@@ -308,7 +308,7 @@ static void make_room(struct warden *w)
 	}
 	if (!oldest)
 		return;
-	log_warnx("all slots are taken: draining worker is stopped pid=%d", oldest->pid);
+	log_warnx("worker-stopped pid=%d: all slots are taken, and it was to end anyway", oldest->pid);
 	oldest->told_stop = true;
 	ipc_send(oldest->fd, &stop);
 }
@@ -337,7 +337,7 @@ void workers_drain(struct warden *w)
 
 		c->wanted = false;
 		if (c->pid && !c->draining && ipc_send(c->fd, &drain))
-			log_warnx("worker does not listen: pid=%d", c->pid);
+			log_warnx("worker-deaf pid=%d: it does not listen", c->pid);
 		c->draining |= c->pid != 0;
 	}
 }
@@ -359,11 +359,11 @@ static void log_death(const struct warden *w, const struct child *c, int status)
 	const char *role = c == &w->judge ? "judge" : "worker";
 
 	if (WIFEXITED(status) && !WEXITSTATUS(status))
-		log_info("%s ended pid=%d", role, c->pid);
+		log_info("child-ended role=%s pid=%d", role, c->pid);
 	else if (WIFSIGNALED(status))
-		log_warnx("%s died pid=%d signal=%d (%s)", role, c->pid, WTERMSIG(status), strsignal(WTERMSIG(status)));
+		log_warnx("child-died role=%s pid=%d signal=%d: %s", role, c->pid, WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
-		log_warnx("%s failed pid=%d status=%d", role, c->pid, WEXITSTATUS(status));
+		log_warnx("child-failed role=%s pid=%d status=%d", role, c->pid, WEXITSTATUS(status));
 }
 
 void child_died(struct warden *w, pid_t pid, int status)

@@ -42,7 +42,7 @@ static void say_better_place(const char *interface)
 	char advice[192];
 
 	if (!device_read(interface, &d) && device_elsewhere(&d, advice, sizeof(advice)))
-		log_warnx("interface=%s: %s", interface, advice);
+		log_warnx("interface-advice interface=%s: %s", interface, advice);
 }
 
 static void attach(struct warden *w, struct warden_link *l)
@@ -54,16 +54,16 @@ static void attach(struct warden *w, struct warden_link *l)
 
 	if (rc) {
 		if (l->state != LINK_FAILED)
-			log_warnx("gate not attached: interface=%s: %s; tried again every 10 s", l->name, *err ? err : strerror(-rc));
+			log_warnx("gate-not-attached interface=%s: %s; tried again every 10 s", l->name, *err ? err : strerror(-rc));
 		l->state = LINK_FAILED;
 		return;
 	}
 	if (l->state != LINK_NEW)
 		warden_count(w, PST_CNT_GATE_REATTACHED);
-	log_info("gate attached interface=%s mode=%s%s%s%s", l->name, got.native ? "native" : "generic", got.shared ? " shared" : "",
-		 *got.why ? " why=" : "", got.why);
+	log_info("gate-attached interface=%s mode=%s shared=%s%s%s", l->name, got.native ? "native" : "generic", got.shared ? "yes" : "no",
+		 *got.why ? ": " : "", got.why);
 	if (*got.alone)
-		log_warnx("gate attached alone, no other program can be beside it: %s", got.alone);
+		log_warnx("gate-alone: no other program can be beside it: %s", got.alone);
 	say_better_place(l->name);
 	l->state = LINK_ATTACHED;
 }
@@ -77,7 +77,7 @@ static void audit_one(struct warden *w, const char *name, const struct kern_link
 		return;
 	if (!ifindex) {
 		if (l->state != LINK_MISSING)
-			log_warnx("no such interface: interface=%s; attached when it comes", name);
+			log_warnx("interface-missing interface=%s: attached when it comes", name);
 		l->state = LINK_MISSING;
 		return;
 	}
@@ -115,9 +115,9 @@ void gate_detach_gone(struct warden *w, const struct conf *old)
 			continue;
 		rc = kern_detach(old->pin_dir, name);
 		if (rc && rc != -ENOENT)
-			log_warnx("gate not detached: interface=%s: %s", name, strerror(-rc));
+			log_warnx("gate-not-detached interface=%s: %s", name, strerror(-rc));
 		else
-			log_info("gate detached interface=%s", name);
+			log_info("gate-detached interface=%s", name);
 	}
 }
 
@@ -126,7 +126,7 @@ void gate_detach_gone(struct warden *w, const struct conf *old)
 static void say_error(void *ctx, const char *message)
 {
 	(void)ctx;
-	log_warnx("%s", message);
+	log_warnx("config-error: %s", message);
 }
 
 int gate_allow(const struct kern_maps *m, const struct conf *c)
@@ -158,7 +158,7 @@ static int fill_tables(struct warden *w)
 	if (!rc)
 		rc = judge_put_conf(&w->maps, w->now.conf);
 	if (rc)
-		log_warnx("the kernel's tables could not be filled: %s", strerror(-rc));
+		log_warnx("tables-not-filled: the kernel's tables could not be filled: %s", strerror(-rc));
 	return rc;
 }
 
@@ -179,12 +179,12 @@ bool gate_follow(struct warden *w)
 	int rc = kern_open(w->pin_dir, false, &maps, NULL);
 
 	if (rc) {
-		log_warnx("the pinned maps under %s cannot be opened: %s", w->pin_dir, strerror(-rc));
+		log_warnx("pins-failed dir=\"%s\": the pinned maps cannot be opened: %s", w->pin_dir, strerror(-rc));
 		return false;
 	}
 	stats = stats_map_slot(&maps, WARDEN_SLOT);
 	if (!stats) {
-		log_warn("the counters cannot be mapped");
+		log_warn("counters-failed: the counters cannot be mapped");
 		kern_close(&maps);
 		return false;
 	}
@@ -192,7 +192,7 @@ bool gate_follow(struct warden *w)
 	kern_close(&w->maps);
 	w->maps = maps;
 	w->stats = stats;
-	log_info("the gate was loaded anew: its tables are filled again");
+	log_info("gate-reloaded: the gate was loaded anew; its tables are filled again");
 	fill_tables(w);
 	return true;
 }
@@ -206,17 +206,17 @@ int gate_start(struct warden *w)
 	int rc = kern_load(dir, err, sizeof(err));
 
 	if (rc) {
-		log_warnx("the kernel half cannot be loaded: %s", *err ? err : strerror(-rc));
+		log_warnx("gate-not-loaded: the kernel half cannot be loaded: %s", *err ? err : strerror(-rc));
 		return rc;
 	}
 	rc = kern_open(dir, false, &w->maps, &have);
 	if (rc) {
-		log_warnx("the pinned maps under %s cannot be opened: %s", dir, strerror(-rc));
+		log_warnx("pins-failed dir=\"%s\": the pinned maps cannot be opened: %s", dir, strerror(-rc));
 		return rc;
 	}
 	w->stats = stats_map_slot(&w->maps, WARDEN_SLOT);
 	if (!w->stats) {
-		log_warn("the counters cannot be mapped");
+		log_warn("counters-failed: the counters cannot be mapped");
 		return -EIO;
 	}
 	rc = fill_tables(w);
@@ -224,11 +224,11 @@ int gate_start(struct warden *w)
 		return rc;
 	rc = kern_take_over(dir, err, sizeof(err));
 	if (rc) {
-		log_warnx("the program on the interfaces cannot be replaced: %s", *err ? err : strerror(-rc));
+		log_warnx("gate-not-replaced: the program on the interfaces cannot be replaced: %s", *err ? err : strerror(-rc));
 		return rc;
 	}
 	if (!w->now.conf->ninterfaces)
-		log_warnx("no interface is set: nothing is refused at a network card");
+		log_warnx("no-interface: none is set; nothing is refused at a network card");
 	gate_audit(w);
 	return 0;
 }

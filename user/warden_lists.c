@@ -27,7 +27,7 @@ static void tell_progress(void *ctx, size_t prefixes)
 	if (now_ns - p->said_ns < PROGRESS_NS)
 		return;
 	p->said_ns = now_ns;
-	log_info("list loading list=%s prefixes=%zu", p->name, prefixes);
+	log_info("list-loading list=%s prefixes=%zu", p->name, prefixes);
 }
 
 /* Reads one list; says what is wrong in whole sentences. */
@@ -45,7 +45,7 @@ static bool read_one(const struct warden *w, const struct conf_list *l, struct l
 		return false;
 	}
 	took_ms = (kern_now_ns() - began_ns) / 1000000;
-	log_info("list loaded list=%s prefixes=%u seconds=%llu.%03llu", l->name, out->info.prefixes, (unsigned long long)took_ms / 1000,
+	log_info("list-loaded list=%s prefixes=%u seconds=%llu.%03llu", l->name, out->info.prefixes, (unsigned long long)took_ms / 1000,
 		 (unsigned long long)took_ms % 1000);
 	return true;
 }
@@ -65,13 +65,13 @@ int lists_put(struct warden *w, struct listset *next)
 
 	/* After a start, entries may live in the kernel alone. To refuse too little is worse than to refuse by an old list. */
 	if (listset_would_lose(next, &w->maps, &name)) {
-		log_warnx("lists in the kernel stay as they are until list %s can be read", name);
+		log_warnx("lists-kept list=%s: lists in the kernel stay as they are until this one can be read", name);
 		listset_mark_stale(next, &w->maps);
 	} else {
 		rc = listset_put(next, &w->maps, err, sizeof(err));
 	}
 	if (rc) {
-		log_warnx("the lists stay as they were: %s", err);
+		log_warnx("lists-kept: the lists stay as they were: %s", err);
 		listset_drop(next);
 		return rc;
 	}
@@ -85,7 +85,7 @@ int lists_put(struct warden *w, struct listset *next)
 static void say_log(void *ctx, const char *message)
 {
 	(void)ctx;
-	log_warnx("%s", message);
+	log_warnx("list-error: %s", message);
 }
 
 /* Not during a reload that waits for the judge: then the new configuration is in force already. */
@@ -119,5 +119,5 @@ void lists_follow(struct warden *w)
 			rc = follow_add(w->follow, i, c->list[i].file);
 	}
 	if (rc)
-		log_warnx("changed lists are not noticed, only reloads: %s", strerror(-rc));
+		log_warnx("lists-not-followed: changed lists are not noticed, only reloads: %s", strerror(-rc));
 }

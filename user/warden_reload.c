@@ -18,7 +18,7 @@ static void say_error(void *ctx, const char *message)
 {
 	struct judge_msg m = { .tag = JUDGE_NOTE };
 
-	log_warnx("%s", message);
+	log_warnx("config-error: %s", message);
 	snprintf(m.text, sizeof(m.text), "%s", message);
 	judge_tell(ctx, &m);
 }
@@ -58,7 +58,7 @@ static void say_fixed(const struct conf *now, const struct conf *next)
 
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(*fixed); i++)
 		if (strcmp(fixed[i].now, fixed[i].next))
-			log_warnx("%s: \"%s\" takes a restart; \"%s\" stays until then", fixed[i].name, fixed[i].next, fixed[i].now);
+			log_warnx("restart-needed setting=%s next=\"%s\" now=\"%s\": it takes a restart", fixed[i].name, fixed[i].next, fixed[i].now);
 }
 
 static void end_old_judge(struct warden *w)
@@ -79,7 +79,7 @@ void judge_replace(struct warden *w)
 	int rc = ledger_open(w, w->now.conf->ledger_entries);
 
 	if (rc)
-		log_warnx("the ledger keeps its size: %s", strerror(-rc));
+		log_warnx("ledger-kept: the ledger keeps its size: %s", strerror(-rc));
 	w->replacing_judge = false;
 	event_del(w->judge_timer);
 	event_del(w->judge.restart);
@@ -104,9 +104,11 @@ static void finish(struct warden *w, bool ok)
 	warden_count(w, ok ? PST_CNT_RELOAD_OK : PST_CNT_RELOAD_FAILED);
 	judge_tell(w, &m);
 	if (ok)
-		log_info("configuration reloaded file=%s", w->path);
+		log_init("warden", w->now.conf->log_to == LOG_TO_SYSLOG, w->now.conf->log_format == LOG_IS_JSON, w->debug);
+	if (ok)
+		log_info("config-reloaded file=\"%s\"", w->path);
 	else
-		log_warnx("configuration not reloaded, the old one stays file=%s", w->path);
+		log_warnx("config-kept file=\"%s\": configuration not reloaded, the old one stays", w->path);
 }
 
 static void take_over(struct warden *w, struct serving *next)

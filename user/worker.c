@@ -98,7 +98,7 @@ static void pause_accepting(struct worker *w)
 {
 	struct timeval tv = { .tv_sec = PAUSE_S };
 
-	log_warn("accept: pausing for %u s", PAUSE_S);
+	log_warn("accept-paused seconds=%u", PAUSE_S);
 	listen_all(w, false);
 	event_add(w->resume, &tv);
 }
@@ -178,7 +178,7 @@ static void on_cut(evutil_socket_t fd, short what, void *ctx)
 	struct worker *w = ctx;
 
 	(void)fd, (void)what;
-	log_warnx("%zu sessions did not end in %u s and are cut off", w->conns.roster.used, STOP_S);
+	log_warnx("sessions-cut sessions=%zu seconds=%u: they did not end in time", w->conns.roster.used, STOP_S);
 	w->cut_off = true;
 	event_base_loopbreak(w->conns.base);
 }
@@ -194,7 +194,7 @@ static void on_term(evutil_socket_t fd, short what, void *ctx)
 /* Without a judge nobody would be banned: the warden starts a worker that has one. */
 static void lose_judge(struct worker *w, const char *why)
 {
-	log_warnx("judge: %s; stopping", why);
+	log_warnx("judge-lost: %s; stopping", why);
 	event_del(w->judge);
 	w->conns.judge_fd = -1;
 	stop(w);
@@ -259,7 +259,7 @@ static void on_warden(evutil_socket_t fd, short what, void *ctx)
 	} else if (got == 1 && r.tag == IPC_STOP) {
 		stop(w);
 	} else if (got != -EAGAIN) {
-		log_warnx("warden: %s; stopping", got == 0 ? "gone" : got == 1 ? "said what it never says" : strerror(-got));
+		log_warnx("warden-lost: %s; stopping", got == 0 ? "gone" : got == 1 ? "said what it never says" : strerror(-got));
 		event_del(w->warden);
 		stop(w);
 	}
@@ -275,7 +275,7 @@ static void on_minute(evutil_socket_t fd, short what, void *ctx)
 	(void)fd, (void)what;
 	event_add(w->minute, &tv);
 	if (w->conns.unsaid != w->unsaid)
-		log_warnx("judge: too slow for %llu records", w->conns.unsaid - w->unsaid);
+		log_warnx("judge-slow records=%llu: it was too slow for them", w->conns.unsaid - w->unsaid);
 	w->unsaid = w->conns.unsaid;
 }
 
@@ -306,7 +306,7 @@ static unsigned sessions_for(const struct worker_setup *setup)
 	}
 	if (rl.rlim_cur >= want)
 		return setup->conf->sessions_max;
-	log_warnx("sessions_max is %u but %llu descriptors are enough for %llu; raise the limit of open files",
+	log_warnx("files-limited sessions=%u limit=%llu enough=%llu: raise the limit of open files",
 		  setup->conf->sessions_max, (unsigned long long)rl.rlim_cur,
 		  (unsigned long long)(rl.rlim_cur > FDS_OWN ? (rl.rlim_cur - FDS_OWN) / 2 : 1));
 	return rl.rlim_cur > FDS_OWN ? (unsigned)((rl.rlim_cur - FDS_OWN) / 2) : 1;
@@ -432,7 +432,7 @@ int worker_run(const struct worker_setup *setup)
 	signal(SIGHUP, SIG_IGN);
 	err = begin(&w, setup);
 	if (err)
-		log_warnx("worker %u cannot start: %s", setup->index, strerror(-err));
+		log_warnx("worker-failed slot=%u: it cannot start: %s", setup->index, strerror(-err));
 	else
 		err = event_base_dispatch(w.conns.base) < 0 ? -EIO : 0;
 	finish(&w);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What is made from the rows: completion, manual and sample configuration know every command, option and setting."""
 
+import glob
 import json
 import os
 import re
@@ -176,3 +177,25 @@ def test_broken_answer(tmp_path, words, answer):
         assert not done.stderr
     else:
         assert done.stderr.startswith("Error: ")
+
+
+def test_log_events_are_rows():
+    """Every line that the daemon logs begins with an event of log_rows.h, and has no key that its row lacks."""
+    with open(f"{ROOT}/user/log_rows.h", encoding="utf-8") as f:
+        rows = re.findall(r'^\tX\("([a-z-]+)", "([a-z_ ]*)", "', f.read(), re.M)
+    events, calls = dict(rows), 0
+    assert len(events) == len(rows)
+    for path in sorted(glob.glob(f"{ROOT}/user/*.c")):
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+        for call in re.finditer(r'\blog_(?:info|warn|warnx)\(((?:\s*"(?:[^"\\]|\\.)*"|\s*[A-Z_]+\b)+)', text):
+            line = "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', call[1]))
+            where = f"{os.path.basename(path)}:{text.count(chr(10), 0, call.start()) + 1}: {line}"
+            if line.startswith("%s"):  # made by a function of its own
+                continue
+            event = re.match(r"[a-z-]+", line)
+            assert event and event[0] in events, f"{where}: no row of log_rows.h"
+            pairs = re.split(r":(?: |$)", line)[0]
+            assert set(re.findall(r" ([a-z_]+)=", pairs)) <= set(events[event[0]].split()), f"{where}: a key is missing in its row"
+            calls += 1
+    assert calls > 50

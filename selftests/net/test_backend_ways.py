@@ -153,7 +153,7 @@ def test_the_lower_priority_serves_while_the_higher_is_down(gate, scripted, dial
     assert [send(dial).code for _ in range(2)] == [250, 250]
     assert len(spare.messages()) == 2
     main = scripted()
-    until("it was found up", lambda: "backend=main is up again" in gate.said())
+    until("it was found up", lambda: "backend-up backend=main" in gate.said())
     assert send(dial) == 250
     assert len(main.messages()) == 1
 

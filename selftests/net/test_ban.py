@@ -239,7 +239,7 @@ def test_a_table_that_fills_is_said_once(gate):
     assert gate.counter("ban_table") == before["bans_room"]
     gate.postern("ban", "del", "3fff::/64")
     until("it has looked again", lambda: gate.counter("ban_table", state="used") == most - 1, 60)
-    assert gate.said().count("the ban table fills") == 1
+    assert gate.said().count("ban-table-fills") == 1
     gate.postern("ban", "add", "3fff::/64")
     shown = gate.json("gate", "show")
     assert shown["bans"] == most and "80 % full" in shown["notes"][0]

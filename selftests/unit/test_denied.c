@@ -51,7 +51,7 @@ static void test_recipient(void **state)
 	say(&t, "MAIL FROM:<Sender@Remote.example> SIZE=100");
 	assert_null(t.step.denied.why);
 	say(&t, "RCPT TO:<someone@away.example>");
-	expect(&t, "session=0000000000000abc denied=recipient why=relay client=198.51.100.7 name=client.example.net helo=client.example.net auth=no "
+	expect(&t, "denied session=0000000000000abc what=recipient why=relay client=198.51.100.7 name=client.example.net helo=client.example.net auth=no "
 		   "account=\"\" from=\"<Sender@remote.example>\" rcpt=\"<someone@away.example>\" rule=\"/etc/postern/postern.conf:12\" "
 		   "reply=\"550 5.7.1 Unable to relay\"");
 	say(&t, "NOOP");
@@ -68,11 +68,11 @@ static void test_strange_bytes(void **state)
 	meet(&t, "[192.0.2.99]");
 	say(&t, "MAIL FROM:<\"a> rcpt=\\\"x\\\\\"@remote.example>");
 	say(&t, "RCPT TO:<\"x y\\\"=<z>\"@away.example>");
-	expect(&t, "session=0000000000000abc denied=recipient why=relay client=2001:db8::7 name=- helo=[192.0.2.99] auth=no account=\"\" "
+	expect(&t, "denied session=0000000000000abc what=recipient why=relay client=2001:db8::7 name=- helo=[192.0.2.99] auth=no account=\"\" "
 		   "from=\"<\\\"a> rcpt=\\\\\\\"x\\\\\\\\\\\"@remote.example>\" rcpt=\"<\\\"x y\\\\\\\"=<z>\\\"@away.example>\" rule=\"built-in\" "
 		   "reply=\"550 5.7.1 Unable to relay\"");
 	say(&t, "RCPT TO:<u%away.example@local.test>");
-	expect(&t, "session=0000000000000abc denied=recipient why=routing client=2001:db8::7 name=- helo=[192.0.2.99] auth=no account=\"\" "
+	expect(&t, "denied session=0000000000000abc what=recipient why=routing client=2001:db8::7 name=- helo=[192.0.2.99] auth=no account=\"\" "
 		   "from=\"<\\\"a> rcpt=\\\\\\\"x\\\\\\\\\\\"@remote.example>\" rcpt=\"<u%away.example@local.test>\" rule=\"test:1\" "
 		   "reply=\"550 5.7.1 Unable to relay\"");
 }
@@ -94,11 +94,11 @@ static void test_account(void **state)
 	yes.n = (size_t)snprintf(yes.text, sizeof(yes.text), "235 2.7.0 ok\r\n");
 	sess_answer(&t.s, ANSWER_REPLY, &yes, START_NS, &t.step);
 	say(&t, "MAIL FROM:<boss@local.test>");
-	expect(&t, "session=0000000000000abc denied=sender why=account client=198.51.100.7 name=- helo=client.example.net auth=yes account=\"al\\\"ice\" "
+	expect(&t, "denied session=0000000000000abc what=sender why=account client=198.51.100.7 name=- helo=client.example.net auth=yes account=\"al\\\"ice\" "
 		   "from=\"<boss@local.test>\" rcpt=\"\" rule=\"built-in\" reply=\"553 5.7.1 Sender address is not owned by your account\"");
 	t.f.conf.account_sender = PST_MODE_OBSERVE;
 	say(&t, "MAIL FROM:<boss@local.test>");
-	expect(&t, "session=0000000000000abc observed=sender why=account client=198.51.100.7 name=- helo=client.example.net auth=yes account=\"al\\\"ice\" "
+	expect(&t, "would-deny session=0000000000000abc what=sender why=account client=198.51.100.7 name=- helo=client.example.net auth=yes account=\"al\\\"ice\" "
 		   "from=\"<boss@local.test>\" rcpt=\"\" rule=\"built-in\" reply=\"250 2.1.0 Ok\"");
 }
 

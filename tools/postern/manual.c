@@ -6,6 +6,7 @@
 #include "tools/postern/out.h"
 #include "user/config_rows.h"
 #include "user/core/names.h"
+#include "user/log_rows.h"
 
 /* Running text: nothing in it is markup. */
 static void plain(const char *s)
@@ -146,6 +147,40 @@ static int do_counters(struct args *a)
 	return finished();
 }
 
+static int do_log(struct args *a)
+{
+	static const struct {
+		const char *event, *keys, *meaning;
+	} events[] = {
+#define LOG_X(event, keys, meaning) { event, keys, meaning },
+		LOG_EVENTS(LOG_X)
+#undef LOG_X
+	};
+	static const struct {
+		const char *key, *meaning;
+	} keys[] = {
+#define LOG_X(key, type, meaning) { key, meaning },
+		LOG_KEYS(LOG_X)
+#undef LOG_X
+	};
+	int rc = arg_end(a);
+
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++) {
+		term("", events[i].event, events[i].keys);
+		plain(*events[i].meaning ? events[i].meaning : "As it says");
+		printf(".\n\n");
+	}
+	printf("Keys:\n\n");
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+		term("", keys[i].key, NULL);
+		plain(keys[i].meaning);
+		printf("\n\n");
+	}
+	return finished();
+}
+
 static void setting(const struct config_row *r)
 {
 	char choice[256];
@@ -261,6 +296,7 @@ static const struct cmd cmds[] = {
 	{ "options", NULL, "The options.", do_options },
 	{ "reasons", NULL, "Every reason for a ban.", do_reasons },
 	{ "counters", NULL, "Every counter.", do_counters },
+	{ "log", NULL, "Every event of the log.", do_log },
 	{ "settings", NULL, "Every setting.", do_settings },
 	{ "sample", NULL, "A configuration file with every setting at its default.", do_sample },
 	{ 0 },
