@@ -209,6 +209,8 @@ struct config_whole {
 	S("sender", trusted, BOOL, "", CONFIG_SENDER_LIST, trusted, "no", 0, 1, "also for clients that authenticated, may relay by their address or are on the allow list") \
 	S("accounts", own_senders, WORD, CONFIG_MODES, CONFIG_WHOLE, sess.account_sender, "off", 0, 0, "enforce: 553 5.7.1 to MAIL from a sender that is not the account's own; observe: log it. An account that is an address owns that one; everybody may send from <>") \
 	L("accounts", senders,  OWNERS, CONFIG_WHOLE, conf.accounts.owner, conf.accounts.nowners, "", "\"ACCOUNT SENDER ...\": addresses, domains (\"example.org\"), sub-domains (\".example.org\") that it owns, or \"*\", every sender; of a map the key is the account and the value its senders") \
+	S("accounts", messages, NUMBER, "", CONFIG_WHOLE, conf.accounts.messages, "0", 0, 1000000, "messages of an account in an hour, those of all its sessions together; more are deferred (450); 0 = no limit") \
+	S("accounts", rcpts,    NUMBER, "", CONFIG_WHOLE, conf.accounts.rcpts, "0", 0, 10000000, "recipients of an account in an hour, likewise") \
 	S("list", file,   PATH, "", CONFIG_LIST, file, "", 0, 0, "file or folder of networks: text, Spamhaus DROP, ipset save, nft list set, each gzip or not") \
 	S("list", action, WORD, CONFIG_ACTIONS, CONFIG_LIST, action, "drop", 0, 0, "what the kernel does with a listed source") \
 	S("list", follow, BOOL, "", CONFIG_LIST, follow, "no", 0, 1, "load it again when it changes, not only on reload") \

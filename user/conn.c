@@ -108,6 +108,8 @@ void conn_obey(struct conn *c, const struct sess_step *step)
 		conn_judge_finding(c, &step->found[i]);
 	if (c->sess.messages != c->told_messages)
 		conn_judge_message(c);
+	if (step->account.n)
+		conn_judge_charge(c, step);
 	if (step->reply.n)
 		put_reply(c, step->reply);
 	put_content(c, step);
@@ -390,6 +392,19 @@ void conn_standing(struct conns *cs, __u64 id, const struct sess_word *word)
 		return;
 	conn_log_before(&c->sess, &c->totals);
 	sess_standing(&c->sess, word, kern_now_ns(), &step);
+	conn_obey(c, &step);
+	conn_drive(c);
+}
+
+void conn_charged(struct conns *cs, __u64 id, bool over)
+{
+	struct conn *c = (struct conn *)roster_by_id(&cs->roster, id);
+	struct sess_step step;
+
+	if (!c || c->phase >= FLUSH)
+		return;
+	conn_log_before(&c->sess, &c->totals);
+	sess_charged(&c->sess, over, kern_now_ns(), &step);
 	conn_obey(c, &step);
 	conn_drive(c);
 }

@@ -44,6 +44,8 @@ bool conn_open(struct conns *cs, int fd, unsigned listener, __u64 id, const stru
 void conn_standing(struct conns *cs, __u64 id, const struct sess_word *word);
 /* Limits of every live session of p. */
 void conn_limit(struct conns *cs, const struct pst_prefix *p, const struct sess_word *word);
+/* The judge's word on what an account is to be charged with. */
+void conn_charged(struct conns *cs, __u64 id, bool over);
 /* What came of the lookup of an address' name. */
 void conn_named(struct conns *cs, const struct pst_addr *addr, struct str name, bool unsure);
 /* Ends every session of p. banned: not those of allow-listed sources; otherwise it is an operator's word. */

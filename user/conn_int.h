@@ -69,6 +69,8 @@ void conn_herald_begin(struct conn *c);
 
 /* conn_judge.c: what the judge hears of a session. */
 void conn_judge_opened(struct conn *c);
+/* Asks whether the step's account may be charged; the answer is conn_charged(). */
+void conn_judge_charge(struct conn *c, const struct sess_step *step);
 void conn_judge_finding(struct conn *c, const struct finding *f);
 void conn_judge_message(struct conn *c);
 void conn_judge_closed(struct conn *c);

@@ -55,6 +55,20 @@ void conn_judge_message(struct conn *c)
 	tell(c->cs, &r);
 }
 
+void conn_judge_charge(struct conn *c, const struct sess_step *step)
+{
+	struct ipc_record r;
+
+	memset(&r, 0, sizeof(r));
+	r.tag = IPC_CHARGE;
+	r.session = c->who.id;
+	r.addr = c->who.addr;
+	r.messages = step->charge[QUOTA_MESSAGES];
+	r.rcpts = step->charge[QUOTA_RCPTS];
+	quota_key(step->account, r.key);
+	tell(c->cs, &r);
+}
+
 void conn_judge_closed(struct conn *c)
 {
 	struct ipc_record r;

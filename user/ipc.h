@@ -32,6 +32,8 @@ enum ipc_tag {
 	IPC_LIMIT,	/* judge -> worker: every live session of prefix is over these limits, for seconds */
 	IPC_STATE,	/* worker -> judge: session, addr, messages, rcpts, state: how far a session is that lives for a second or more */
 	IPC_ZONE,	/* worker -> judge: zone: how a DNS list fares in this worker */
+	IPC_CHARGE,	/* worker -> judge: session, key (of the account), messages, rcpts: may it send so much more? */
+	IPC_CHARGED,	/* judge -> worker: session; limits is 0 or LIMIT_RCPT: no, not for seconds */
 	IPC_TAG_MAX,
 };
 
@@ -65,7 +67,7 @@ struct ipc_record {
 	__u32 stutter; /* 1 = answer slowly, if there is room */
 	__u32 grey;    /* enum sess_grey */
 	__u32 seconds; /* until a retry passes; 0 = not told */
-	__u64 key[2];  /* of sender and recipient, keyless hash; the judge adds the source and a secret */
+	__u64 key[2];  /* IPC_GREY: of sender and recipient, keyless hash; the judge adds the source and a secret. IPC_CHARGE: see quota_key() */
 	struct pst_addr addr;
 	struct pst_prefix prefix;
 	__u32 serial; /* of the worker's records, lost ones included: what is missing is seen */

@@ -11,6 +11,7 @@
 #define JUDGE_H
 
 #include "user/core/ledger.h"
+#include "user/core/quota.h"
 #include "user/kern.h"
 #include "user/never.h"
 #include "user/stats.h"
@@ -45,6 +46,7 @@ struct judge_setup {
 	const struct conf *conf;
 	const struct kern_maps *maps;
 	struct ledger *ledger; /* shared memory, initialised */
+	struct quotas *quotas; /* likewise */
 	const struct never_list *never;
 	int control_fd;			    /* listening */
 	int warden_fd;

@@ -115,6 +115,19 @@ static void take_state(struct judge *j, struct judge_channel *c, const struct ip
 	ctl_event_state(j->ctl, r);
 }
 
+/* Unanswered, the session goes on after a while. */
+static void take_charge(struct judge *j, struct judge_channel *c, const struct ipc_record *r)
+{
+	const struct account_rules *rules = &j->setup->conf->accounts;
+	struct ipc_record answer = { .tag = IPC_CHARGED, .session = r->session };
+	const unsigned n[] = { [QUOTA_MESSAGES] = r->messages, [QUOTA_RCPTS] = r->rcpts };
+	const unsigned hourly[] = { [QUOTA_MESSAGES] = rules->messages, [QUOTA_RCPTS] = rules->rcpts };
+
+	if (!quota_take(j->setup->quotas, r->key, n, hourly, kern_now_ns(), &answer.seconds))
+		answer.limits = LIMIT_RCPT;
+	ipc_send(j->setup->worker_fd[c - j->channel], &answer);
+}
+
 static bool take_record(struct judge *j, struct judge_channel *c, struct ipc_record *r)
 {
 	switch (r->tag) {
@@ -129,6 +142,9 @@ static bool take_record(struct judge *j, struct judge_channel *c, struct ipc_rec
 		return true;
 	case IPC_CLOSED:
 		take_closed(j, c, r);
+		return true;
+	case IPC_CHARGE:
+		take_charge(j, c, r);
 		return true;
 	case IPC_STATE:
 		take_state(j, c, r);

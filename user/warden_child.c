@@ -43,6 +43,16 @@ static void ledger_move(const struct ledger *old, struct ledger *to, const struc
 	}
 }
 
+int quotas_open(struct warden *w)
+{
+	void *p = mmap(NULL, sizeof(*w->quotas), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	w->quotas = p;
+	return 0;
+}
+
 int ledger_open(struct warden *w, unsigned entries)
 {
 	size_t n = 16, bytes;
@@ -125,6 +135,7 @@ static int worker_child(struct warden *w, struct child *c, int warden_fd)
 	const char *why;
 
 	leave_warden(w);
+	munmap(w->quotas, sizeof(*w->quotas));
 	munmap(w->ledger, w->ledger_bytes); /* strangers' bytes and the ledger never share a process */
 	setup.stats = stats_map_slot(&w->maps, WORKER_SLOT + c->slot);
 	keep[n++] = warden_fd;
@@ -143,7 +154,7 @@ static int worker_child(struct warden *w, struct child *c, int warden_fd)
 
 static int judge_child(struct warden *w, int warden_fd)
 {
-	struct judge_setup setup = { .conf = w->now.conf, .maps = &w->maps, .ledger = w->ledger, .never = &w->never, .control_fd = w->control_fd,
+	struct judge_setup setup = { .conf = w->now.conf, .maps = &w->maps, .ledger = w->ledger, .quotas = w->quotas, .never = &w->never, .control_fd = w->control_fd,
 				     .warden_fd = warden_fd, .started_ns = w->started_ns, .apply_conf = w->apply_conf };
 	int keep[2 + WORKER_SLOTS + sizeof(struct kern_maps) / sizeof(int)];
 	size_t n = 0;

@@ -57,6 +57,7 @@ struct warden {
 	int judge_end[WORKER_SLOTS], worker_end[WORKER_SLOTS]; /* of every worker's channel to the judge; all ours for good */
 	struct ledger *ledger; /* shared memory: survives a judge */
 	size_t ledger_bytes;
+	struct quotas *quotas; /* likewise */
 
 	struct child judge, worker[WORKER_SLOTS];
 	struct event *judge_readable;
@@ -116,6 +117,7 @@ void lists_follow(struct warden *w);
 
 /* warden_child.c */
 int children_open(struct warden *w);
+int quotas_open(struct warden *w); /* 0 or -errno */
 int ledger_open(struct warden *w, unsigned entries);
 void judge_start(struct warden *w);
 /* Starts n new workers in free slots; those that find none are started when one is. */

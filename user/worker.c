@@ -219,6 +219,9 @@ static bool obey_judge(struct worker *w, const struct ipc_record *r)
 		else
 			conn_kick(&w->conns, &r->prefix, r->standing == STANDING_BANNED);
 		return true;
+	case IPC_CHARGED:
+		conn_charged(&w->conns, r->session, r->limits & LIMIT_RCPT);
+		return true;
 	case IPC_LIMIT:
 		conn_limit(&w->conns, &r->prefix, &word);
 		return true;

@@ -56,7 +56,7 @@ static inline void fixture_init(struct fixture *f)
 		.mechs = "PLAIN LOGIN",
 	};
 	f->conf = (struct sess_conf){
-		.hostname = "mx.local.test", .banner = "Postern", .command_timeout_s = 300, .data_timeout_s = 180, .tls_timeout_s = 60, .own_sender = PST_MODE_OFF,
+		.hostname = "mx.local.test", .banner = "Postern", .command_timeout_s = 300, .data_timeout_s = 180, .tls_timeout_s = 60, .own_sender = PST_MODE_OFF, .account_sender = PST_MODE_OFF,
 		.answer_timeout_s = 900, .errors_max = 10, .rcpt_max = 100, .relay = &f->relay,
 		.body = { .size = 10000, .header_bytes = 2000, .received = 100 },
 	};

@@ -15,17 +15,18 @@
  *				balancer (XCLIENT is believed; a client at 203.0.113.9 is looked up as naming and allowed say, one at
  *				203.0.113.99 has too many sessions)
  *				recipient=ENTRY... (of the recipient list; "+" begins a tag) owner=ACCOUNT:SENDER... account-sender=observe|enforce
+ *				quota (accounts have hourly limits: the judge is asked)
  *	C: TEXT			the client sends TEXT and CRLF; a final \c sends no CRLF. \r \n \t \0 \\ \xHH
  *	A: TEXT			the backend answers; " | " between lines; "down" and "caps" are outcomes of their own
  *	T: N			N seconds pass (N may be "300ms"), then the tick
- *	E: EVENT		hangup, kick, shutdown, known, unknown, banned, secured, insecure, named, named=NAME, nameless (no answer)
+ *	E: EVENT		hangup, kick, shutdown, known, unknown, banned, secured, insecure, charged, over (an account's quota), named, named=NAME, nameless (no answer)
  *	S: PREFIX		the client gets a line that begins so
  *	B: TEXT			the backend is sent the line TEXT ("TEXT...": a line that begins so); "(abort)" = it is cut off,
  *				"(route N)" = what follows goes to that route, if it is not the default one
  *	D: TEXT			the backend has been sent the content TEXT since the last D:
  *	F: REASON [EVIDENCE]	a finding; the evidence begins so, "-" = there is none
  *	L: WORD PATH RULE	the last step denied this path for the log, by the rule at FILE:LINE ("-" = none); "WORD observed ..." = it would have
- *	W: WANT			read, ask, name, tls, client or close
+ *	W: WANT			read, ask, name, quota, tls, client or close
  *	N: COUNTER VALUE	a row of bpf/abi.h
  *	I: TIMES		the lines up to the next "O:" are played that many times; %d in them is the turn, from 1
  *	U: NAME			the lines behind "-- NAME" (before the first session), up to an empty line, are played here
@@ -339,6 +340,8 @@ static void event(struct play *p, const char *name)
 		sess_end(&p->s, name[0] == 'k', p->now_ns, &p->step);
 	else if (!strncmp(name, "named", 5))
 		sess_named(&p->s, str_of(name + strcspn(name, "=") + (name[5] == '=')), false, p->now_ns, &p->step);
+	else if (!strcmp(name, "charged") || !strcmp(name, "over"))
+		sess_charged(&p->s, name[0] == 'o', p->now_ns, &p->step);
 	else if (!strcmp(name, "nameless"))
 		sess_named(&p->s, STR(""), true, p->now_ns, &p->step);
 	else if (!strcmp(name, "secured") || !strcmp(name, "insecure"))
@@ -355,7 +358,7 @@ static void event(struct play *p, const char *name)
 
 static void check_want(struct play *p, const char *text)
 {
-	static const char *const name[] = { "read", "ask", "name", "tls", "client", "close" };
+	static const char *const name[] = { "read", "ask", "name", "tls", "client", "close", "quota" };
 
 	if (strcmp(name[p->step.want], text))
 		BAD(p, "wants %s, not %s", name[p->step.want], text);
@@ -550,6 +553,8 @@ static void option(struct play *p, const char *key, char *value)
 		recipient(p, value);
 	else if (!strcmp(key, "owner")) /* in account_order() */
 		owner(p, value);
+	else if (!strcmp(key, "quota"))
+		f->accounts.messages = 1, f->conf.accounts = &f->accounts;
 	else if (!strcmp(key, "account-sender"))
 		f->conf.account_sender = (enum pst_mode)mode_by_name(str_of(value)), f->conf.accounts = &f->accounts;
 	else if (!strcmp(key, "routes"))

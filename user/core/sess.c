@@ -130,6 +130,13 @@ static void set_deadline(struct sess *s, const struct sess_step *step)
 		s->deadline_ns = s->now_ns + s->conf->command_timeout_s * NS_PER_S;
 }
 
+static __u64 due_ns(const struct sess *s)
+{
+	if (s->state == S_CLOSED)
+		return s->deadline_ns;
+	return s->unnamed ? s->name_until_ns : s->quota.asking ? s->quota.until_ns : s->deadline_ns;
+}
+
 void finish(struct sess *s, struct sess_step *step)
 {
 	bool open = s->state != S_CLOSED;
@@ -147,12 +154,13 @@ void finish(struct sess *s, struct sess_step *step)
 		enter(s, S_CLOSED);
 	}
 	set_deadline(s, step);
-	step->deadline_ns = s->unnamed && s->state != S_CLOSED ? s->name_until_ns : s->deadline_ns;
+	step->deadline_ns = due_ns(s);
 	step->want = s->state == S_CLOSED ? SESS_CLOSE :
 		     s->asked		  ? SESS_ASK :
 		     s->state == S_TLS	  ? SESS_TLS :
 		     s->state == S_CLIENT ? SESS_CLIENT :
 		     s->unnamed		  ? SESS_NAME :
+		     s->quota.asking	  ? SESS_QUOTA :
 					    SESS_READ;
 }
 
@@ -303,7 +311,7 @@ static size_t command_bytes(struct sess *s, struct sess_step *step, struct str i
 		found(s, step, PST_RSN_LONG_LINE, evidence_of(s, (struct str){ s->cut.head, LINE_HEAD_MAX }));
 		s->final = true;
 	}
-	return s->final ? in.n : s->unnamed ? 0 : n;
+	return s->final ? in.n : s->unnamed || s->quota.asking ? 0 : n;
 }
 
 /*
@@ -334,7 +342,7 @@ size_t sess_bytes(struct sess *s, struct str in, __u64 now_ns, struct sess_step 
 	begin(s, now_ns, step);
 	if (s->asked == ASK_RCPT && in.n && !s->unnamed) {
 		n = rcpt_bytes(s, step, in);
-	} else if (s->asked || s->state == S_TLS || s->state == S_CLIENT || (s->unnamed && s->state != S_PAUSE)) {
+	} else if (s->asked || s->state == S_TLS || s->state == S_CLIENT || s->quota.asking || (s->unnamed && s->state != S_PAUSE)) {
 		n = 0;
 	} else if (in.n && s->state == S_PAUSE) {
 		greeted(s, PST_CNT_CONN_ACCEPTED);
@@ -404,6 +412,10 @@ static void timed_out(struct sess *s, struct sess_step *step)
 		name_settled(s, step);
 		return;
 	}
+	if (s->quota.asking) {
+		quota_told(s, false);
+		return;
+	}
 	if (s->state == S_PAUSE) {
 		greet(s, step, true);
 		return;
@@ -433,7 +445,7 @@ void sess_waited(struct sess *s, __u64 waited_ns)
 void sess_tick(struct sess *s, __u64 now_ns, struct sess_step *step)
 {
 	begin(s, now_ns, step);
-	if (s->state != S_CLOSED && now_ns >= (s->unnamed ? s->name_until_ns : s->deadline_ns))
+	if (s->state != S_CLOSED && now_ns >= due_ns(s))
 		timed_out(s, step);
 	finish(s, step);
 }

@@ -26,6 +26,7 @@
 #include "user/core/finding.h"
 #include "user/core/line.h"
 #include "user/core/mend.h"
+#include "user/core/quota.h"
 #include "user/core/relay.h"
 #include "user/core/reply.h"
 #include "user/core/sender.h"
@@ -38,6 +39,7 @@
 #define SESS_ASK_MAX	   1024 /* MAIL or RCPT as re-emitted: the path, ENVID 100, ORCPT 500 and small change */
 #define SESS_RATE_GRACE_S  60	/* a slow start is nobody's offence */
 #define SESS_RCPTS_MAX	   16	/* recipients asked for and not answered; their lines share SESS_ASK_MAX */
+#define QUOTA_WAIT_S	   5	/* for the judge's word on an account; then it counts as a yes */
 #define SESS_HELD_MAX	   512	/* of a backend's reply that came before the end of data */
 
 /*
@@ -157,6 +159,7 @@ enum sess_want {
 	SESS_TLS,   /* discard all input not yet consumed, flush the reply, shake hands, call sess_secured() */
 	SESS_CLIENT, /* the balancer has named its client: find out about step.client, call sess_client() at once */
 	SESS_CLOSE, /* flush the reply, close */
+	SESS_QUOTA, /* wait for sess_charged() before giving bytes, those not consumed among them; step.deadline_ns is set */
 };
 
 enum sess_ask {
@@ -190,6 +193,8 @@ struct sess_step {
 	struct str body[2];	       /* message octets for the backend, in order */
 	struct pst_addr client;	       /* of SESS_CLIENT; the one it was, unless the balancer gave an address */
 	unsigned short client_port;    /* likewise; 0 = not told */
+	struct str account;	       /* of SESS_QUOTA, the first time: the judge is asked about it; empty = it has been asked */
+	unsigned charge[QUOTAS];       /* what the account is to be charged with */
 	struct finding found[SESS_FINDINGS_MAX];
 	unsigned nfound;
 	struct sess_denied denied;
@@ -233,6 +238,11 @@ struct sess {
 	bool told_name, told_helo; /* both as the balancer has them; name and helo are not to be replaced */
 	bool vouched;	/* authenticated by the balancer's word: no backend knows of it */
 	bool known;	/* the judge has said so, while the greeting waited for the name */
+	struct {
+		bool asking, told, over; /* the judge is asked; it has spoken or had its time; what it said */
+		bool charged;		 /* this message is counted */
+		__u64 until_ns;
+	} quota;
 	unsigned errors, rcpts, messages;
 	unsigned nrcpt; /* not answered: more than one only of ASK_RCPT */
 	unsigned route;		    /* of this transaction's recipients; see transaction_route() */
@@ -279,6 +289,8 @@ void sess_client(struct sess *s, const struct sess_peer *p, __u64 now_ns, struct
 size_t sess_bytes(struct sess *s, struct str in, __u64 now_ns, struct sess_step *step);
 void sess_answer(struct sess *s, enum sess_outcome outcome, const struct reply *r, __u64 now_ns, struct sess_step *step);
 void sess_secured(struct sess *s, bool ok, __u64 now_ns, struct sess_step *step);
+/* The judge's answer to SESS_QUOTA: over = the account's hour is used up. Ignored when nobody asks. */
+void sess_charged(struct sess *s, bool over, __u64 now_ns, struct sess_step *step);
 /* The client was not read from for so long because the backend was too slow: not the client's fault. */
 void sess_waited(struct sess *s, __u64 waited_ns);
 void sess_tick(struct sess *s, __u64 now_ns, struct sess_step *step);

@@ -125,6 +125,7 @@ static void run_mail(struct sess *s, struct sess_step *step, struct str args)
 	s->declared = m.sized ? m.size : 0;
 	s->utf8 = m.utf8;
 	s->blank = m.from.kind == MAILBOX_NULL;
+	s->quota.charged = false;
 	s->met = true;
 	enter(s, S_MAIL);
 	say(s, step, "250 2.1.0 Ok\r\n");
@@ -205,6 +206,8 @@ static void run_rcpt(struct sess *s, struct sess_step *step, struct str args)
 		refuse(s, step, flaw, "501 5.1.3 Bad recipient address syntax\r\n", args);
 		return;
 	}
+	if (!quota_lets(s, step, &r.to))
+		return;
 	s->begun = true;
 	ask(s, step, ASK_RCPT);
 	step->route = s->route;

@@ -76,6 +76,11 @@ void refuse_rcpt(struct sess *s, struct sess_step *step, const struct relay_deci
 /* False when the step says why this sender may not be one. */
 bool sender_fits(struct sess *s, struct sess_step *step, const struct mailbox *from, struct str args);
 
+/* sess_account.c: may the account have this recipient too? False: wait, or the step says why not. */
+bool quota_lets(struct sess *s, struct sess_step *step, const struct mailbox *to);
+/* The judge has answered, or had its time. */
+void quota_told(struct sess *s, bool over);
+
 /* sess_ehlo.c */
 void run_ehlo(struct sess *s, struct sess_step *step, struct str args);
 void run_helo(struct sess *s, struct sess_step *step, struct str args);
