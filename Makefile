@@ -46,7 +46,8 @@ FUZZ_SRC := $(wildcard selftests/fuzz/fuzz_*.c)
 CORE_LIB := $(O)/libcore.a
 EDGE_LIB := $(O)/libedge.a
 CORE_SAN := $(O)/libcore-san.a
-PROGRAMS := $(O)/posternd $(O)/postern
+EXPORTER_SRC := $(wildcard tools/exporter/*.c)
+PROGRAMS := $(O)/posternd $(O)/postern $(O)/postern-exporter
 UNIT_BIN := $(UNIT_SRC:%.c=$(O)/%)
 PACKET_BIN := $(PACKET_SRC:%.c=$(O)/%)
 BENCH_BIN := $(BENCH_SRC:%.c=$(O)/%)
@@ -103,6 +104,7 @@ $(CORE_LIB) $(EDGE_LIB) $(CORE_SAN):
 
 $(O)/posternd: $(O)/user/posternd.o $(EDGE_LIB) $(CORE_LIB)
 $(O)/postern: $(CLI_SRC:%.c=$(O)/%.o) $(EDGE_LIB) $(CORE_LIB)
+$(O)/postern-exporter: $(EXPORTER_SRC:%.c=$(O)/%.o) $(EDGE_LIB) $(CORE_LIB)
 $(PROGRAMS):
 	$(call msg,LINK,$@)
 	$(Q)$(CC) -pie -Wl,-z,relro,-z,now -o $@ $^ $(LIBS)
@@ -177,6 +179,8 @@ COMPDIR := $(PREFIX)/share/bash-completion/completions
 UNITDIR := $(if $(filter /usr,$(PREFIX)),/lib,$(PREFIX)/lib)/systemd/system
 LIBDIR := $(PREFIX)/lib
 DOCDIR := $(PREFIX)/share/doc/postern
+UNITS := posternd.service postern-exporter.service
+EXAMPLES := tools/systemd/shared.conf tools/exporter/alerts.yml tools/exporter/dashboard.json
 
 man: $(MAN)
 
@@ -208,10 +212,10 @@ install: all man $(O)/postern.bash $(O)/postern.conf
 	$(Q)install -m 644 $(filter %.5,$(MAN)) $(DESTDIR)$(MANDIR)/man5
 	$(Q)install -m 644 $(filter %.8,$(MAN)) $(DESTDIR)$(MANDIR)/man8
 	$(Q)install -m 644 $(O)/postern.bash $(DESTDIR)$(COMPDIR)/postern
-	$(Q)sed 's|@SBINDIR@|$(SBINDIR)|' tools/systemd/posternd.service >$(DESTDIR)$(UNITDIR)/posternd.service
-	$(Q)chmod 644 $(DESTDIR)$(UNITDIR)/posternd.service
+	$(Q)for u in $(UNITS); do sed 's|@SBINDIR@|$(SBINDIR)|' tools/systemd/$$u >$(DESTDIR)$(UNITDIR)/$$u && \
+		chmod 644 $(DESTDIR)$(UNITDIR)/$$u || exit 1; done
 	$(Q)install -d $(DESTDIR)$(DOCDIR)/examples
-	$(Q)install -m 644 tools/systemd/shared.conf $(DESTDIR)$(DOCDIR)/examples
+	$(Q)install -m 644 $(EXAMPLES) $(DESTDIR)$(DOCDIR)/examples
 	$(Q)install -m 644 tools/systemd/postern.sysusers $(DESTDIR)$(LIBDIR)/sysusers.d/postern.conf
 	$(Q)install -m 644 tools/systemd/postern.tmpfiles $(DESTDIR)$(LIBDIR)/tmpfiles.d/postern.conf
 	$(Q)test -e $(DESTDIR)/etc/postern/postern.conf || install -m 644 $(O)/postern.conf $(DESTDIR)/etc/postern/postern.conf
@@ -219,15 +223,15 @@ install: all man $(O)/postern.bash $(O)/postern.conf
 
 # The configuration stays, and so does the gate in the kernel: `postern gate unload` before, if it shall go.
 uninstall:
-	$(Q)rm -f $(DESTDIR)$(DOCDIR)/examples/shared.conf
-	$(Q)rm -f $(PROGRAMS:$(O)/%=$(DESTDIR)$(SBINDIR)/%) $(DESTDIR)$(COMPDIR)/postern $(DESTDIR)$(UNITDIR)/posternd.service \
+	$(Q)rm -f $(patsubst %,$(DESTDIR)$(DOCDIR)/examples/%,$(notdir $(EXAMPLES))) $(UNITS:%=$(DESTDIR)$(UNITDIR)/%)
+	$(Q)rm -f $(PROGRAMS:$(O)/%=$(DESTDIR)$(SBINDIR)/%) $(DESTDIR)$(COMPDIR)/postern \
 		$(DESTDIR)$(LIBDIR)/sysusers.d/postern.conf $(DESTDIR)$(LIBDIR)/tmpfiles.d/postern.conf
 	$(Q)for m in $(notdir $(MAN)); do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$$m; done
 
 deb:
 	$(Q)rm -rf $(O)/deb
 	$(Q)$(MAKE) install PREFIX=/usr DESTDIR=$(O)/deb
-	$(Q)strip $(O)/deb/usr/sbin/posternd $(O)/deb/usr/sbin/postern
+	$(Q)strip $(PROGRAMS:$(O)/%=$(O)/deb/usr/sbin/%)
 	$(Q)gzip -9n $(O)/deb/usr/share/man/man*/*
 	$(Q)sh tools/deb/build $(O)/deb $(O) $(VERSION)
 

@@ -176,7 +176,7 @@ static int landlock_nothing(void)
 	return -EPERM;
 }
 
-/* --- the three cages -------------------------------------------------------- */
+/* --- the cages -------------------------------------------------------- */
 
 /* A filter that lets this through is not in force. */
 static int socket_refused(int family)
@@ -217,6 +217,30 @@ int cage_judge(uid_t uid, gid_t gid)
 
 	if (!err)
 		err = cage_filter_judge();
+	return err ? err : socket_refused(AF_INET);
+}
+
+/* Whoever it is already, it stays; what it was started with beyond that goes. */
+static int stay(void)
+{
+	int err = caps_set(0);
+
+	if (!err)
+		err = no_new_privs();
+	if (!err && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+		err = -errno;
+	return err ? err : geteuid() && caps_are(0) && setuid(0) < 0 ? 0 : -EPERM;
+}
+
+int cage_exporter(uid_t uid, gid_t gid)
+{
+	int err = geteuid() ? stay() : become(uid, gid);
+
+	if (!err)
+		err = landlock_nothing();
+	if (err && err != -ENOSYS)
+		return err;
+	err = cage_filter_exporter();
 	return err ? err : socket_refused(AF_INET);
 }
 

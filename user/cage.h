@@ -29,6 +29,12 @@ int cage_worker_names(uid_t uid, gid_t gid);
 int cage_judge(uid_t uid, gid_t gid);
 
 /*
+ * Exporter: as cage_worker(), but no socket at all can be made, and of bpf() it may look up elements of maps whose descriptors it
+ * holds. Bind the listening socket and read the counters once before. Started as somebody else than root it stays who it is.
+ */
+int cage_exporter(uid_t uid, gid_t gid);
+
+/*
  * Warden: stays root but keeps only CAP_BPF, CAP_NET_ADMIN, CAP_NET_BIND_SERVICE, CAP_SETUID, CAP_SETGID and
  * CAP_KILL, in the bounding set too; no_new_privs. With admin CAP_SYS_ADMIN as well: libxdp finds programs by their ids.
  */

@@ -69,7 +69,7 @@ static int add_all(scmp_filter_ctx f, uint32_t action, const int *call, size_t n
 }
 
 /* Calls that are harmless with some arguments only. */
-static int worker_arguments(scmp_filter_ctx f, bool datagrams)
+static int worker_sockets(scmp_filter_ctx f, bool datagrams)
 {
 	static const int family[] = { AF_INET, AF_INET6 };
 	const uint64_t type = ~(uint64_t)(SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -82,10 +82,12 @@ static int worker_arguments(scmp_filter_ctx f, bool datagrams)
 			err = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2, SCMP_A0(SCMP_CMP_EQ, family[i]),
 					       SCMP_A1(SCMP_CMP_MASKED_EQ, type, SOCK_DGRAM));
 	}
-	if (!err)
-		err = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
-	if (!err)
-		err = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, FIONREAD));
+	return err ? err : seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+}
+
+static int quiet_arguments(scmp_filter_ctx f)
+{
+	int err = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, FIONREAD));
 	if (!err)
 		err = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	if (!err)
@@ -99,20 +101,41 @@ static int worker_arguments(scmp_filter_ctx f, bool datagrams)
 	return err;
 }
 
+/* What workers and exporter have alike: what is not named here does not exist. */
+static int allow_quiet_calls(scmp_filter_ctx f)
+{
+	int err = add_all(f, SCMP_ACT_ALLOW, worker_calls, NROWS(worker_calls));
+
+	if (!err)
+		err = add_all(f, SCMP_ACT_KILL_PROCESS, deadly, NROWS(deadly));
+	return err ? err : quiet_arguments(f);
+}
+
 int cage_filter_worker(bool datagrams)
 {
 	/* ENOSYS and not EPERM: libraries that probe for a newer call then fall back. */
 	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
-	int err = f ? 0 : -ENOMEM;
+	int err = f ? allow_quiet_calls(f) : -ENOMEM;
 
-	if (!err)
-		err = add_all(f, SCMP_ACT_ALLOW, worker_calls, NROWS(worker_calls));
-	if (!err)
-		err = add_all(f, SCMP_ACT_KILL_PROCESS, deadly, NROWS(deadly));
 	if (!err)
 		err = seccomp_rule_add(f, SCMP_ACT_KILL_PROCESS, SCMP_SYS(bpf), 0);
 	if (!err)
-		err = worker_arguments(f, datagrams);
+		err = worker_sockets(f, datagrams);
+	if (!err)
+		err = seccomp_load(f);
+	seccomp_release(f);
+	return err;
+}
+
+int cage_filter_exporter(void)
+{
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+	int err = f ? allow_quiet_calls(f) : -ENOMEM;
+
+	if (!err)
+		err = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 1, SCMP_A0_32(SCMP_CMP_EQ, BPF_MAP_LOOKUP_ELEM));
+	if (!err)
+		err = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 0);
 	if (!err)
 		err = seccomp_load(f);
 	seccomp_release(f);

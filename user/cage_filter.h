@@ -8,5 +8,6 @@
 /* Install the filter for good, for this thread and its children. 0 or -errno. Need no_new_privs. datagrams: IPv4 and IPv6, for DNS. */
 int cage_filter_worker(bool datagrams);
 int cage_filter_judge(void);
+int cage_filter_exporter(void);
 
 #endif

@@ -208,26 +208,36 @@ int stats_print_json(FILE *f, const struct pst_stats *s, bool pretty)
 
 /* --- OpenMetrics ------------------------------------------------------- */
 
-/* A counter is named without the _total of its samples; without one it is a gauge. */
-static void print_prom_head(FILE *f, const struct sample *row)
+/* OpenMetrics names a counter without the _total of its samples, 0.0.4 with it; what has none is a gauge. */
+static void print_prom_head(FILE *f, const struct sample *row, bool open)
 {
 	const char *total = strstr(row->family, "_total");
-	int n = (int)(total ? (size_t)(total - row->family) : strlen(row->family));
+	int n = (int)(total && open ? (size_t)(total - row->family) : strlen(row->family));
 
 	fprintf(f, "# TYPE postern_%.*s %s\n", n, row->family, total ? "counter" : "gauge");
 	fprintf(f, "# HELP postern_%.*s %s.\n", n, row->family, row->help);
 }
 
-void stats_print_prom(FILE *f, const struct pst_stats *s)
+static void print_prom(FILE *f, const struct pst_stats *s, bool open)
 {
 	for (int i = 0; i < NSAMPLES; i++) {
 		struct sample row = sample_at(s, i);
 		bool labelled = row.labels[0];
 
 		if (row.help[0])
-			print_prom_head(f, &row);
+			print_prom_head(f, &row, open);
 		fprintf(f, "postern_%s%s%s%s %llu\n", row.family, labelled ? "{" : "", row.labels,
 			labelled ? "}" : "", row.value);
 	}
+}
+
+void stats_print_prom(FILE *f, const struct pst_stats *s)
+{
+	print_prom(f, s, true);
 	fputs("# EOF\n", f);
+}
+
+void stats_print_prom_004(FILE *f, const struct pst_stats *s)
+{
+	print_prom(f, s, false);
 }

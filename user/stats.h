@@ -30,5 +30,7 @@ void stats_print_text(FILE *f, const struct pst_stats *s);
 int stats_print_json(FILE *f, const struct pst_stats *s, bool pretty);
 /* OpenMetrics 1.0 text, "# EOF" included; names prefixed postern_. */
 void stats_print_prom(FILE *f, const struct pst_stats *s);
+/* The same families in the older text format 0.0.4, where a counter's family has its _total; no "# EOF". */
+void stats_print_prom_004(FILE *f, const struct pst_stats *s);
 
 #endif

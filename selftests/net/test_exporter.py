@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""postern-exporter: what it says to scrapers, to browsers, to slow ones and to many; and what it has given up."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import threading
+
+import pytest
+
+import gate as gate_
+import mta
+from lab import HOME, stop, until
+
+EXPORTER, USER = f"{mta.BUILD}/postern-exporter", 64323
+HERE = os.path.dirname(os.path.abspath(__file__))
+SHIPPED = os.path.join(HERE, "../../tools/exporter")
+CLIENTS_MAX = 64
+
+
+@pytest.fixture(scope="module")
+def module_gate(lab, postfix):  # pylint: disable=unused-argument
+    made = gate_.Gate(lab).configure().start()
+    yield made
+    made.close()
+
+
+def answers(where):
+    try:
+        return get(where, "/healthz")[0] == 200
+    except OSError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def exporter(lab, module_gate):  # pylint: disable=unused-argument
+    """Its process, on a unix socket: whoever asks need not be in its namespace."""
+    process = lab.gateway.start(EXPORTER, "-l", f"unix:{HOME}/exporter.sock", "-u", str(USER), stderr=subprocess.PIPE)
+    try:
+        until("the exporter answers", lambda: answers("exporter.sock"))
+        yield process
+    finally:
+        stop(process)
+
+
+def connect(where="exporter.sock"):
+    sock = socket.socket(socket.AF_UNIX)
+    sock.connect(f"{HOME}/{where}")  # it blocks while the queue is full; with a time-out it would fail
+    sock.settimeout(20)
+    return sock
+
+
+def exchange(request, where="exporter.sock"):
+    with connect(where) as sock:
+        sock.sendall(request)
+        got = b""
+        while (more := sock.recv(65536)):
+            got += more
+    return got
+
+
+def get(where, path, *headers, method="GET"):
+    """Status, headers (names in lower case) and body."""
+    head, _, body = exchange("\r\n".join([f"{method} {path} HTTP/1.1", "Host: x", "Connection: close", *headers, "", ""]).encode(), where).partition(b"\r\n\r\n")
+    status, *fields = head.decode().split("\r\n")
+    return int(status.split()[1]), {k.lower(): v for k, v in (f.split(": ", 1) for f in fields)}, body.decode()
+
+
+def metrics(*headers):
+    return get("exporter.sock", "/metrics", *headers)
+
+
+def families(text):
+    return set(re.findall(r"^(postern_\w+)", text, re.M))
+
+
+def test_the_old_format_is_for_everybody(exporter):
+    code, head, body = metrics()
+    assert code == 200 and head["content-type"].startswith("text/plain; version=0.0.4")
+    assert "# TYPE postern_bans_total counter\n" in body and "# EOF" not in body
+
+
+def test_openmetrics_is_for_who_asks(exporter):
+    code, head, body = metrics("Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5")
+    assert code == 200 and head["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert "# TYPE postern_bans counter\n" in body and body.endswith("# EOF\n")
+
+
+def promtool():
+    return f"{mta.unpack('prometheus')}/usr/bin/promtool"
+
+
+def test_promtool_likes_them(exporter):
+    done = subprocess.run([promtool(), "check", "metrics"], input=metrics()[2], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_they_are_the_counters(exporter, module_gate):
+    rows = dict(line.rsplit(" ", 1) for line in metrics()[2].splitlines() if line[0] != "#")
+    assert {f"postern_{name}" for name in module_gate.counters()} <= set(rows)
+    assert int(rows['postern_worker_starts_total{kind="planned"}']) == module_gate.counter("worker_starts_total", kind="planned")
+    assert rows['postern_gate_mode{mode="enforce"}'] == "1"
+
+
+def test_the_rules_are_in_order():
+    done = subprocess.run([promtool(), "check", "rules", f"{SHIPPED}/alerts.yml"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["alerts.yml", "dashboard.json"])
+def test_every_metric_in_them_exists(exporter, name):
+    with open(f"{SHIPPED}/{name}", encoding="utf-8") as f:
+        text = f.read()
+    used = set(re.findall(r"\bpostern_\w+", text))
+    assert used and used <= families(metrics()[2])
+
+
+def test_the_dashboard_names_no_data_source_of_its_own():
+    with open(f"{SHIPPED}/dashboard.json", encoding="utf-8") as f:
+        board = json.load(f)
+    assert {panel["datasource"]["uid"] for panel in board["panels"]} == {"${datasource}"}
+
+
+def test_the_page_stands_alone(exporter):
+    code, head, body = get("exporter.sock", "/")
+    assert code == 200 and head["content-type"].startswith("text/html")
+    assert "<script" not in body and not re.search(r'(?:src|href)="(?:https?:)?//', body)
+    assert "default-src 'none'" in head["content-security-policy"]
+    assert body.count("<svg") == body.count("</svg>") > 0 and body.rstrip().endswith("</html>")
+
+
+@pytest.mark.parametrize("request_", [
+    b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello", b"GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    b"GET /" + b"a" * 20000 + b" HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00\x00\r\n\r\n", b"GET /../../etc/passwd HTTP/1.1\r\nConnection: close\r\n\r\n",
+], ids=["post", "unknown", "long", "tls", "traversal"])
+def test_anything_else_is_refused(exporter, request_):
+    try:
+        got = exchange(request_)
+    except ConnectionError:
+        got = b""
+    assert not got or got.split()[1][:1] in (b"4", b"5")
+    assert answers("exporter.sock")
+
+
+def test_head_has_no_body(exporter):
+    code, _, body = get("exporter.sock", "/metrics", method="HEAD")
+    assert code == 200 and not body
+
+
+def test_many_at_once_are_all_answered(exporter):
+    codes = []
+    threads = [threading.Thread(target=lambda: codes.append(metrics()[0])) for _ in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert codes == [200] * 40
+
+
+def test_those_who_say_nothing_keep_nobody_out(exporter):
+    """More of them than there is room for: they are timed out, and who comes behind them is answered."""
+    silent = [connect() for _ in range(CLIENTS_MAX + 60)]
+    try:
+        until("an answer", lambda: answers("exporter.sock"), seconds=60)
+    finally:
+        for sock in silent:
+            sock.close()
+
+
+def test_a_reader_who_stops_reading_holds_up_nobody(exporter):
+    with connect() as lazy:
+        lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        lazy.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 50)
+        assert metrics()[0] == 200
+
+
+def test_it_has_given_up_everything(exporter):
+    status = gate_.status(exporter.pid)
+    assert status["Uid"].split() == [str(USER)] * 4 and status["Gid"].split() == [str(USER)] * 4
+    assert {status[f"Cap{kind}"] for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {"0" * 16}
+    assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
+    maps = [name for name in (os.readlink(f"/proc/{exporter.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{exporter.pid}/fd")) if "bpf-map" in name]
+    assert len(maps) == 3
+
+
+def test_it_needs_no_root(lab, module_gate):  # pylint: disable=unused-argument
+    process = lab.gateway.start("setpriv", "--reuid", str(USER), "--regid", str(USER), "--clear-groups", "--inh-caps", "-all,+dac_read_search",
+                                "--ambient-caps", "-all,+dac_read_search", "--bounding-set", "-all,+dac_read_search",
+                                EXPORTER, "-l", "127.0.0.1:9725", stderr=subprocess.PIPE, text=True)
+    try:
+        until("it listens", lambda: lab.gateway.listening(9725))
+        until("it is locked up", lambda: gate_.status(process.pid)["CapPrm"] == "0" * 16 and gate_.status(process.pid)["Seccomp"] == "2")
+        assert gate_.status(process.pid)["CapEff"] == "0" * 16
+    finally:
+        stop(process)
+
+
+@pytest.mark.parametrize("arguments, code, says", [
+    (("-x",), 2, "-x"), (("more",), 2, "more"), (("-l", "nowhere"), 1, "nowhere"), (("-l", "127.0.0.1"), 1, "127.0.0.1"), (("-u", "root"), 1, "root"),
+    (("-u", "nobody-of-that-name"), 1, "nobody-of-that-name"), (("-p", "/nowhere"), 1, "/nowhere"), (("-l", "unix:/" + "x" * 200), 1, "x" * 200),
+])
+def test_bad_usage_has_words(lab, module_gate, arguments, code, says):  # pylint: disable=unused-argument
+    done = subprocess.run(lab.gateway.command(EXPORTER, "-l", "127.0.0.1:9726", *arguments), capture_output=True, text=True, check=False, timeout=20)
+    assert done.returncode == code and says in done.stderr
+
+
+def test_figures_outlive_the_daemon_and_readiness_tells_of_the_gate(exporter, module_gate):
+    module_gate.kill()
+    assert metrics()[0] == 200 and get("exporter.sock", "/readyz")[0] == 200
+    module_gate.postern("gate", "unload")
+    assert get("exporter.sock", "/readyz")[0] == 503 and get("exporter.sock", "/healthz")[0] == 200
