@@ -238,7 +238,7 @@ static void comment(const char *indent, const char *text)
 
 static const char *quote_of(const char *value)
 {
-	return *value && !value[strcspn(value, " :/.,=")] ? "" : "\"";
+	return *value && !value[strcspn(value, " :/.,=+")] ? "" : "\"";
 }
 
 static void sample_row(const struct config_row *r, const char *indent)
