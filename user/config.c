@@ -25,9 +25,16 @@
 	{ .section = "points", .name = nm, .kind = CONFIG_KIND_NUMBER, .words = "", .def = #pts, .max = CONFIG_POINT_MAX, \
 	  .offset = offsetof(struct config_whole, conf.policy.points[PST_RSN_##sym]), .size = sizeof(unsigned), .help = hlp },
 
+#define TEST_ROW(sym, nm, reason, mde, life, hlp)                                                                \
+	{ .section = "tests", .name = #nm, .kind = CONFIG_KIND_WORD, .words = "" CONFIG_TESTS, .def = mde,           \
+	  .offset = offsetof(struct config_whole, sess.test[TEST_##sym].mode), .size = sizeof(unsigned), .help = hlp },
+#define PASS_ROW(sym, nm, reason, mde, life, hlp)                                                                \
+	{ .section = "passes", .name = #nm, .kind = CONFIG_KIND_SECONDS, .words = "", .def = life, .max = CONFIG_YEAR, \
+	  .offset = offsetof(struct config_whole, sess.test[TEST_##sym].life_s), .size = sizeof(unsigned), .help = hlp },
+
 /* The first reason, an operator's command, is never found in a session: config_rows starts behind it. */
 _Static_assert(PST_RSN_OPERATOR == 0, "the row that is left out");
-static const struct config_row all_rows[] = { PST_REASONS(POINT_ROW) CONFIG_ROWS(S_ROW, L_ROW) };
+static const struct config_row all_rows[] = { PST_REASONS(POINT_ROW) TRIAGE_TESTS(TEST_ROW) TRIAGE_TESTS(PASS_ROW) CONFIG_ROWS(S_ROW, L_ROW) };
 const struct config_row *const config_rows = all_rows + 1;
 const size_t config_nrows = sizeof(all_rows) / sizeof(*all_rows) - 1;
 
@@ -454,6 +461,7 @@ static void take_whole(struct config_reader *r, cfg_t *cfg, struct config_whole 
 	w->sess.name_timeout_s = c->dns.timeout_s;
 	w->sess.senders = &c->senders;
 	w->sess.accounts = &c->accounts;
+	c->test = w->sess.test;
 	listener.sess = w->sess;
 	c->path = config_keep(r, r->path);
 	c->listener = take_titled(r, cfg, "listener", &listener, sizeof(listener), &c->nlisteners);

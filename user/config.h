@@ -134,6 +134,7 @@ struct conf {
 	struct account_rules accounts;
 	struct conf_dns dns;
 	struct conf_refuse refuse;
+	const struct triage_rule *test; /* TEST_MAX of them, as every listener has them */
 
 	unsigned grace_window_s;
 	enum pst_mode syn_mode;

@@ -27,6 +27,7 @@
 #define CONFIG_SENDERS	       SENDER_ACTIONS(CONFIG_SENDER)
 #define CONFIG_FLAWS	       "|reject|normalize"
 #define CONFIG_DEMANDS	       "|may|require"
+#define CONFIG_TESTS	       TRIAGE_MODES(CONFIG_WORD)
 #define CONFIG_OPEN_RELAY      "|no|i-know"
 
 /* How a text becomes a value: one function per kind, see config_kinds.c. The size of a list's element, 0 = not a list. */
@@ -98,6 +99,8 @@ struct config_whole {
 	X("ban",      false, "When a source is banned, and for how long.")                                      \
 	X("refuse",   false, "What the kernel half says to a source whose action is refuse or banner. It says it without any process.") \
 	X("syn_budget", false, "How many SYNs to guarded ports pass, from sources that are neither allowed nor refused. Too many never make a ban.") \
+	X("tests",    false, "What is done about a client that is found out: nothing is looked for (off), it is counted and told to the judge (observe), every recipient is refused (enforce), or the session ends (drop).") \
+	X("passes",   false, "How long a source that has passed a test is not made to wait for it again; 0s = never remembered.") \
 	X("points",   false, "What an offence weighs; 0 = noted, never counted.")                               \
 	X("hide",     false, "Extensions and commands that are not offered to clients. What a backend does not offer is not, either.") \
 	X("content",  false, "What of a message's content is refused with the session's end, or mended on its way. Only CRLF.CRLF ends a message in either case.") \
@@ -161,6 +164,8 @@ struct config_whole {
 	S("listener", answer_timeout,  SECONDS, "", CONFIG_LISTEN, sess.answer_timeout_s, "", 5, 7200, "as in limits, for this listener") \
 	S("listener", header_size,     BYTES, "", CONFIG_LISTEN, sess.body.header_bytes, "", 1024, 1 << 30, "as in limits, for this listener") \
 	S("listener", null_rcpts,      NUMBER, "", CONFIG_LISTEN, sess.null_rcpt_max, "", 0, 100000, "as in limits, for this listener") \
+	S("listener", tests,           BOOL, "", CONFIG_LISTEN, sess.tested, "yes", 0, 1, "clients of this listener are tested; no: for submission, where they log in") \
+	S("listener", backup,          BOOL, "", CONFIG_LISTEN, sess.backup, "no", 0, 1, "this is the address of a backup MX: for the test of that name") \
 	S("listener", sessions,        NUMBER, "", CONFIG_LISTEN, sessions_max, "0", 0, 1000000, "live sessions of this listener in one worker; 0 = the worker's own limit alone") \
 	S("certificate", chain, PATH, "", CONFIG_CERT, chain, "", 0, 0, "PEM file, the chain included") \
 	S("certificate", key,   PATH, "", CONFIG_CERT, key, "", 0, 0, "PEM file") \
@@ -266,7 +271,7 @@ struct config_whole {
 	S("limits", ledger,          NUMBER, "", CONFIG_WHOLE, conf.ledger_entries, "65536", 16, 4194304, "sources remembered; rounded up to a power of two; a kilobyte each")
 /* clang-format on */
 
-#define CONFIG_POINT_MAX 100000 /* the section "points" has one row per reason of bpf/abi.h */
+#define CONFIG_POINT_MAX 100000 /* the section "points" has one row per reason of bpf/abi.h; "tests" and "passes" one per test of user/core/triage.h */
 
 bool config_is_list(enum config_kind kind);
 

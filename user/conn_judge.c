@@ -77,6 +77,7 @@ void conn_judge_closed(struct conn *c)
 		conn_judge_message(c);
 	memset(&r, 0, sizeof(r));
 	r.tag = IPC_CLOSED;
+	r.passes = sess_passes(&c->sess);
 	r.session = c->who.id;
 	r.addr = c->who.addr;
 	r.messages = c->sess.messages;

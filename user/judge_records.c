@@ -80,6 +80,7 @@ static void take_opened(struct judge *j, struct judge_channel *c, const struct i
 	struct ipc_record answer = { .tag = IPC_STANDING, .session = r->session, .addr = r->addr };
 
 	answer.standing = standing_of(j, e, &r->addr, now);
+	answer.passes = ledger_passes(e, now);
 	ipc_send(j->setup->worker_fd[c - j->channel], &answer); /* unanswered = unknown */
 	e->sessions++;
 	e->last_ns = now;
@@ -103,6 +104,7 @@ static void take_closed(struct judge *j, struct judge_channel *c, const struct i
 	__u64 now = kern_now_ns();
 	struct ledger_entry *e = ledger_take(j->setup->ledger, &r->addr, &j->setup->conf->policy, now);
 
+	ledger_pass(e, r->passes, j->setup->conf->test, now);
 	e->last_ns = now;
 	c->live -= c->live > 0;
 	live_close(&j->live, c - j->channel, r->session);

@@ -245,6 +245,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	conf.mend = (struct mend_rules){ size & 1, size & 2, size & 4 };
 	peer.allowed = data[0] & 128;
 	peer.balancer = w.trusted = size & 8;
+	conf.tested = true;
+	for (unsigned i = 0; i < TEST_MAX; i++)
+		conf.test[i].mode = (size + i) % 4;
 	conf.greet_pause_ms = data[0] & 32 ? 1000 : 0;
 	conf.name_timeout_s = 5;
 	peer.naming = (data[0] ^ data[0] >> 3) & 1;

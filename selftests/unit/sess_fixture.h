@@ -60,6 +60,9 @@ static inline void fixture_init(struct fixture *f)
 		.answer_timeout_s = 900, .errors_max = 10, .rcpt_max = 100, .relay = &f->relay,
 		.body = { .size = 10000, .header_bytes = 2000, .received = 100 },
 	};
+	f->conf.tested = true;
+	for (unsigned i = TEST_PREGREET; i <= TEST_BARE_NEWLINE; i++)
+		f->conf.test[i].mode = TRIAGE_DROP;
 	f->senders.list = f->list;
 	f->conf.senders = &f->senders;
 	f->peer.room = f->room;

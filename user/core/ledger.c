@@ -125,10 +125,33 @@ struct ledger_entry *ledger_take(struct ledger *l, const struct pst_addr *a,
 
 void ledger_note(struct ledger_entry *e, const struct finding *f)
 {
+	enum triage_test test = triage_test_of(f->reason);
+
+	if (test < TEST_MAX)
+		e->pass_until_ns[test] = 0;
 	if (e->nfindings < LEDGER_FINDINGS)
 		e->nfindings++;
 	memmove(&e->finding[1], &e->finding[0], (e->nfindings - 1u) * sizeof(*f));
 	e->finding[0] = *f;
+}
+
+void ledger_pass(struct ledger_entry *e, unsigned passes, const struct triage_rule *rule, __u64 now_ns)
+{
+	for (unsigned i = 0; i < TEST_MAX; i++) {
+		__u64 until_ns = now_ns + rule[i].life_s * 1000000000ull;
+
+		if (passes >> i & 1 && until_ns > now_ns && e->pass_until_ns[i] < until_ns)
+			e->pass_until_ns[i] = until_ns;
+	}
+}
+
+unsigned ledger_passes(const struct ledger_entry *e, __u64 now_ns)
+{
+	unsigned bits = 0;
+
+	for (unsigned i = 0; i < TEST_MAX; i++)
+		bits |= (unsigned)(e->pass_until_ns[i] > now_ns) << i;
+	return bits;
 }
 
 bool ledger_forget(struct ledger *l, const struct pst_addr *a)

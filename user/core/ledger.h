@@ -9,6 +9,7 @@
 
 #include "user/core/addr.h"
 #include "user/core/judgement.h"
+#include "user/core/triage.h"
 
 #define LEDGER_FINDINGS 8
 
@@ -16,6 +17,7 @@ struct ledger_entry {
 	struct pst_prefix source; /* prefix_source(); len 0 = free */
 	struct record record;
 	__u64 first_ns, last_ns;
+	__u64 pass_until_ns[TEST_MAX]; /* tests that the source has passed, 0 = not */
 	__u64 sessions, messages; /* opened; accepted by the backend */
 	__u8 nfindings;		  /* kept below, newest first */
 	struct finding finding[LEDGER_FINDINGS];
@@ -36,7 +38,12 @@ struct ledger_entry *ledger_find(struct ledger *l, const struct pst_addr *a);
 /* Finds or makes; never NULL; may evict another source. */
 struct ledger_entry *ledger_take(struct ledger *l, const struct pst_addr *a,
 				 const struct policy *p, __u64 now_ns);
+/* An offence erases the pass of its test. */
 void ledger_note(struct ledger_entry *e, const struct finding *f);
+/* The tests of passes, a bit per enum triage_test, are passed for the life that rule, TEST_MAX of them, gives them. Never shortens a pass. */
+void ledger_pass(struct ledger_entry *e, unsigned passes, const struct triage_rule *rule, __u64 now_ns);
+/* Those that are remembered, likewise. */
+unsigned ledger_passes(const struct ledger_entry *e, __u64 now_ns);
 bool ledger_forget(struct ledger *l, const struct pst_addr *a);
 
 #endif

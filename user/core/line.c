@@ -94,3 +94,16 @@ size_t line_take(struct line_cut *c, struct str in, size_t limit, struct line *o
 	memcpy(c->head, in.p, LINE_HEAD_MAX < limit ? LINE_HEAD_MAX : limit);
 	return skip(c, first, out, done);
 }
+
+size_t line_take_lf(struct line_cut *c, struct str in, size_t limit, struct line *out, bool *done)
+{
+	const char *lf = memchr(in.p, '\n', in.n < limit ? in.n : limit);
+	size_t n = lf ? (size_t)(lf - in.p) : 0;
+
+	if (c->skipping || !lf || (n && in.p[n - 1] == '\r'))
+		return line_take(c, in, limit, out, done);
+	out->text = (struct str){ in.p, n };
+	out->flaws = flaws_of(out->text);
+	*done = true;
+	return n + 1;
+}

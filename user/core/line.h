@@ -41,5 +41,7 @@ struct line_cut {
  * the bytes are cut into calls never changes the lines that come out.
  */
 size_t line_take(struct line_cut *c, struct str in, size_t limit, struct line *out, bool *done);
+/* As line_take(), but LF alone ends a line, too: for commands, where nobody behind the gate reads the bytes another way. */
+size_t line_take_lf(struct line_cut *c, struct str in, size_t limit, struct line *out, bool *done);
 
 #endif

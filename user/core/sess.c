@@ -17,6 +17,7 @@ void enter(struct sess *s, enum sess_state state)
 	if (state == S_CLOSED) {
 		fate(s, PST_CNT_MSG_ABORTED);
 		tally(s, (enum pst_counter)(PST_CNT_SESS_QUIT + s->end));
+		tally_triage(s);
 		s->asked = ASK_NONE;
 	}
 	s->state = (unsigned char)state;
@@ -47,10 +48,12 @@ void say_last(struct sess *s, struct sess_step *step, const char *line, enum pst
 	ends_by(s, end);
 }
 
-static void record(struct sess *s, struct sess_step *step, enum pst_reason reason, struct str evidence)
+void accuse(struct sess *s, struct sess_step *step, enum pst_reason reason, struct str evidence)
 {
 	struct finding *f = &step->found[step->nfound];
 
+	if (s->peer.allowed)
+		return;
 	s->stats->found[reason]++;
 	if (step->nfound == SESS_FINDINGS_MAX)
 		return;
@@ -67,20 +70,17 @@ static void record(struct sess *s, struct sess_step *step, enum pst_reason reaso
 void found(struct sess *s, struct sess_step *step, enum pst_reason reason, struct str evidence)
 {
 	const struct reason_row *row = &reason_rows[reason];
-	struct put o = { .p = s->out, .max = sizeof(s->out) };
+	bool content = in_content(s) || s->state == S_END; /* a message is no command line */
 
-	if (!s->peer.allowed)
-		record(s, step, reason, evidence);
+	if (!content && triage_test_of(reason) != TEST_MAX) {
+		condemn(s, step, reason, evidence, STR(""));
+		return;
+	}
+	accuse(s, step, reason, evidence);
 	s->final |= row->final;
 	if (!row->code)
 		return;
-	put_u64(&o, row->code);
-	put_text(&o, " ");
-	put_text(&o, row->enhanced);
-	put_text(&o, " ");
-	put_text(&o, row->text);
-	put_text(&o, "\r\n");
-	step->reply = put_done(&o);
+	step->reply = reply_of(s, reason, STR(""));
 	s->errors++;
 }
 
@@ -190,6 +190,15 @@ void keep_name(struct sess *s, struct str name)
 	s->name[s->nname] = '\0';
 }
 
+/* Does anything wait for the client's silence? */
+static bool pauses(struct sess *s)
+{
+	if (s->peer.allowed || s->peer.balancer || s->peer.check || !s->conf->greet_pause_ms)
+		return false;
+	s->spared |= s->known || s->remembered & 1u << TEST_PREGREET;
+	return !s->known && test_due(s, TEST_PREGREET);
+}
+
 void admit(struct sess *s, struct sess_step *step)
 {
 	struct relay_client client = client_of(s);
@@ -208,11 +217,11 @@ void admit(struct sess *s, struct sess_step *step)
 	} else if (access == ACCESS_DENIED) {
 		greeted(s, PST_CNT_CONN_DENIED);
 		say_last(s, step, "554 5.7.1 Access denied\r\n", PST_CNT_SESS_REFUSED);
-	} else if (s->peer.allowed || s->peer.balancer || s->peer.check || s->known || !s->conf->greet_pause_ms) {
-		greet(s, step, true);
-	} else {
+	} else if (pauses(s)) {
 		greet(s, step, false);
 		s->deadline_ns = s->now_ns + s->conf->greet_pause_ms * NS_PER_MS;
+	} else {
+		greet(s, step, true);
 	}
 }
 
@@ -266,6 +275,7 @@ void sess_standing(struct sess *s, const struct sess_word *word, __u64 now_ns, s
 	enum sess_standing standing = word->standing;
 
 	begin(s, now_ns, step);
+	s->remembered = word->passes;
 	sess_limit(s, word->limits, word->limit_s, now_ns);
 	if (standing == STANDING_BANNED && s->state == S_PAUSE) {
 		greeted(s, PST_CNT_CONN_BANNED);
@@ -276,11 +286,10 @@ void sess_standing(struct sess *s, const struct sess_word *word, __u64 now_ns, s
 	} else if (word->limits & LIMIT_SESSIONS && over_sessions(s, step)) {
 		finish(s, step);
 		return;
-	} else if (standing == STANDING_KNOWN && (s->state == S_TLS || s->unnamed)) {
-		s->known = true;
-	} else if (standing == STANDING_KNOWN && s->state == S_PAUSE) {
-		greet(s, step, true);
 	}
+	s->known |= standing == STANDING_KNOWN;
+	if (s->state == S_PAUSE && !s->unnamed && !pauses(s))
+		greet(s, step, true);
 	finish(s, step);
 }
 
@@ -291,6 +300,23 @@ static size_t line_limit(const struct sess *s, struct str in)
 
 #define SKIP_MAX 1048576 /* bytes without CRLF before patience ends */
 
+/* Where LF alone ends a line, a client that does it is noted here; elsewhere it has offended before its line is complete. */
+static size_t take_line(struct sess *s, struct sess_step *step, struct str in, struct line *line, bool *done)
+{
+	size_t n, limit = line_limit(s, in);
+
+	if (test_mode(s, TEST_BARE_NEWLINE) != TRIAGE_DROP) {
+		n = line_take_lf(&s->cut, in, limit, line, done);
+		if (*done && !(line->flaws & LINE_LONG) && line->text.n + 1 == n)
+			found(s, step, PST_RSN_BARE_LF, evidence_of(s, line->text));
+		return n;
+	}
+	n = line_take(&s->cut, in, limit, line, done);
+	if (!*done && line->flaws & LINE_BARE_LF)
+		found(s, step, PST_RSN_BARE_LF, evidence_of(s, in));
+	return n;
+}
+
 /* A whole line, or what can be said without one: another protocol, a bare LF, a line without end. */
 static size_t command_bytes(struct sess *s, struct sess_step *step, struct str in)
 {
@@ -298,15 +324,13 @@ static size_t command_bytes(struct sess *s, struct sess_step *step, struct str i
 	bool done;
 	size_t n;
 
-	if (!s->cut.skipping && smtp_is_foreign_byte((unsigned char)in.p[0])) {
+	if (!s->cut.skipping && smtp_is_foreign_byte((unsigned char)in.p[0]))
 		found(s, step, PST_RSN_NON_SMTP, in);
+	if (s->final)
 		return in.n;
-	}
-	n = line_take(&s->cut, in, line_limit(s, in), &line, &done);
+	n = take_line(s, step, in, &line, &done);
 	if (done)
 		run_line(s, step, &line, n < in.n);
-	else if (line.flaws & LINE_BARE_LF)
-		found(s, step, PST_RSN_BARE_LF, evidence_of(s, in));
 	else if (s->cut.skipped > SKIP_MAX) {
 		found(s, step, PST_RSN_LONG_LINE, evidence_of(s, (struct str){ s->cut.head, LINE_HEAD_MAX }));
 		s->final = true;
@@ -335,6 +359,25 @@ static size_t rcpt_bytes(struct sess *s, struct sess_step *step, struct str in)
 	return command_bytes(s, step, in);
 }
 
+/* now_ns is when they came. What is not refused waits for the greeting. */
+static size_t early_bytes(struct sess *s, struct sess_step *step, struct str in)
+{
+	struct str line = evidence_of(s, in);
+	char text[FINDING_EVIDENCE_MAX];
+	struct put o = { .p = text, .max = sizeof(text) };
+
+	if (test_due(s, TEST_PREGREET)) {
+		put_u64(&o, s->deadline_ns > s->now_ns ? (s->deadline_ns - s->now_ns) / NS_PER_MS : 0);
+		put_text(&o, "ms early: ");
+		put_str(&o, str_sub(line, 0, line.n < sizeof(text) - o.n ? line.n : sizeof(text) - o.n));
+		found(s, step, PST_RSN_EARLY, put_done(&o));
+	}
+	if (!s->final)
+		return 0;
+	greeted(s, PST_CNT_CONN_ACCEPTED);
+	return in.n;
+}
+
 size_t sess_bytes(struct sess *s, struct str in, __u64 now_ns, struct sess_step *step)
 {
 	size_t n = in.n;
@@ -345,8 +388,7 @@ size_t sess_bytes(struct sess *s, struct str in, __u64 now_ns, struct sess_step 
 	} else if (s->asked || s->state == S_TLS || s->state == S_CLIENT || s->quota.asking || (s->unnamed && s->state != S_PAUSE)) {
 		n = 0;
 	} else if (in.n && s->state == S_PAUSE) {
-		greeted(s, PST_CNT_CONN_ACCEPTED);
-		found(s, step, PST_RSN_EARLY, evidence_of(s, in));
+		n = early_bytes(s, step, in);
 	} else if (in.n && s->state == S_DATA) {
 		n = data_bytes(s, step, in);
 		data_deadline(s);
@@ -417,6 +459,7 @@ static void timed_out(struct sess *s, struct sess_step *step)
 		return;
 	}
 	if (s->state == S_PAUSE) {
+		test_pass(s, TEST_PREGREET);
 		greet(s, step, true);
 		return;
 	}

@@ -30,6 +30,7 @@
 #include "user/core/relay.h"
 #include "user/core/reply.h"
 #include "user/core/sender.h"
+#include "user/core/triage.h"
 
 #define SESS_LINE_MAX	   2048	 /* command line incl. CRLF: 512 and the parameters of RFC 1870, 3461, 6531 */
 #define SESS_AUTH_LINE_MAX 12290 /* RFC 4954 section 4 */
@@ -40,6 +41,7 @@
 #define SESS_RATE_GRACE_S  60	/* a slow start is nobody's offence */
 #define SESS_RCPTS_MAX	   16	/* recipients asked for and not answered; their lines share SESS_ASK_MAX */
 #define QUOTA_WAIT_S	   5	/* for the judge's word on an account; then it counts as a yes */
+#define SESS_VERDICT_TEXT_MAX 160 /* of condemn() */
 #define SESS_HELD_MAX	   512	/* of a backend's reply that came before the end of data */
 
 /*
@@ -110,6 +112,9 @@ struct sess_conf {
 	const struct relay_rules *relay;
 	enum pst_mode account_sender; /* a sender that is not the account's own, from a client that authenticated */
 	const struct account_rules *accounts; /* NULL = there are none */
+	bool tested; /* the client is, by the rows of test[] */
+	bool backup; /* a stranger should have come to another host first */
+	struct triage_rule test[TEST_MAX];
 };
 
 struct sess_peer {
@@ -243,6 +248,10 @@ struct sess {
 		bool charged;		 /* this message is counted */
 		__u64 until_ns;
 	} quota;
+	bool spared;	/* a remembered pass, or that the judge knows the source, took the place of a test */
+	bool dropped;	/* by a test */
+	unsigned char condemned; /* enum pst_reason: every recipient is refused with verdict; 0 = not condemned */
+	unsigned remembered, passed, offended; /* a bit per enum triage_test: by the judge's word; here; caught here */
 	unsigned errors, rcpts, messages;
 	unsigned nrcpt; /* not answered: more than one only of ASK_RCPT */
 	unsigned route;		    /* of this transaction's recipients; see transaction_route() */
@@ -263,6 +272,8 @@ struct sess {
 	char line[SESS_ASK_MAX];	   /* RCPTs as re-emitted that are not answered, one behind the other, oldest first */
 	struct sess_rcpt rcpt[SESS_RCPTS_MAX]; /* of each */
 	char held[SESS_HELD_MAX];	   /* the reply that waits for the end of data */
+	size_t nverdict;
+	char verdict[SESS_VERDICT_TEXT_MAX + 16];
 	char out[SESS_OUT_MAX];
 };
 
@@ -297,6 +308,9 @@ void sess_tick(struct sess *s, __u64 now_ns, struct sess_step *step);
 void sess_gone(struct sess *s, __u64 now_ns, struct sess_step *step); /* the client hung up */
 /* Ends the session politely: banned while live (421 4.7.0), or the daemon is stopping (421 4.3.2). Mid-message it aborts the backend. */
 void sess_end(struct sess *s, bool banned, __u64 now_ns, struct sess_step *step);
+
+/* Tests that the client has passed in this session, a bit per enum triage_test: what the judge is to remember. */
+unsigned sess_passes(const struct sess *s);
 
 /* "Received: ..." field for backends that take the client's identity no other way (RFC 5321 section 4.4). CRLF-ended; parsed values only. */
 size_t sess_received(const struct sess *s, const char *date, char *out, size_t size);

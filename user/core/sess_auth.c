@@ -82,7 +82,8 @@ void run_continuation(struct sess *s, struct sess_step *step, const struct line 
 
 	if (line->flaws & (LINE_BARE_LF | LINE_BARE_CR)) {
 		found(s, step, PST_RSN_BARE_LF, STR(""));
-		return;
+		if (s->final)
+			return;
 	}
 	if (!fit)
 		found(s, step, PST_RSN_SYNTAX, STR(""));

@@ -206,7 +206,7 @@ static void run_rcpt(struct sess *s, struct sess_step *step, struct str args)
 		refuse(s, step, flaw, "501 5.1.3 Bad recipient address syntax\r\n", args);
 		return;
 	}
-	if (!quota_lets(s, step, &r.to))
+	if (rcpt_condemned(s, step, &r.to) || !quota_lets(s, step, &r.to))
 		return;
 	s->begun = true;
 	ask(s, step, ASK_RCPT);
@@ -279,9 +279,16 @@ static void run_unknown(struct sess *s, struct sess_step *step, struct str line)
 	found(s, step, PST_RSN_UNKNOWN, evidence_of(s, line));
 }
 
+/* Where nobody is turned away for it, it is a command that is not known. */
 static void run_foreign(struct sess *s, struct sess_step *step, struct str line)
 {
+	if (test_mode(s, TEST_NON_SMTP) == TRIAGE_OFF) {
+		run_unknown(s, step, line);
+		return;
+	}
 	found(s, step, PST_RSN_NON_SMTP, evidence_of(s, line));
+	if (!s->final)
+		say(s, step, "500 5.5.2 Command not recognized\r\n");
 }
 
 static const struct row rows[SMTP_VERBS_MAX] = {
@@ -319,9 +326,11 @@ static bool line_flawed(struct sess *s, struct sess_step *step, const struct lin
 
 	if (line->flaws & (LINE_BARE_LF | LINE_BARE_CR))
 		found(s, step, PST_RSN_BARE_LF, evidence);
-	else if (line->flaws & LINE_LONG)
+	if (s->final)
+		return true;
+	if (line->flaws & LINE_LONG)
 		found(s, step, PST_RSN_LONG_LINE, evidence);
-	else if (line->flaws & (LINE_NUL | LINE_CTRL) || (line->flaws & LINE_8BIT && !wide_ok))
+	else if (line->flaws & (LINE_BARE_LF | LINE_BARE_CR | LINE_NUL | LINE_CTRL) || (line->flaws & LINE_8BIT && !wide_ok))
 		found(s, step, PST_RSN_JUNK_LINE, evidence);
 	else
 		return false;
@@ -355,7 +364,8 @@ void run_line(struct sess *s, struct sess_step *step, const struct line *line, b
 	row = &rows[c.verb];
 	if (more && (continuation || row->flags & F_LAST) && !line->flaws) {
 		found(s, step, PST_RSN_PIPELINE, evidence_of(s, line->text));
-		return;
+		if (s->final)
+			return;
 	}
 	if (continuation) {
 		run_continuation(s, step, line);

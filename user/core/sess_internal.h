@@ -26,8 +26,13 @@ enum sess_state {
 
 /* The only way to change state; CLOSED counts how the session and an unfinished message ended. */
 void enter(struct sess *s, enum sess_state state);
-/* The only way to accuse: counts, records, answers with the reason's row and ends the session if that is final. */
+/*
+ * The only way to accuse. Where a test finds the reason (user/core/triage.h), its mode decides what becomes of the client, and only
+ * where s->final is set then has the step its reply; otherwise: counts, records, answers with the reason's row and ends the session if that is final.
+ */
 void found(struct sess *s, struct sess_step *step, enum pst_reason reason, struct str evidence);
+/* found() without a reply and without an end: counts and records. */
+void accuse(struct sess *s, struct sess_step *step, enum pst_reason reason, struct str evidence);
 /* Answers with a whole static line; an own 4xx or 5xx is an error of the session. */
 void say(struct sess *s, struct sess_step *step, const char *line);
 /* say(), and the session ends with it. end: PST_CNT_SESS_*. */
@@ -80,6 +85,23 @@ bool sender_fits(struct sess *s, struct sess_step *step, const struct mailbox *f
 bool quota_lets(struct sess *s, struct sess_step *step, const struct mailbox *to);
 /* The judge has answered, or had its time. */
 void quota_told(struct sess *s, bool over);
+/*
+ * sess_triage.c. condemn(): a test has found reason. By the test's mode it is recorded (observe), every recipient is refused for it
+ * from now on (enforce), or the session ends with its reply (drop). Recorded once a session. text: in place of the row's own, without code and CRLF,
+ * printable ASCII, SESS_VERDICT_TEXT_MAX octets at most; empty = the row's.
+ */
+void condemn(struct sess *s, struct sess_step *step, enum pst_reason reason, struct str evidence, struct str text);
+/* OFF also where this client is spared the test. */
+enum triage_mode test_mode(const struct sess *s, enum triage_test test);
+/* On, and neither remembered as passed nor failed here already. */
+bool test_due(const struct sess *s, enum triage_test test);
+/* The test ran, and the client has passed it unless it offends later in this session. */
+void test_pass(struct sess *s, enum triage_test test);
+/* The row's code and enhanced code with text, or with its own. In s->out. */
+struct str reply_of(struct sess *s, enum pst_reason reason, struct str text);
+/* True: the recipient, which relay control would let pass, is refused because the session is condemned. */
+bool rcpt_condemned(struct sess *s, struct sess_step *step, const struct mailbox *to);
+void tally_triage(struct sess *s);
 
 /* sess_ehlo.c */
 void run_ehlo(struct sess *s, struct sess_step *step, struct str args);

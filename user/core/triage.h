@@ -8,8 +8,9 @@
  *   enforce  the session goes on, so that the log has HELO, sender and recipient; no recipient is accepted
  *   drop     the reason's reply, and the session ends
  *
- * All tests run on the one connection: who passes is served on it at once. A pass that is remembered spares a source the
- * test, and a client whose PREGREET pass is remembered the pause.
+ * All tests run on the one connection: who passes is served on it at once. A pass that is remembered spares a source what a test
+ * costs it: the pause, the wait for its name or for DNS lists, the detour of the backup test. Tests that cost a client nothing
+ * go on, for a pass is no licence; an offence ends it.
  */
 #ifndef TRIAGE_H
 #define TRIAGE_H
