@@ -14,10 +14,12 @@
 
 #include "user/config.h"
 #include "user/core/pick.h"
+#include "user/ipc.h"
 
 #define BACKENDS_MAX PICK_MAX /* tried; more in a configuration are not used */
 
 struct backend;
+struct hop_conf;
 struct link;
 
 LIST_HEAD(link_list, link);
@@ -30,6 +32,11 @@ struct backend_state {
 	struct event *check;   /* the next one */
 	struct link_list idle; /* connections that wait for a session */
 	unsigned nidle;
+	__u64 sessions, checks, failures; /* served; ended; connections that came to nothing */
+	__u64 since_ns, error_ns;	  /* it is up or down since; 0 = never */
+	char error[IPC_ERROR_MAX];	  /* the last one */
+	struct ipc_backend told;	  /* to the judge, */
+	__u64 told_ns;			  /* then */
 };
 
 /* What the sessions of one worker share. */
@@ -64,6 +71,11 @@ struct backend_client {
 /* tls: as in struct backends; NULL = no backend has any. Checks begin when the loop runs. */
 void backends_init(struct backends *bs, struct event_base *base, const struct conf *conf, void *const *tls, struct pst_stats *stats);
 void backends_free(struct backends *bs);
+/* Once a second: tells the judge of those that fare otherwise than it was told, and of all every ten seconds. It is not waited for. */
+void backends_tell(struct backends *bs, int judge_fd);
+
+/* How the gate speaks to a backend for itself, but for the addresses: nobody's session yet. */
+void backend_speak(const struct conf_backend *c, const char *hostname, struct hop_conf *h);
 
 /* Opens nothing yet. NULL when memory is out. */
 struct backend *backend_new(struct backends *bs, const struct backend_client *client);

@@ -140,6 +140,7 @@ static void serve(struct link *l, const struct hop_step *step, bool surplus)
 	switch (step->event) {
 	case HOP_READY:
 		set_up(l);
+		l->bs->state[l->at].sessions++;
 		backend_stands(b);
 		return;
 	case HOP_TLS:
@@ -243,30 +244,37 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
 
 /* --- beginning -------------------------------------------------------------- */
 
-static void speak_for(struct link *l)
+void backend_speak(const struct conf_backend *c, const char *hostname, struct hop_conf *h)
 {
 	static const enum hop_proxy proxy[] = { [IDENTITY_PROXY] = HOP_PROXY_V1, [IDENTITY_PROXY2] = HOP_PROXY_V2 };
 	static const enum hop_tls tls[] = {
 		[BACKEND_TLS_OFF] = HOP_TLS_OFF, [BACKEND_TLS_MAY] = HOP_TLS_MAY,
 		[BACKEND_TLS_REQUIRE] = HOP_TLS_REQUIRE, [BACKEND_TLS_VERIFY] = HOP_TLS_REQUIRE,
 	};
-	const struct backend_client *client = l->owner ? backend_client_of(l->owner) : NULL;
-	const struct conf_backend *c = conf_of(l);
 	enum identity id = c->identity;
-	struct hop_conf *h = &l->conf;
 
 	memset(h, 0, sizeof(*h));
-	h->hostname = l->bs->conf->listener[0].sess.hostname;
+	h->hostname = hostname;
 	h->proxy = id == IDENTITY_PROXY || id == IDENTITY_PROXY2 ? proxy[id] : HOP_PROXY_NONE;
 	h->tls = tls[c->tls];
 	h->implicit = c->tls_implicit && c->tls != BACKEND_TLS_OFF;
 	h->lmtp = c->protocol == BACKEND_LMTP;
+	h->own = true;
+}
+
+static void speak_for(struct link *l)
+{
+	const struct backend_client *client = l->owner ? backend_client_of(l->owner) : NULL;
+	enum identity id = conf_of(l)->identity;
+	struct hop_conf *h = &l->conf;
+
+	backend_speak(conf_of(l), l->bs->conf->listener[0].sess.hostname, h);
 	if (!client) {
-		h->own = true;
 		sock_local(bufferevent_getfd(l->bev), &h->client, &h->client_port);
 		sock_peer(bufferevent_getfd(l->bev), &h->local, &h->local_port);
 		return;
 	}
+	h->own = false;
 	h->hostname = client->sess->conf->hostname;
 	h->xclient = id == IDENTITY_XCLIENT ? HOP_XCLIENT_MUST : id == IDENTITY_AUTO ? HOP_XCLIENT_OFFERED : HOP_XCLIENT_NEVER;
 	h->helo = (struct str){ client->sess->helo, client->sess->nhelo };
@@ -418,6 +426,7 @@ bool link_greet(struct link *l)
 		return false;
 	}
 	l->bs->stats->counter[PST_CNT_BACKEND_REUSED]++;
+	l->bs->state[l->at].sessions += step.event == HOP_READY;
 	if (step.nsend)
 		link_send(l, step.send, step.nsend);
 	arm_for_due(l);

@@ -2,6 +2,7 @@
 /* backend_set.c: the backends of a worker: choice, health, and what clients may be promised. See backend_int.h */
 #include "user/backend_int.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,15 +101,20 @@ static void promise(struct backends *bs)
 void set_up(struct link *l)
 {
 	struct backend_state *state = &l->bs->state[l->at];
+	__u64 now_ns = kern_now_ns();
+	bool again;
 
 	if (l->counted_up)
 		return;
 	l->counted_up = true;
 	l->bs->stats->counter[PST_CNT_BACKEND_OK]++;
 	state->caps = l->hop.caps;
-	state->answered = true;
-	if (pick_good(&l->bs->pick[l->at], kern_now_ns()))
+	again = pick_good(&l->bs->pick[l->at], now_ns);
+	if (again)
 		log_info("backend-up backend=%s", l->bs->conf->backend[l->at].name);
+	if (again || (!state->answered && !l->bs->pick[l->at].down))
+		state->since_ns = now_ns;
+	state->answered = true;
 	promise(l->bs);
 }
 
@@ -118,17 +124,33 @@ void set_flush(struct backends *bs, unsigned at)
 		link_close(LIST_FIRST(&bs->state[at].idle));
 }
 
+/* Why, and what the backend itself said. */
+static void keep_error(struct link *l, const char *why, __u64 now_ns)
+{
+	struct backend_state *state = &l->bs->state[l->at];
+	char said[200] = "";
+
+	if (l->hop.whole && reply_class(&l->hop.reply) >= 4)
+		str_escape((struct str){ l->hop.reply.text, strcspn(l->hop.reply.text, "\r") }, said, sizeof(said));
+	memset(state->error, 0, sizeof(state->error));
+	snprintf(state->error, sizeof(state->error), "%s%s%s", why, said[0] ? ": " : "", said);
+	state->error_ns = now_ns;
+	state->failures++;
+}
+
 void set_down(struct link *l, const char *why)
 {
 	const struct conf_backend *c = &l->bs->conf->backend[l->at];
-	char said[200] = "", addr[ADDR_TEXT_MAX];
+	struct backend_state *state = &l->bs->state[l->at];
+	__u64 now_ns = kern_now_ns();
+	char addr[ADDR_TEXT_MAX];
 
 	l->bs->stats->counter[PST_CNT_BACKEND_FAILED]++;
-	if (!pick_failed(&l->bs->pick[l->at], kern_now_ns()))
+	keep_error(l, why, now_ns);
+	if (!pick_failed(&l->bs->pick[l->at], now_ns))
 		return;
-	if (l->hop.whole && reply_class(&l->hop.reply) >= 4)
-		str_escape((struct str){ l->hop.reply.text, strcspn(l->hop.reply.text, "\r") }, said, sizeof(said));
-	log_warnx("backend-down backend=%s address=[%s]:%u: %s%s%s", c->name, addr_text(&c->addr, addr), c->port, why, said[0] ? ": " : "", said);
+	state->since_ns = now_ns;
+	log_warnx("backend-down backend=%s address=[%s]:%u: %s", c->name, addr_text(&c->addr, addr), c->port, state->error);
 	set_flush(l->bs, l->at);
 	promise(l->bs);
 }
@@ -148,6 +170,7 @@ void set_check_over(struct link *l)
 	unsigned every_s = l->bs->conf->backend[l->at].health_interval_s;
 	bool well = !l->bs->pick[l->at].down && l->bs->state[l->at].answered;
 
+	l->bs->state[l->at].checks++;
 	if (!well && (!every_s || every_s > AGAIN_S))
 		every_s = AGAIN_S;
 	if (!well || every_s)

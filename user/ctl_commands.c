@@ -419,6 +419,7 @@ static const struct {
 	{ "client forget", do_client_forget, true },
 	{ "gate mode", do_gate_mode, true },
 	{ "daemon show", do_daemon_show, false },
+	{ "backend show", ctl_backend_show, false },
 	{ "session show", ctl_session_show, false },
 	{ "session kill", ctl_session_kill, true },
 	{ "config reload", NULL, true },

@@ -17,10 +17,16 @@ int ipc_send(int fd, const struct ipc_record *r)
 	return n == sizeof(*r) ? 0 : -EMSGSIZE;
 }
 
+static bool is_backend_sound(const struct ipc_backend *b)
+{
+	return b->index < IPC_BACKENDS_MAX && b->health <= IPC_DOWN && b->port <= 65535 && b->weight_permille <= 1000 && !b->zero &&
+	       !b->name[IPC_BACKEND_MAX - 1] && !b->error[IPC_ERROR_MAX - 1];
+}
+
 /* Every enum within its range, every count within its field: nobody downstream has to ask again. */
 static bool is_sound(const struct ipc_record *r)
 {
-	return r->tag >= IPC_OPENED && r->tag < IPC_TAG_MAX && r->standing <= STANDING_BANNED && r->prefix.len <= 128 && r->passes < 1u << TEST_MAX &&
+	return is_backend_sound(&r->backend) && r->tag >= IPC_OPENED && r->tag < IPC_TAG_MAX && r->standing <= STANDING_BANNED && r->prefix.len <= 128 && r->passes < 1u << TEST_MAX &&
 	       r->limits <= LIMIT_ALL && r->stutter <= 1 && r->grey <= GREY_DEFER && !r->name[IPC_NAME_MAX - 1] &&
 	       r->state.phase < PHASE_MAX && r->state.traits <= IPC_TRAITS && !r->state.helo[IPC_HELO_MAX - 1] &&
 	       !r->state.backend[IPC_BACKEND_MAX - 1] &&

@@ -15,6 +15,8 @@
 #define IPC_NAME_MAX 96
 #define IPC_HELO_MAX 64
 #define IPC_BACKEND_MAX 32
+#define IPC_BACKENDS_MAX 64 /* of a configuration */
+#define IPC_ERROR_MAX 128
 
 enum ipc_trait { IPC_TLS = 1 << 0, IPC_LOGGED_IN = 1 << 1, IPC_TRAITS = (1 << 2) - 1 };
 
@@ -34,6 +36,7 @@ enum ipc_tag {
 	IPC_ZONE,	/* worker -> judge: zone: how a DNS list fares in this worker */
 	IPC_CHARGE,	/* worker -> judge: session, key (of the account), messages, rcpts: may it send so much more? */
 	IPC_CHARGED,	/* judge -> worker: session; limits is 0 or LIMIT_RCPT: no, not for seconds */
+	IPC_BACKEND,	/* worker -> judge: backend: how one of its backends fares in this worker */
 	IPC_TAG_MAX,
 };
 
@@ -56,6 +59,23 @@ struct ipc_zone {
 	__u64 queries, listed, errors, timeouts;
 };
 
+enum ipc_backend_health { IPC_UNASKED, IPC_UP, IPC_DOWN };
+
+/* Counts since the worker began. */
+struct ipc_backend {
+	__u32 index;  /* of the worker's configuration */
+	__u32 health; /* enum ipc_backend_health */
+	__u32 port, weight;
+	__u32 weight_permille; /* of weight, now: it starts slowly */
+	__u32 live, idle;
+	__u32 zero;
+	__u64 since_ns, error_ns; /* of health and error, CLOCK_MONOTONIC; 0 = never */
+	__u64 sessions, checks, failures;
+	struct pst_addr addr;
+	char name[IPC_BACKEND_MAX]; /* cut, NUL-padded, as is */
+	char error[IPC_ERROR_MAX];  /* the last one */
+};
+
 struct ipc_record {
 	__u32 tag; /* enum ipc_tag */
 	__u32 standing; /* enum sess_standing */
@@ -74,6 +94,7 @@ struct ipc_record {
 	struct finding finding;
 	struct ipc_state state;
 	struct ipc_zone zone;
+	struct ipc_backend backend;
 	char name[IPC_NAME_MAX]; /* the client's confirmed name, NUL-padded; longer ones are left out */
 };
 

@@ -62,6 +62,7 @@ static void worker_changed(struct judge *j, const struct judge_msg *m)
 	c->pid = m->pid;
 	c->live = 0;
 	live_drop(&j->live, m->slot);
+	judge_backend_drop(c);
 }
 
 int judge_ask_reload(struct judge *j)

@@ -18,6 +18,7 @@ struct judge_channel { /* to one worker */
 	int pid;       /* 0 = nobody */
 	unsigned live; /* sessions */
 	bool muted;    /* sent a hostile record; ignored until the warden has replaced it */
+	struct ipc_backend *backend; /* as it last told: IPC_BACKENDS_MAX rows, those without a name are none; NULL = told nothing */
 };
 
 struct judge {
@@ -37,6 +38,10 @@ struct judge {
 
 /* judge_records.c: a worker's channel can be read. */
 void judge_worker_readable(evutil_socket_t fd, short what, void *channel);
+
+/* judge_backends.c: IPC_BACKEND, and the end of the worker that sent it. */
+void judge_backend_hear(struct judge_channel *c, const struct ipc_backend *b);
+void judge_backend_drop(struct judge_channel *c);
 
 /* judge_ban.c */
 void judge_count(const struct judge *j, enum pst_counter c, __u64 n);

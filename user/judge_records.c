@@ -148,6 +148,9 @@ static bool take_record(struct judge *j, struct judge_channel *c, struct ipc_rec
 	case IPC_CHARGE:
 		take_charge(j, c, r);
 		return true;
+	case IPC_BACKEND:
+		judge_backend_hear(c, &r->backend);
+		return true;
 	case IPC_STATE:
 		take_state(j, c, r);
 		return true;

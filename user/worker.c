@@ -290,6 +290,7 @@ static void on_second(evutil_socket_t fd, short what, void *ctx)
 	(void)fd, (void)what;
 	event_add(w->second, &tv);
 	conn_judge_states(&w->conns);
+	backends_tell(&w->conns.backs, w->conns.judge_fd);
 }
 
 /* --- beginning -------------------------------------------------------------- */

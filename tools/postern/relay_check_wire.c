@@ -97,14 +97,12 @@ static short tls_wants(SSL *ssl, int rc)
 	return error == SSL_ERROR_WANT_READ ? POLLIN : error == SSL_ERROR_WANT_WRITE ? POLLOUT : 0;
 }
 
-bool wire_tls(struct wire *w)
+bool wire_shake(struct wire *w)
 {
 	long long end = deadline(w);
 	int rc;
 
 	w->nin = 0;
-	w->ctx = SSL_CTX_new(TLS_client_method());
-	w->ssl = w->ctx ? SSL_new(w->ctx) : NULL;
 	if (!w->ssl || !SSL_set_fd(w->ssl, w->fd))
 		return false;
 	while ((rc = SSL_connect(w->ssl)) != 1) {
@@ -114,6 +112,13 @@ bool wire_tls(struct wire *w)
 			return false;
 	}
 	return true;
+}
+
+bool wire_tls(struct wire *w)
+{
+	w->ctx = SSL_CTX_new(TLS_client_method());
+	w->ssl = w->ctx ? SSL_new(w->ctx) : NULL;
+	return wire_shake(w);
 }
 
 /* Moves bytes one way; the number moved, 0 = ended or failed, -1 = wait for *events first. */
@@ -145,6 +150,18 @@ bool wire_send(struct wire *w, struct str s)
 			s = str_sub(s, (size_t)n, s.n);
 	}
 	return true;
+}
+
+int wire_read(struct wire *w, char *out, size_t n)
+{
+	long long end = deadline(w);
+	short events;
+	int got;
+
+	while ((got = move(w, out, NULL, n, &events)) < 0)
+		if (!ready(w->fd, events, end))
+			return -1;
+	return got;
 }
 
 enum got { GOT_LINE, GOT_END, GOT_LATE };

@@ -33,6 +33,10 @@ struct wire_reply {
 int wire_open(struct wire *w, const char *host, const char *port, unsigned timeout_s, char *why, size_t size);
 /* Takes the connection into TLS, behind the reply to STARTTLS; no certificate is looked at. Bytes that came early are dropped. False = failed. */
 bool wire_tls(struct wire *w);
+/* As wire_tls() with w->ssl, made by the caller and the wire's from now on. */
+bool wire_shake(struct wire *w);
+/* Reads some bytes. 0 = the connection ended, -1 = none came in time. */
+int wire_read(struct wire *w, char *out, size_t n);
 /* Sends all of s. False = failed. */
 bool wire_send(struct wire *w, struct str s);
 /* Reads a whole reply. Returns its code, 0 when none came: then the connection is of no more use. */
