@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include "user/core/crowd.h"
 #include "user/core/judgement.h"
 #include "user/core/lists.h"
 #include "user/core/relay.h"
@@ -129,6 +130,7 @@ struct conf {
 	struct pst_prefix *never_ban; /* judged, never banned; backends, own addresses, gateways are added at run time */
 	size_t nnever;
 	struct policy policy;
+	struct crowd_rules rates;
 	struct relay_rules relay;
 	struct sender_rules senders;
 	struct account_rules accounts;

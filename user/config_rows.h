@@ -97,6 +97,7 @@ struct config_whole {
 	X("accounts", false, "What clients that authenticated may do. An account is the name that the client logged in with, in lower case.") \
 	X("list",     true,  "One per blacklist file; kept in the kernel.")                                     \
 	X("ban",      false, "When a source is banned, and for how long.")                                      \
+	X("rates",    false, "Ceilings for all workers together. They hold neither for the allow list, balancers and who authenticated, nor, those of prefixes and of all, for sources whose mail is accepted.") \
 	X("refuse",   false, "What the kernel half says to a source whose action is refuse or banner. It says it without any process.") \
 	X("syn_budget", false, "How many SYNs to guarded ports pass, from sources that are neither allowed nor refused. Too many never make a ban.") \
 	X("tests",    false, "What is done about a client that is found out: nothing is looked for (off), it is counted and told to the judge (observe), every recipient is refused (enforce), or the session ends (drop).") \
@@ -229,6 +230,29 @@ struct config_whole {
 	S("ban", grace,     NUMBER, "", CONFIG_WHOLE, conf.policy.grace, "3", 0, PST_GRACE_MAX, "first contacts (SYNs) of an automatic ban that are refused with a reason before its action applies; 0 = none") \
 	S("ban", grace_window, SECONDS, "", CONFIG_WHOLE, conf.grace_window_s, "1h", 1, CONFIG_YEAR, "after it the contacts of a ban with a grace are counted anew") \
 	S("ban", observe,   BOOL, "", CONFIG_WHOLE, conf.policy.observe, "no", 0, 1, "judge and log, never ban") \
+	S("rates", mode,        WORD, CONFIG_MODES, CONFIG_WHOLE, conf.rates.mode, "enforce", 0, 0, "observe: count and log who is over a ceiling, defer nobody") \
+	S("rates", window,      SECONDS, "", CONFIG_WHOLE, conf.rates.window_s, "1m", 8, 3600, "time in which arrivals are counted; a ceiling ends by itself when the count is below it again") \
+	S("rates", long_window, SECONDS, "", CONFIG_WHOLE, conf.rates.long_window_s, "1d", 60, 7 * CONFIG_DAY, "the same, for the ceilings named long: guessing that is slow, and shared by many sources of a prefix") \
+	S("rates", sessions, NUMBER, "", CONFIG_WHOLE, conf.rates.max[CROWD_SOURCE][CROWD_SESSIONS], "50", 0, 100000000, "live sessions, in all workers, of one IPv4 address or IPv6 /64; 0 = no ceiling") \
+	S("rates", connections, NUMBER, "", CONFIG_WHOLE, conf.rates.max[CROWD_SOURCE][CROWD_CONNECTIONS], "300", 0, 100000000, "connections in a window, 421 to those over it, of one IPv4 address or IPv6 /64; 0 = no ceiling") \
+	S("rates", messages, NUMBER, "", CONFIG_WHOLE, conf.rates.max[CROWD_SOURCE][CROWD_MESSAGES], "600", 0, 100000000, "accepted messages in a window; then 450 to MAIL, of one IPv4 address or IPv6 /64; 0 = no ceiling") \
+	S("rates", recipients, NUMBER, "", CONFIG_WHOLE, conf.rates.max[CROWD_SOURCE][CROWD_RCPTS], "3000", 0, 100000000, "accepted recipients in a window; then 450 to RCPT, of one IPv4 address or IPv6 /64; 0 = no ceiling") \
+	S("rates", auth_failures, NUMBER, "", CONFIG_WHOLE, conf.rates.max[CROWD_SOURCE][CROWD_AUTH], "20", 0, 100000000, "refused passwords in a window; then 421 to AUTH, of one IPv4 address or IPv6 /64; 0 = no ceiling") \
+	S("rates", unknown_recipients, NUMBER, "", CONFIG_WHOLE, conf.rates.max[CROWD_SOURCE][CROWD_UNKNOWN], "100", 0, 100000000, "recipients that the backend does not know, in a window; then 450 to RCPT, of one IPv4 address or IPv6 /64; 0 = no ceiling") \
+	S("rates", auth_failures_long, NUMBER, "", CONFIG_WHOLE, conf.rates.max[CROWD_SOURCE][CROWD_AUTH_LONG], "100", 0, 100000000, "refused passwords in the long window; then 421 to AUTH, of one IPv4 address or IPv6 /64; 0 = no ceiling") \
+	S("rates", prefix_sessions, NUMBER, "", CONFIG_WHOLE, conf.rates.max[CROWD_PREFIX][CROWD_SESSIONS], "200", 0, 100000000, "as sessions, of an IPv4 /24 or IPv6 /48; 0 = no ceiling") \
+	S("rates", prefix_connections, NUMBER, "", CONFIG_WHOLE, conf.rates.max[CROWD_PREFIX][CROWD_CONNECTIONS], "1500", 0, 100000000, "as connections, of an IPv4 /24 or IPv6 /48; 0 = no ceiling") \
+	S("rates", prefix_messages, NUMBER, "", CONFIG_WHOLE, conf.rates.max[CROWD_PREFIX][CROWD_MESSAGES], "3000", 0, 100000000, "as messages, of an IPv4 /24 or IPv6 /48; 0 = no ceiling") \
+	S("rates", prefix_recipients, NUMBER, "", CONFIG_WHOLE, conf.rates.max[CROWD_PREFIX][CROWD_RCPTS], "15000", 0, 100000000, "as recipients, of an IPv4 /24 or IPv6 /48; 0 = no ceiling") \
+	S("rates", prefix_auth_failures, NUMBER, "", CONFIG_WHOLE, conf.rates.max[CROWD_PREFIX][CROWD_AUTH], "60", 0, 100000000, "as auth_failures, of an IPv4 /24 or IPv6 /48; 0 = no ceiling") \
+	S("rates", prefix_unknown_recipients, NUMBER, "", CONFIG_WHOLE, conf.rates.max[CROWD_PREFIX][CROWD_UNKNOWN], "300", 0, 100000000, "as unknown_recipients, of an IPv4 /24 or IPv6 /48; 0 = no ceiling") \
+	S("rates", prefix_auth_failures_long, NUMBER, "", CONFIG_WHOLE, conf.rates.max[CROWD_PREFIX][CROWD_AUTH_LONG], "300", 0, 100000000, "as auth_failures_long, of an IPv4 /24 or IPv6 /48; 0 = no ceiling") \
+	S("rates", total_sessions, NUMBER, "", CONFIG_WHOLE, conf.rates.max[CROWD_TOTAL][CROWD_SESSIONS], "0", 0, 100000000, "as sessions, of all together; 0 = no ceiling") \
+	S("rates", total_connections, NUMBER, "", CONFIG_WHOLE, conf.rates.max[CROWD_TOTAL][CROWD_CONNECTIONS], "0", 0, 100000000, "as connections, of all together; 0 = no ceiling") \
+	S("rates", total_messages, NUMBER, "", CONFIG_WHOLE, conf.rates.max[CROWD_TOTAL][CROWD_MESSAGES], "0", 0, 100000000, "as messages, of all together; 0 = no ceiling") \
+	S("rates", total_recipients, NUMBER, "", CONFIG_WHOLE, conf.rates.max[CROWD_TOTAL][CROWD_RCPTS], "0", 0, 100000000, "as recipients, of all together; 0 = no ceiling") \
+	S("rates", total_auth_failures, NUMBER, "", CONFIG_WHOLE, conf.rates.max[CROWD_TOTAL][CROWD_AUTH], "0", 0, 100000000, "as auth_failures, of all together; 0 = no ceiling") \
+	S("rates", total_unknown_recipients, NUMBER, "", CONFIG_WHOLE, conf.rates.max[CROWD_TOTAL][CROWD_UNKNOWN], "0", 0, 100000000, "as unknown_recipients, of all together; 0 = no ceiling") \
 	S("refuse", hostname,       HOST, "", CONFIG_WHOLE, conf.refuse.hostname, "", 0, 0, "name in the greeting; empty = the global one") \
 	S("refuse", url,            URL, "", CONFIG_WHOLE, conf.refuse.url, "", 0, 0, "where a refused sender's postmaster learns more; empty = none") \
 	S("refuse", source_replies, NUMBER, "", CONFIG_WHOLE, conf.refuse.source_replies, "100", 0, 1000000, "packets a second sent to one IPv4 address or IPv6 /64; 0 = no limit") \
@@ -268,7 +292,7 @@ struct config_whole {
 	S("limits", sessions,        NUMBER, "", CONFIG_WHOLE, conf.sessions_max, "2000", 1, 1000000, "live sessions of one worker") \
 	S("limits", sessions_per_source, NUMBER, "", CONFIG_WHOLE, conf.sessions_per_source, "20", 1, 1000000, "of one IPv4 address or IPv6 /64, in one worker") \
 	S("limits", workers,         NUMBER, "", CONFIG_WHOLE, conf.workers, "2", 1, 24, "worker processes") \
-	S("limits", ledger,          NUMBER, "", CONFIG_WHOLE, conf.ledger_entries, "65536", 16, 4194304, "sources remembered; rounded up to a power of two; a kilobyte each")
+	S("limits", ledger,          NUMBER, "", CONFIG_WHOLE, conf.ledger_entries, "65536", 16, 4194304, "sources remembered; rounded up to a power of two; 1.3 kilobytes each")
 /* clang-format on */
 
 #define CONFIG_POINT_MAX 100000 /* the section "points" has one row per reason of bpf/abi.h; "tests" and "passes" one per test of user/core/triage.h */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "user/core/addr.h"
 #include "user/kern.h"
 #include "user/sock.h"
 
@@ -413,12 +414,13 @@ static void limit_one(struct roster_entry *e)
 {
 	struct conn *c = (struct conn *)e;
 
-	sess_limit(&c->sess, c->cs->word->limits, c->cs->word->limit_s, kern_now_ns());
+	sess_limit(&c->sess, c->cs->word->limits, c->cs->word->limit_s, c->cs->own, kern_now_ns());
 }
 
 void conn_limit(struct conns *cs, const struct pst_prefix *p, const struct sess_word *word)
 {
 	cs->word = word;
+	cs->own = p->len >= prefix_source(&p->addr).len;
 	roster_each(&cs->roster, p, limit_one);
 }
 

@@ -27,7 +27,8 @@ struct conns {
 	struct resolver *names; /* NULL = nobody's name is looked up */
 	struct str name;	/* while conn_named() runs, */
 	bool unsure;		/* both */
-	const struct sess_word *word; /* while conn_limit() runs */
+	const struct sess_word *word; /* while conn_limit() runs, */
+	bool own;		      /* both */
 	int judge_fd;		   /* -1 = there is no judge */
 	unsigned serial;	   /* of the last record for it */
 	unsigned long long unsaid; /* records that the judge was too slow to take */

@@ -63,6 +63,16 @@ void ctl_event_ban(struct ctl *c, const struct pst_prefix *p, const struct pst_b
 	ctl_event_send(c, &about, what, ban);
 }
 
+void ctl_event_limit(struct ctl *c, const struct pst_prefix *p, enum crowd_kind kind, __u64 count, unsigned ceiling, __u64 session)
+{
+	char prefix[PREFIX_TEXT_MAX];
+
+	if (ctl_watched(c))
+		ctl_event_send(c, &(struct ctl_about){ EVENT_LIMIT, -1, p->len ? p : NULL }, "limit",
+			       json_pack("{s:s s:s s:I s:I s:o}", "prefix", p->len ? prefix_text(p, prefix) : "all", "what", crowd_name(kind), "count",
+					 (json_int_t)count, "ceiling", (json_int_t)ceiling, "session", ctl_session_id(session)));
+}
+
 void ctl_event_import(struct ctl *c, size_t bans)
 {
 	if (ctl_watched(c))

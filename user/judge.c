@@ -63,6 +63,8 @@ static void worker_changed(struct judge *j, const struct judge_msg *m)
 	c->live = 0;
 	live_drop(&j->live, m->slot);
 	judge_backend_drop(c);
+	j->setup->keep->serial[m->slot] = 0;
+	rates_recount(j);
 }
 
 int judge_ask_reload(struct judge *j)

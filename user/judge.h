@@ -10,6 +10,7 @@
 #ifndef JUDGE_H
 #define JUDGE_H
 
+#include "user/core/crowd.h"
 #include "user/core/ledger.h"
 #include "user/core/quota.h"
 #include "user/kern.h"
@@ -42,11 +43,18 @@ struct judge_msg {
 	char text[768]; /* NUL-terminated */
 };
 
+/* What a judge leaves to the next one, besides the ledger. All zero is the beginning, but for the crowd's room and seed. */
+struct judge_keep {
+	struct crowd crowd;
+	__u32 serial[WORKER_SLOTS]; /* of the last record of each worker; 0 = none */
+};
+
 struct judge_setup {
 	const struct conf *conf;
 	const struct kern_maps *maps;
 	struct ledger *ledger; /* shared memory, initialised */
 	struct quotas *quotas; /* likewise */
+	struct judge_keep *keep; /* likewise */
 	const struct never_list *never;
 	int control_fd;			    /* listening */
 	int warden_fd;

@@ -42,6 +42,15 @@ void judge_worker_readable(evutil_socket_t fd, short what, void *channel);
 /* judge_backends.c: IPC_BACKEND, and the end of the worker that sent it. */
 void judge_backend_hear(struct judge_channel *c, const struct ipc_backend *b);
 void judge_backend_drop(struct judge_channel *c);
+void judge_find(struct judge *j, struct finding *f);
+
+/* judge_rates.c: what the workers' records are to the ceilings. known: of a source whose mail is accepted. answer: gets the limits. */
+void rates_opened(struct judge *j, const struct ipc_record *r, bool known, struct ipc_record *answer);
+void rates_message(struct judge *j, const struct ipc_record *r);
+void rates_finding(struct judge *j, const struct finding *f);
+void rates_closed(struct judge *j, const struct ipc_record *r);
+/* Records were lost, or a worker with its sessions: they are counted anew, from what is known of them. */
+void rates_recount(struct judge *j);
 
 /* judge_ban.c */
 void judge_count(const struct judge *j, enum pst_counter c, __u64 n);
@@ -80,6 +89,7 @@ void ctl_event_finding(struct ctl *c, const struct finding *f, unsigned score);
 void ctl_event_ban(struct ctl *c, const struct pst_prefix *p, const struct pst_ban *b, const char *note, __u64 session, const char *what);
 /* How far a session is. */
 void ctl_event_state(struct ctl *c, const struct ipc_record *r);
+void ctl_event_limit(struct ctl *c, const struct pst_prefix *p, enum crowd_kind kind, __u64 count, unsigned ceiling, __u64 session);
 void ctl_event_import(struct ctl *c, size_t bans);
 void ctl_event_session(struct ctl *c, const struct ipc_record *r, const char *what);
 void ctl_reload_note(struct ctl *c, const char *error);

@@ -30,7 +30,7 @@ static const char *pardon(const struct judge *j, const struct pst_addr *a, const
 	return never ? never->why : NULL;
 }
 
-static void take_finding(struct judge *j, struct finding *f)
+void judge_find(struct judge *j, struct finding *f)
 {
 	const struct policy *policy = &j->setup->conf->policy;
 	__u64 now = kern_now_ns();
@@ -81,6 +81,7 @@ static void take_opened(struct judge *j, struct judge_channel *c, const struct i
 
 	answer.standing = standing_of(j, e, &r->addr, now);
 	answer.passes = ledger_passes(e, now);
+	rates_opened(j, r, answer.standing == STANDING_KNOWN, &answer);
 	ipc_send(j->setup->worker_fd[c - j->channel], &answer); /* unanswered = unknown */
 	e->sessions++;
 	e->last_ns = now;
@@ -95,6 +96,7 @@ static void take_message(struct judge *j, const struct ipc_record *r)
 	struct ledger_entry *e = ledger_take(j->setup->ledger, &r->addr, &j->setup->conf->policy, now);
 
 	e->messages += r->messages;
+	rates_message(j, r);
 	if (r->messages && standing_of(j, e, &r->addr, now) == STANDING_KNOWN)
 		good_put(j->setup->maps, &r->addr, now + KNOWN_NS);
 }
@@ -107,6 +109,7 @@ static void take_closed(struct judge *j, struct judge_channel *c, const struct i
 	ledger_pass(e, r->passes, j->setup->conf->test, now);
 	e->last_ns = now;
 	c->live -= c->live > 0;
+	rates_closed(j, r);
 	live_close(&j->live, c - j->channel, r->session);
 	ctl_event_session(j->ctl, r, "closed");
 }
@@ -130,14 +133,25 @@ static void take_charge(struct judge *j, struct judge_channel *c, const struct i
 	ipc_send(j->setup->worker_fd[c - j->channel], &answer);
 }
 
+/* A record that is missing was lost, or read by a judge that died over it. */
+static void take_serial(struct judge *j, struct judge_channel *c, __u32 serial)
+{
+	__u32 *last = &j->setup->keep->serial[c - j->channel];
+
+	if (serial && *last && serial != *last + 1)
+		rates_recount(j);
+}
+
 static bool take_record(struct judge *j, struct judge_channel *c, struct ipc_record *r)
 {
+	take_serial(j, c, r->serial);
 	switch (r->tag) {
 	case IPC_OPENED:
 		take_opened(j, c, r);
 		return true;
 	case IPC_FINDING:
-		take_finding(j, &r->finding);
+		judge_find(j, &r->finding);
+		rates_finding(j, &r->finding);
 		return true;
 	case IPC_MESSAGE:
 		take_message(j, r);
@@ -184,5 +198,7 @@ void judge_worker_readable(evutil_socket_t fd, short what, void *ctx)
 			mute(c->judge, c);
 			return;
 		}
+		if (r.serial)
+			c->judge->setup->keep->serial[c - c->judge->channel] = r.serial;
 	}
 }

@@ -43,9 +43,14 @@ static void ledger_move(const struct ledger *old, struct ledger *to, const struc
 	}
 }
 
+static void *shared_room(size_t bytes)
+{
+	return mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
 int quotas_open(struct warden *w)
 {
-	void *p = mmap(NULL, sizeof(*w->quotas), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *p = shared_room(sizeof(*w->quotas));
 
 	if (p == MAP_FAILED)
 		return -errno;
@@ -53,23 +58,43 @@ int quotas_open(struct warden *w)
 	return 0;
 }
 
+static __u64 some_seed(void)
+{
+	__u64 seed;
+
+	return getrandom(&seed, sizeof(seed), 0) == sizeof(seed) ? seed : kern_now_ns();
+}
+
+static int keep_open(struct warden *w, size_t n)
+{
+	size_t bytes = sizeof(*w->keep) + n * sizeof(struct crowd_entry);
+	struct judge_keep *k = shared_room(bytes);
+
+	if (k == MAP_FAILED)
+		return -errno;
+	crowd_init(&k->crowd, (struct crowd_entry *)(k + 1), n, some_seed());
+	w->keep = k;
+	w->keep_bytes = bytes;
+	return 0;
+}
+
 int ledger_open(struct warden *w, unsigned entries)
 {
 	size_t n = 16, bytes;
 	struct ledger *l;
-	__u64 seed = 0;
+	int rc;
 
 	while (n < entries)
 		n *= 2;
+	if (!w->keep && (rc = keep_open(w, n)))
+		return rc;
 	if (w->ledger && w->ledger->nentries == n)
 		return 0;
 	bytes = sizeof(*l) + n * sizeof(struct ledger_entry);
-	l = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	l = shared_room(bytes);
 	if (l == MAP_FAILED)
 		return -errno;
-	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
-		seed = kern_now_ns();
-	ledger_init(l, (struct ledger_entry *)(l + 1), n, seed);
+	ledger_init(l, (struct ledger_entry *)(l + 1), n, some_seed());
 	if (w->ledger) {
 		ledger_move(w->ledger, l, &w->now.conf->policy, kern_now_ns());
 		munmap(w->ledger, w->ledger_bytes);
@@ -136,6 +161,7 @@ static int worker_child(struct warden *w, struct child *c, int warden_fd)
 
 	leave_warden(w);
 	munmap(w->quotas, sizeof(*w->quotas));
+	munmap(w->keep, w->keep_bytes);
 	munmap(w->ledger, w->ledger_bytes); /* strangers' bytes and the ledger never share a process */
 	setup.stats = stats_map_slot(&w->maps, WORKER_SLOT + c->slot);
 	keep[n++] = warden_fd;
@@ -154,7 +180,7 @@ static int worker_child(struct warden *w, struct child *c, int warden_fd)
 
 static int judge_child(struct warden *w, int warden_fd)
 {
-	struct judge_setup setup = { .conf = w->now.conf, .maps = &w->maps, .ledger = w->ledger, .quotas = w->quotas, .never = &w->never, .control_fd = w->control_fd,
+	struct judge_setup setup = { .conf = w->now.conf, .maps = &w->maps, .ledger = w->ledger, .quotas = w->quotas, .keep = w->keep, .never = &w->never, .control_fd = w->control_fd,
 				     .warden_fd = warden_fd, .started_ns = w->started_ns, .apply_conf = w->apply_conf };
 	int keep[2 + WORKER_SLOTS + sizeof(struct kern_maps) / sizeof(int)];
 	size_t n = 0;

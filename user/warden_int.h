@@ -58,6 +58,8 @@ struct warden {
 	struct ledger *ledger; /* shared memory: survives a judge */
 	size_t ledger_bytes;
 	struct quotas *quotas; /* likewise */
+	struct judge_keep *keep; /* likewise; it has the size of the first ledger */
+	size_t keep_bytes;
 
 	struct child judge, worker[WORKER_SLOTS];
 	struct event *judge_readable;

@@ -50,6 +50,7 @@ def standard():
         ("backend", "main"): {"address": "127.0.0.1", "port": 10025, "identity": "xclient"},
         "relay": {"mode": "only", "entries": [], "authenticated": True},
         "ban": {"first": "5s", "max": "1h"},
+        "rates": {"mode": "observe"},  # a handful of addresses are the whole world
         "limits": {"sessions": 4000, "sessions_per_source": 4000, "workers": 2},
     }
 

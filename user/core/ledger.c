@@ -1,52 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "user/core/ledger.h"
 
+#include "user/core/hash.h"
+
 /*
  * A source lives in one of PROBE neighbouring entries, the first of which is its hash. A search
  * looks at all of them, so an entry can be freed without a tombstone and no chain ever forms.
  */
 #define PROBE 16
-
-static __u64 rotl(__u64 x, int b)
-{
-	return x << b | x >> (64 - b);
-}
-
-static void sip_round(__u64 v[4])
-{
-	v[0] += v[1];
-	v[1] = rotl(v[1], 13) ^ v[0];
-	v[0] = rotl(v[0], 32);
-	v[2] += v[3];
-	v[3] = rotl(v[3], 16) ^ v[2];
-	v[0] += v[3];
-	v[3] = rotl(v[3], 21) ^ v[0];
-	v[2] += v[1];
-	v[1] = rotl(v[1], 17) ^ v[2];
-	v[2] = rotl(v[2], 32);
-}
-
-/*
- * SipHash-1-3 of the 16 address bytes, keyed with the seed: a stranger who owns a /32 of IPv6
- * chooses among 2^32 sources and must not be able to aim them at one window.
- */
-static __u64 hash(const struct pst_addr *a, __u64 seed)
-{
-	__u64 v[4] = { seed ^ 0x736f6d6570736575, seed ^ 0x646f72616e646f6d,
-		       seed ^ 0x6c7967656e657261, seed ^ 0x7465646279746573 };
-	__u64 m[3] = { 0, 0, 16ull << 56 };
-
-	memcpy(m, a->b, sizeof(a->b));
-	for (int i = 0; i < 3; i++) {
-		v[3] ^= m[i];
-		sip_round(v);
-		v[0] ^= m[i];
-	}
-	v[2] ^= 0xff;
-	for (int i = 0; i < 3; i++)
-		sip_round(v);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
 
 static bool is_free(const struct ledger_entry *e)
 {
@@ -100,14 +61,14 @@ struct ledger_entry *ledger_find(struct ledger *l, const struct pst_addr *a)
 {
 	struct pst_prefix source = prefix_source(a);
 
-	return look_up(l, &source, hash(&source.addr, l->seed));
+	return look_up(l, &source, hash_addr(&source.addr, l->seed));
 }
 
 struct ledger_entry *ledger_take(struct ledger *l, const struct pst_addr *a,
 				 const struct policy *p, __u64 now_ns)
 {
 	struct pst_prefix source = prefix_source(a);
-	__u64 h = hash(&source.addr, l->seed);
+	__u64 h = hash_addr(&source.addr, l->seed);
 	struct ledger_entry *e = look_up(l, &source, h);
 
 	if (!e) {

@@ -276,7 +276,8 @@ void sess_standing(struct sess *s, const struct sess_word *word, __u64 now_ns, s
 
 	begin(s, now_ns, step);
 	s->remembered = word->passes;
-	sess_limit(s, word->limits, word->limit_s, now_ns);
+	s->good = standing == STANDING_KNOWN;
+	sess_limit(s, word->limits, word->limit_s, true, now_ns);
 	if (standing == STANDING_BANNED && s->state == S_PAUSE) {
 		greeted(s, PST_CNT_CONN_BANNED);
 		say_last(s, step, "554 5.7.1 Service unavailable\r\n", PST_CNT_SESS_REFUSED);

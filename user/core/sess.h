@@ -242,6 +242,7 @@ struct sess {
 	bool met;	/* it will not be said again: what comes now may be the client's own words, passed through */
 	bool told_name, told_helo; /* both as the balancer has them; name and helo are not to be replaced */
 	bool vouched;	/* authenticated by the balancer's word: no backend knows of it */
+	bool good;	/* the judge has said STANDING_KNOWN */
 	bool known;	/* the judge has said so, while the greeting waited for the name */
 	struct {
 		bool asking, told, over; /* the judge is asked; it has spoken or had its time; what it said */
@@ -282,9 +283,10 @@ void sess_open(struct sess *s, const struct sess_conf *c, const struct sess_peer
 void sess_standing(struct sess *s, const struct sess_word *word, __u64 now_ns, struct sess_step *step);
 /*
  * Limits alone, for limit_s seconds from now: what the session asks for meanwhile is deferred. They hold neither for allowed sources
- * and balancers nor for who authenticated, and they never cut a transaction that has begun.
+ * and balancers nor for who authenticated, and they never cut a transaction that has begun. own: they are the source's and not
+ * those of a crowd, of which a known source is no part.
  */
-void sess_limit(struct sess *s, unsigned limits, unsigned limit_s, __u64 now_ns);
+void sess_limit(struct sess *s, unsigned limits, unsigned limit_s, bool own, __u64 now_ns);
 /*
  * What came of the lookup of the client's name: canonical, or empty when it has none or none could be confirmed. unsure: it is
  * empty because nobody answered; what only a name could grant is deferred then.

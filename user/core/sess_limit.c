@@ -2,10 +2,12 @@
 /* sess_limit.c: what the judge's ceilings mean to one session. Nothing here is an error or an offence of it. */
 #include "user/core/sess_internal.h"
 
-void sess_limit(struct sess *s, unsigned limits, unsigned limit_s, __u64 now_ns)
+void sess_limit(struct sess *s, unsigned limits, unsigned limit_s, bool own, __u64 now_ns)
 {
 	__u64 until_ns = now_ns + limit_s * NS_PER_S;
 
+	if (!own && s->good)
+		return;
 	for (unsigned i = 0; i < LIMITS; i++)
 		if (limits >> i & 1 && s->limited_ns[i] < until_ns)
 			s->limited_ns[i] = until_ns;

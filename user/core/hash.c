@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "user/core/hash.h"
+
+#include <string.h>
+
+static __u64 rotl(__u64 x, int b)
+{
+	return x << b | x >> (64 - b);
+}
+
+static void sip_round(__u64 v[4])
+{
+	v[0] += v[1];
+	v[1] = rotl(v[1], 13) ^ v[0];
+	v[0] = rotl(v[0], 32);
+	v[2] += v[3];
+	v[3] = rotl(v[3], 16) ^ v[2];
+	v[0] += v[3];
+	v[3] = rotl(v[3], 21) ^ v[0];
+	v[2] += v[1];
+	v[1] = rotl(v[1], 17) ^ v[2];
+	v[2] = rotl(v[2], 32);
+}
+
+__u64 hash_addr(const struct pst_addr *a, __u64 seed)
+{
+	__u64 v[4] = { seed ^ 0x736f6d6570736575, seed ^ 0x646f72616e646f6d,
+		       seed ^ 0x6c7967656e657261, seed ^ 0x7465646279746573 };
+	__u64 m[3] = { 0, 0, 16ull << 56 };
+
+	memcpy(m, a->b, sizeof(a->b));
+	for (int i = 0; i < 3; i++) {
+		v[3] ^= m[i];
+		sip_round(v);
+		v[0] ^= m[i];
+	}
+	v[2] ^= 0xff;
+	for (int i = 0; i < 3; i++)
+		sip_round(v);
+	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
