@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_siphash.c: bpf/siphash.h against the authors' vectors and against OpenSSL's own SipHash. */
+/* test_siphash.c: bpf/siphash.h against the authors' vectors, and it and user/core/hash.h against OpenSSL's own SipHash. */
 #include "unit.h"
 
 #include <openssl/evp.h>
@@ -7,6 +7,7 @@
 
 #include "bpf/siphash.h"
 #include "rnd.h"
+#include "user/core/hash.h"
 
 #define KEY_LO 0x0706050403020100ull /* the vectors' key: octets 0, 1, ... 15 */
 #define KEY_HI 0x0f0e0d0c0b0a0908ull
@@ -34,7 +35,7 @@ static void authors_vectors(void **state)
 	}
 }
 
-static __u64 openssl_siphash(const __u64 key[2], const __u64 *word, size_t n, unsigned c, unsigned d)
+static __u64 openssl_siphash(const __u64 key[2], const void *in, size_t n, unsigned c, unsigned d)
 {
 	EVP_MAC *mac = EVP_MAC_fetch(NULL, "SIPHASH", NULL);
 	EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(mac);
@@ -48,7 +49,7 @@ static __u64 openssl_siphash(const __u64 key[2], const __u64 *word, size_t n, un
 	__u64 out;
 
 	assert_int_equal(EVP_MAC_init(ctx, (const void *)key, 16, params), 1);
-	assert_int_equal(EVP_MAC_update(ctx, (const void *)word, n * 8), 1);
+	assert_int_equal(EVP_MAC_update(ctx, in, n), 1);
 	assert_int_equal(EVP_MAC_final(ctx, (void *)&out, &got, sizeof(out)), 1);
 	assert_int_equal(got, 8);
 	EVP_MAC_CTX_free(ctx);
@@ -65,8 +66,22 @@ static void another_implementation(void **state)
 
 		for (unsigned i = 0; i < n; i++)
 			word[i] = rnd();
-		assert_int_equal(siphash_24(key, word, (int)n), openssl_siphash(key, word, n, 2, 4));
-		assert_int_equal(siphash_13(key, word, (int)n), openssl_siphash(key, word, n, 1, 3));
+		assert_int_equal(siphash_24(key, word, (int)n), openssl_siphash(key, word, n * 8, 2, 4));
+		assert_int_equal(siphash_13(key, word, (int)n), openssl_siphash(key, word, n * 8, 1, 3));
+	}
+}
+
+/* user/core/hash.h, which takes bytes. */
+static void of_bytes(void **state)
+{
+	(void)state;
+	for (unsigned n = 0; n < 600; n++) {
+		__u64 key[2] = { rnd(), rnd() };
+		__u8 in[600];
+
+		for (unsigned i = 0; i < n; i++)
+			in[i] = (__u8)rnd();
+		assert_int_equal(hash_bytes(key, (struct str){ (const char *)in, n }), openssl_siphash(key, in, n, 2, 4));
 	}
 }
 
@@ -75,6 +90,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(authors_vectors),
 		cmocka_unit_test(another_implementation),
+		cmocka_unit_test(of_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

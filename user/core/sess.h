@@ -24,6 +24,7 @@
 #include "user/core/account.h"
 #include "user/core/body.h"
 #include "user/core/finding.h"
+#include "user/core/grey.h"
 #include "user/core/line.h"
 #include "user/core/mend.h"
 #include "user/core/quota.h"
@@ -153,9 +154,6 @@ struct sess_word {
 	unsigned score;	 /* whole points, for the backend */
 	bool stutter;	 /* answer slowly */
 };
-
-/* What the greylist says of a recipient of a stranger. */
-enum sess_grey { GREY_PASS, GREY_KNOWN, GREY_DEFER };
 
 enum sess_want {
 	SESS_READ,  /* give client bytes; step.deadline_ns is set */
