@@ -424,6 +424,12 @@ static int by_key(const void *a, const void *b)
 	return sender_order(((const struct sender_rule *)a)->key, ((const struct sender_rule *)b)->key);
 }
 
+static void sort_keys(const struct sender_list *l)
+{
+	if (l->nrules)
+		qsort((void *)l->rule, l->nrules, sizeof(*l->rule), by_key);
+}
+
 /* Sorted: a list is searched for every sender. */
 static struct sender_list *take_senders(struct config_reader *r, cfg_t *cfg, size_t *n)
 {
@@ -432,8 +438,7 @@ static struct sender_list *take_senders(struct config_reader *r, cfg_t *cfg, siz
 	for (size_t i = 0; v && i < *n; i++) {
 		v[i].name = title_of(r, cfg, "sender", i);
 		v[i].line = section_line(cfg_getnsec(cfg, "sender", i));
-		if (v[i].nrules)
-			qsort((void *)v[i].rule, v[i].nrules, sizeof(*v[i].rule), by_key);
+		sort_keys(&v[i]);
 	}
 	return v;
 }
@@ -462,6 +467,9 @@ static void take_whole(struct config_reader *r, cfg_t *cfg, struct config_whole 
 	w->sess.senders = &c->senders;
 	w->sess.accounts = &c->accounts;
 	c->test = w->sess.test;
+	w->sess.grey = &c->grey;
+	sort_keys(&c->grey.exempt_recipients);
+	sort_keys(&c->grey.exempt_senders);
 	listener.sess = w->sess;
 	c->path = config_keep(r, r->path);
 	c->listener = take_titled(r, cfg, "listener", &listener, sizeof(listener), &c->nlisteners);

@@ -134,6 +134,7 @@ struct conf {
 	struct relay_rules relay;
 	struct sender_rules senders;
 	struct account_rules accounts;
+	struct grey_rules grey;
 	struct conf_dns dns;
 	struct conf_refuse refuse;
 	const struct triage_rule *test; /* TEST_MAX of them, as every listener has them */

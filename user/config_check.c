@@ -281,6 +281,14 @@ static void check_senders(struct config_reader *r, const struct conf *c)
 				   c->senders.list[i].name);
 }
 
+static void check_grey(struct config_reader *r, const struct grey_rules *g)
+{
+	if (g->window_s <= g->delay_s)
+		config_err(r, r->path, config_line(r, "greylist", "window"), "greylist: window is not longer than delay; nobody could pass. Set it to hours");
+	if (g->keep_s <= g->window_s)
+		config_err(r, r->path, config_line(r, "greylist", "keep"), "greylist: keep is not longer than window; set it to days");
+}
+
 void config_check(struct config_reader *r, const struct config_whole *w)
 {
 	const struct conf *c = &w->conf;
@@ -290,6 +298,7 @@ void config_check(struct config_reader *r, const struct config_whole *w)
 	check_backends(r, c);
 	check_relay(r, w);
 	check_senders(r, c);
+	check_grey(r, &c->grey);
 	check_users(r, c);
 	check_lists(r, c);
 	too_many(r, "interface", config_line(r, "", "interface"), c->ninterfaces, CONF_INTERFACES_MAX);

@@ -368,7 +368,7 @@ static bool take_SENDERS(struct config_reader *r, const struct config_row *row, 
 
 	(void)row;
 	if (!sender_key(str_of(it->text), key))
-		return wrong(r, it, "is not a sender", "write one like \"spam@bad.example\", \"bad.example\", \".bad.example\" or \"<>\"");
+		return wrong(r, it, "is neither an address nor a domain", "write one like \"spam@bad.example\", \"bad.example\", \".bad.example\" or \"<>\"");
 	kept = config_keep(r, key);
 	if (!kept)
 		return false;

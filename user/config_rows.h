@@ -25,6 +25,7 @@
 #define CONFIG_LOG_FORMATS     "|text|json"
 #define CONFIG_SENDER(sym, name) "|" name
 #define CONFIG_SENDERS	       SENDER_ACTIONS(CONFIG_SENDER)
+#define CONFIG_GREY	       GREY_MODES(CONFIG_WORD)
 #define CONFIG_FLAWS	       "|reject|normalize"
 #define CONFIG_DEMANDS	       "|may|require"
 #define CONFIG_TESTS	       TRIAGE_MODES(CONFIG_WORD)
@@ -95,6 +96,7 @@ struct config_whole {
 	X("dns",      false, "Where the names of clients come from: by their address, and confirmed by the name's own addresses.") \
 	X("sender",   true,  "Sender addresses that are refused. Of several lists that speak of a sender the strictest decides.")  \
 	X("accounts", false, "What clients that authenticated may do. An account is the name that the client logged in with, in lower case.") \
+	X("greylist", false, "Strangers' recipients are deferred once, for what does not keep mail does not come again. Whoever has delivered mail, may relay, authenticated or is on the allow list never waits.") \
 	X("list",     true,  "One per blacklist file; kept in the kernel.")                                     \
 	X("ban",      false, "When a source is banned, and for how long.")                                      \
 	X("rates",    false, "Ceilings for all workers together. They hold neither for the allow list, balancers and who authenticated, nor, those of prefixes and of all, for sources whose mail is accepted.") \
@@ -217,6 +219,18 @@ struct config_whole {
 	L("accounts", senders,  OWNERS, CONFIG_WHOLE, conf.accounts.owner, conf.accounts.nowners, "", "\"ACCOUNT SENDER ...\": addresses, domains (\"example.org\"), sub-domains (\".example.org\") that it owns, or \"*\", every sender; of a map the key is the account and the value its senders") \
 	S("accounts", messages, NUMBER, "", CONFIG_WHOLE, conf.accounts.messages, "0", 0, 1000000, "messages of an account in an hour, those of all its sessions together; more are deferred (450); 0 = no limit") \
 	S("accounts", rcpts,    NUMBER, "", CONFIG_WHOLE, conf.accounts.rcpts, "0", 0, 10000000, "recipients of an account in an hour, likewise") \
+	S("greylist", mode,    WORD, CONFIG_GREY, CONFIG_WHOLE, conf.grey.mode, "off", 0, 0, "observe: count those who would wait; stress: enforce while the gate is under stress, else observe") \
+	S("greylist", delay,   SECONDS, "", CONFIG_WHOLE, conf.grey.delay_s, "5m", 1, 3600, "from the first try to the first one that passes") \
+	S("greylist", window,  SECONDS, "", CONFIG_WHOLE, conf.grey.window_s, "1d", 2, 30 * CONFIG_DAY, "a try later than this is a first one again") \
+	S("greylist", keep,    SECONDS, "", CONFIG_WHOLE, conf.grey.keep_s, "36d", 2, CONFIG_YEAR, "how long a pass is remembered; accepted mail renews it") \
+	S("greylist", passes,  NUMBER, "", CONFIG_WHOLE, conf.grey.passes, "3", 1, 100, "passes with accepted mail, one in a delay at most, after which a source waits no more, whoever it writes to") \
+	S("greylist", ipv4,    NUMBER, "", CONFIG_WHOLE, conf.grey.ipv4, "24", 8, 32, "prefix length of the network that is one source, for clients without a name") \
+	S("greylist", ipv6,    NUMBER, "", CONFIG_WHOLE, conf.grey.ipv6, "64", 16, 128, "likewise") \
+	S("greylist", by_name, BOOL, "", CONFIG_WHOLE, conf.grey.by_name, "yes", 0, 1, "clients with a confirmed name are one source by the domain above it, so that a sender's pool passes as one; their names are looked up then") \
+	L("greylist", exempt_recipients, SENDERS, CONFIG_WHOLE, conf.grey.exempt_recipients.rule, conf.grey.exempt_recipients.nrules, "", "who is never made to wait for mail: addresses, domains (\"example.org\"), sub-domains (\".example.org\")") \
+	L("greylist", exempt_senders, SENDERS, CONFIG_WHOLE, conf.grey.exempt_senders.rule, conf.grey.exempt_senders.nrules, "", "sender addresses and domains that never wait; anybody can write them") \
+	S("greylist", timeout, SECONDS, "", CONFIG_WHOLE, conf.grey.timeout_s, "1s", 1, 60, "wait for the judge's answer; without one the recipient passes") \
+	S("greylist", entries, NUMBER, "", CONFIG_WHOLE, conf.grey.entries, "131072", GREY_ENTRIES_MIN, 1 << 24, "triplets and sources remembered; rounded up to a power of two; a hundred octets each") \
 	S("list", file,   PATH, "", CONFIG_LIST, file, "", 0, 0, "file or folder of networks: text, Spamhaus DROP, ipset save, nft list set, each gzip or not") \
 	S("list", action, WORD, CONFIG_ACTIONS, CONFIG_LIST, action, "drop", 0, 0, "what the kernel does with a listed source") \
 	S("list", follow, BOOL, "", CONFIG_LIST, follow, "no", 0, 1, "load it again when it changes, not only on reload") \

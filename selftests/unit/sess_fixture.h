@@ -30,6 +30,9 @@ struct fixture {
 	struct account_rules accounts;
 	struct account_owner owner[4];
 	char account[4][32], owned[4][SENDER_KEY_MAX + 1];
+	struct grey_rules grey;
+	struct sender_rule exempt[2]; /* recipient, sender */
+	char exempt_key[2][SENDER_KEY_MAX + 1];
 };
 
 static const struct domain_rule fixture_domains[] = {
@@ -65,6 +68,8 @@ static inline void fixture_init(struct fixture *f)
 		f->conf.test[i].mode = TRIAGE_DROP;
 	f->senders.list = f->list;
 	f->conf.senders = &f->senders;
+	f->grey.timeout_s = 1;
+	f->conf.grey = &f->grey;
 	f->peer.room = f->room;
 	f->peer.nroom = sizeof(f->room);
 	f->peer.id = 0xabc;

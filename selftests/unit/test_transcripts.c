@@ -12,6 +12,7 @@
  *				naming=SECONDS (the client's name is being looked up); admit=NAME deny=NAME grant=NAME except=NAME:
  *				one name as the only entry of connection control or relay control
  *				no-mail (mx.local.test and all below mute.example take no mail)
+ *				grey=MODE (of the greylist; grey-name: the source is known by its name) stress exempt-rcpt=ENTRY exempt-from=ENTRY
  *				balancer (XCLIENT is believed; a client at 203.0.113.9 is looked up as naming and allowed say, one at
  *				203.0.113.99 has too many sessions)
  *				recipient=ENTRY... (of the recipient list; "+" begins a tag) owner=ACCOUNT:SENDER... account-sender=observe|enforce
@@ -19,14 +20,14 @@
  *	C: TEXT			the client sends TEXT and CRLF; a final \c sends no CRLF. \r \n \t \0 \\ \xHH
  *	A: TEXT			the backend answers; " | " between lines; "down" and "caps" are outcomes of their own
  *	T: N			N seconds pass (N may be "300ms"), then the tick
- *	E: EVENT		hangup, kick, shutdown, known, unknown, banned, secured, insecure, charged, over (an account's quota), named, named=NAME, nameless (no answer)
+ *	E: EVENT		hangup, kick, shutdown, known, unknown, banned, secured, insecure, greyed=pass|known|defer[:SECONDS] (the answer to the last "(grey)"; greyed-old: to the one before), charged, over (an account's quota), named, named=NAME, nameless (no answer)
  *	S: PREFIX		the client gets a line that begins so
- *	B: TEXT			the backend is sent the line TEXT ("TEXT...": a line that begins so); "(abort)" = it is cut off,
+ *	B: TEXT			the backend is sent the line TEXT ("TEXT...": a line that begins so); "(abort)" = it is cut off, "(grey)" = the judge is asked,
  *				"(route N)" = what follows goes to that route, if it is not the default one
  *	D: TEXT			the backend has been sent the content TEXT since the last D:
  *	F: REASON [EVIDENCE]	a finding; the evidence begins so, "-" = there is none
  *	L: WORD PATH RULE	the last step denied this path for the log, by the rule at FILE:LINE ("-" = none); "WORD observed ..." = it would have
- *	W: WANT			read, ask, name, quota, tls, client or close
+ *	W: WANT			read, ask, name, quota, tls, client, close or grey
  *	N: COUNTER VALUE	a row of bpf/abi.h
  *	I: TIMES		the lines up to the next "O:" are played that many times; %d in them is the turn, from 1
  *	U: NAME			the lines behind "-- NAME" (before the first session), up to an empty line, are played here
@@ -60,6 +61,7 @@ struct play {
 	struct sess_step step;
 	__u64 now_ns;
 	bool split, opened, mail_open;
+	__u64 grey[2][2]; /* the last question, and the one before */
 	struct queue replies, asks, findings;
 	char *in; /* what the client sent and the session has not taken */
 	size_t nin, nbody;
@@ -155,6 +157,15 @@ static void take_finding(struct play *p, const struct finding *f)
 	push(p, &p->findings, text, (size_t)n);
 }
 
+static void take_question(struct play *p)
+{
+	if (!p->step.grey[0] && !p->step.grey[1])
+		return;
+	memcpy(p->grey[1], p->grey[0], sizeof(p->grey[0]));
+	memcpy(p->grey[0], p->step.grey, sizeof(p->grey[0]));
+	push(p, &p->asks, "(grey)", 6);
+}
+
 static void take_ask(struct play *p)
 {
 	const struct sess_step *step = &p->step;
@@ -236,6 +247,7 @@ static void take_step(struct play *p)
 		p->nbody += p->step.body[i].n;
 	}
 	take_ask(p);
+	take_question(p);
 	if (p->step.want == SESS_TLS || p->step.want == SESS_CLOSE)
 		p->nin = 0;
 	if (p->step.want == SESS_CLIENT)
@@ -332,6 +344,15 @@ static void pass_time(struct play *p, const char *text)
 	pump(p);
 }
 
+/* "greyed=defer:300" */
+static void greyed(struct play *p, const char *name)
+{
+	const char *said = strchr(name, '=') + 1, *seconds = strchr(said, ':');
+
+	sess_greyed(&p->s, p->grey[!strncmp(name, "greyed-old", 10)], said[0] == 'd' ? GREY_DEFER : said[0] == 'k' ? GREY_KNOWN : GREY_PASS,
+		    seconds ? (unsigned)strtoul(seconds + 1, NULL, 10) : 0, p->now_ns, &p->step);
+}
+
 static void event(struct play *p, const char *name)
 {
 	if (!strcmp(name, "hangup"))
@@ -342,6 +363,8 @@ static void event(struct play *p, const char *name)
 		sess_named(&p->s, str_of(name + strcspn(name, "=") + (name[5] == '=')), false, p->now_ns, &p->step);
 	else if (!strcmp(name, "charged") || !strcmp(name, "over"))
 		sess_charged(&p->s, name[0] == 'o', p->now_ns, &p->step);
+	else if (!strncmp(name, "greyed", 6))
+		greyed(p, name);
 	else if (!strcmp(name, "nameless"))
 		sess_named(&p->s, STR(""), true, p->now_ns, &p->step);
 	else if (!strcmp(name, "secured") || !strcmp(name, "insecure"))
@@ -358,7 +381,7 @@ static void event(struct play *p, const char *name)
 
 static void check_want(struct play *p, const char *text)
 {
-	static const char *const name[] = { "read", "ask", "name", "tls", "client", "close", "quota" };
+	static const char *const name[] = { "read", "ask", "name", "tls", "client", "close", "quota", "grey" };
 
 	if (strcmp(name[p->step.want], text))
 		BAD(p, "wants %s, not %s", name[p->step.want], text);
@@ -466,6 +489,31 @@ static void owner(struct play *p, char *text)
 	f->accounts.owner = f->owner;
 }
 
+static enum grey_mode grey_mode_of(const char *text)
+{
+	static const char *const name[] = {
+#define GREY_X(sym, name) name,
+		GREY_MODES(GREY_X)
+#undef GREY_X
+	};
+	unsigned i = 0;
+
+	while (strcmp(name[i], text))
+		i++;
+	return (enum grey_mode)i;
+}
+
+/* Of the recipients (0) or the senders (1). */
+static void exempt(struct play *p, int which, const char *text)
+{
+	struct sender_list *l = which ? &p->f.grey.exempt_senders : &p->f.grey.exempt_recipients;
+
+	if (!sender_key(str_of(text), p->f.exempt_key[which]))
+		BAD(p, "\"%s\" is no address", text);
+	p->f.exempt[which] = (struct sender_rule){ .key = str_of(p->f.exempt_key[which]) };
+	*l = (struct sender_list){ .rule = &p->f.exempt[which], .nrules = 1 };
+}
+
 /* The only entry of a list of clients. */
 static void named_rule(struct fixture *f, struct access_list *l, enum access_mode mode, const char *name)
 {
@@ -565,6 +613,14 @@ static void option(struct play *p, const char *key, char *value)
 		named_rule(f, &f->relay.connect, *key == 'a' ? ACCESS_ONLY : ACCESS_EXCEPT, value);
 	else if (!strcmp(key, "grant") || !strcmp(key, "except"))
 		named_rule(f, &f->relay.relay, *key == 'g' ? ACCESS_ONLY : ACCESS_EXCEPT, value);
+	else if (!strcmp(key, "grey"))
+		f->grey.mode = grey_mode_of(value);
+	else if (!strcmp(key, "grey-name"))
+		f->grey.by_name = true;
+	else if (!strcmp(key, "stress"))
+		f->peer.stress = true;
+	else if (!strncmp(key, "exempt-", 7))
+		exempt(p, key[7] == 'f', value);
 	else if (!strcmp(key, "senders-all"))
 		f->list[0].trusted = true;
 	else if (!strcmp(key, "backend-size"))

@@ -100,7 +100,7 @@ void drop_transaction(struct sess *s, struct sess_step *step)
 {
 	if (s->begun) /* in the middle of content a backend can be told nothing */
 		ask(s, step, in_content(s) ? ASK_ABORT : ASK_RESET);
-	s->begun = s->refused = s->lost = s->utf8 = s->blank = false;
+	s->begun = s->refused = s->lost = s->utf8 = s->blank = s->grey.open = false;
 	s->rcpts = s->route = 0;
 	s->declared = 0;
 	s->nmail = s->nheld = 0;
@@ -130,11 +130,19 @@ static void set_deadline(struct sess *s, const struct sess_step *step)
 		s->deadline_ns = s->now_ns + s->conf->command_timeout_s * NS_PER_S;
 }
 
+/* What it is waited for with a command in hand, which comes again then. */
+static bool judge_asked(const struct sess *s)
+{
+	return s->quota.asking || s->grey.asking;
+}
+
 static __u64 due_ns(const struct sess *s)
 {
 	if (s->state == S_CLOSED)
 		return s->deadline_ns;
-	return s->unnamed ? s->name_until_ns : s->quota.asking ? s->quota.until_ns : s->deadline_ns;
+	if (s->unnamed)
+		return s->name_until_ns;
+	return s->quota.asking ? s->quota.until_ns : s->grey.asking ? s->grey.until_ns : s->deadline_ns;
 }
 
 void finish(struct sess *s, struct sess_step *step)
@@ -161,6 +169,7 @@ void finish(struct sess *s, struct sess_step *step)
 		     s->state == S_CLIENT ? SESS_CLIENT :
 		     s->unnamed		  ? SESS_NAME :
 		     s->quota.asking	  ? SESS_QUOTA :
+		     s->grey.asking	  ? SESS_GREY :
 					    SESS_READ;
 }
 
@@ -336,7 +345,7 @@ static size_t command_bytes(struct sess *s, struct sess_step *step, struct str i
 		found(s, step, PST_RSN_LONG_LINE, evidence_of(s, (struct str){ s->cut.head, LINE_HEAD_MAX }));
 		s->final = true;
 	}
-	return s->final ? in.n : s->unnamed || s->quota.asking ? 0 : n;
+	return s->final ? in.n : s->unnamed || judge_asked(s) ? 0 : n;
 }
 
 /*
@@ -386,7 +395,7 @@ size_t sess_bytes(struct sess *s, struct str in, __u64 now_ns, struct sess_step 
 	begin(s, now_ns, step);
 	if (s->asked == ASK_RCPT && in.n && !s->unnamed) {
 		n = rcpt_bytes(s, step, in);
-	} else if (s->asked || s->state == S_TLS || s->state == S_CLIENT || s->quota.asking || (s->unnamed && s->state != S_PAUSE)) {
+	} else if (s->asked || s->state == S_TLS || s->state == S_CLIENT || judge_asked(s) || (s->unnamed && s->state != S_PAUSE)) {
 		n = 0;
 	} else if (in.n && s->state == S_PAUSE) {
 		n = early_bytes(s, step, in);
@@ -457,6 +466,10 @@ static void timed_out(struct sess *s, struct sess_step *step)
 	}
 	if (s->quota.asking) {
 		quota_told(s, false);
+		return;
+	}
+	if (s->grey.asking) {
+		grey_told(s, GREY_PASS, 0, false);
 		return;
 	}
 	if (s->state == S_PAUSE) {

@@ -102,6 +102,7 @@ struct sess_conf {
 	unsigned long long session_max; /* octets of content of all messages; 0 = no limit */
 	enum pst_mode own_sender;   /* a sender in a domain of ours, from a client that may not relay */
 	const struct sender_rules *senders;
+	const struct grey_rules *grey; /* NULL = there is no greylist */
 	struct body_limits body;
 	struct mend_rules mend;
 	bool hide[EXT_MAX]; /* neither offered nor served, though gate and backend have it */
@@ -127,6 +128,7 @@ struct sess_peer {
 	bool naming;  /* its name is being looked up: sess_named() follows, once */
 	struct str name; /* known already, as sess_named() would tell it; copied */
 	bool unsure;	 /* likewise: there was no answer */
+	bool stress;	 /* the gate has more clients than is good for it */
 	const struct sess_caps *caps; /* the backend's, as last seen; copied at EHLO */
 	char *room;   /* for content that is changed on its way; sessions may share it: it is used in one call, until its step is obeyed */
 	size_t nroom; /* SESS_ROOM_MIN at least */
@@ -163,6 +165,7 @@ enum sess_want {
 	SESS_CLIENT, /* the balancer has named its client: find out about step.client, call sess_client() at once */
 	SESS_CLOSE, /* flush the reply, close */
 	SESS_QUOTA, /* wait for sess_charged() before giving bytes, those not consumed among them; step.deadline_ns is set */
+	SESS_GREY,  /* wait for sess_greyed() before giving bytes, those not consumed among them; step.deadline_ns is set */
 };
 
 enum sess_ask {
@@ -198,6 +201,7 @@ struct sess_step {
 	unsigned short client_port;    /* likewise; 0 = not told */
 	struct str account;	       /* of SESS_QUOTA, the first time: the judge is asked about it; empty = it has been asked */
 	unsigned charge[QUOTAS];       /* what the account is to be charged with */
+	__u64 grey[2];		       /* of SESS_GREY: what the judge is asked about; both 0 = it has been asked */
 	struct finding found[SESS_FINDINGS_MAX];
 	unsigned nfound;
 	struct sess_denied denied;
@@ -251,6 +255,16 @@ struct sess {
 	bool dropped;	/* by a test */
 	unsigned char condemned; /* enum pst_reason: every recipient is refused with verdict; 0 = not condemned */
 	unsigned remembered, passed, offended; /* a bit per enum triage_test: by the judge's word; here; caught here */
+	struct {
+		bool spared; /* this transaction's sender is exempt */
+		bool open;   /* it is <>, and a recipient is to be asked about at DATA */
+		bool asking, told, answered; /* the judge is asked, it has spoken or had its time, it has spoken */
+		bool known;	    /* its source waits no more */
+		unsigned char said; /* enum sess_grey */
+		unsigned seconds;
+		__u64 sender[2], key[2]; /* of this transaction's sender; of the question */
+		__u64 until_ns;
+	} grey;
 	unsigned errors, rcpts, messages;
 	unsigned nrcpt; /* not answered: more than one only of ASK_RCPT */
 	unsigned route;		    /* of this transaction's recipients; see transaction_route() */
@@ -302,6 +316,8 @@ void sess_answer(struct sess *s, enum sess_outcome outcome, const struct reply *
 void sess_secured(struct sess *s, bool ok, __u64 now_ns, struct sess_step *step);
 /* The judge's answer to SESS_QUOTA: over = the account's hour is used up. Ignored when nobody asks. */
 void sess_charged(struct sess *s, bool over, __u64 now_ns, struct sess_step *step);
+/* The judge's answer to SESS_GREY; one to an older question is ignored. */
+void sess_greyed(struct sess *s, const __u64 key[2], enum sess_grey said, unsigned seconds, __u64 now_ns, struct sess_step *step);
 /* The client was not read from for so long because the backend was too slow: not the client's fault. */
 void sess_waited(struct sess *s, __u64 waited_ns);
 void sess_tick(struct sess *s, __u64 now_ns, struct sess_step *step);

@@ -85,9 +85,11 @@ void run_bdat(struct sess *s, struct sess_step *step, struct str args)
 	} else if (s->state == S_CHUNKS) {
 		enter(s, S_CHUNK);
 		chunk_bytes(s, step, STR(""));
-	} else {
+	} else if (grey_lets_data(s, step)) {
 		s->chunking = true;
 		ask(s, step, ASK_DATA);
+	} else if (step->reply.n) {
+		swallow(s, step, step->reply);
 	}
 }
 

@@ -127,6 +127,7 @@ static void run_mail(struct sess *s, struct sess_step *step, struct str args)
 	s->blank = m.from.kind == MAILBOX_NULL;
 	s->quota.charged = false;
 	s->met = true;
+	grey_mail(s, &m.from);
 	enter(s, S_MAIL);
 	say(s, step, "250 2.1.0 Ok\r\n");
 }
@@ -206,7 +207,7 @@ static void run_rcpt(struct sess *s, struct sess_step *step, struct str args)
 		refuse(s, step, flaw, "501 5.1.3 Bad recipient address syntax\r\n", args);
 		return;
 	}
-	if (rcpt_condemned(s, step, &r.to) || !quota_lets(s, step, &r.to))
+	if (rcpt_condemned(s, step, &r.to) || !grey_lets_rcpt(s, step, &r.to) || !quota_lets(s, step, &r.to))
 		return;
 	s->begun = true;
 	ask(s, step, ASK_RCPT);
@@ -220,6 +221,8 @@ static void run_rcpt(struct sess *s, struct sess_step *step, struct str args)
 static void run_data(struct sess *s, struct sess_step *step, struct str args)
 {
 	(void)args;
+	if (s->rcpts && !grey_lets_data(s, step))
+		return;
 	if (s->rcpts)
 		ask(s, step, ASK_DATA);
 	else if (s->refused)

@@ -102,6 +102,12 @@ struct str reply_of(struct sess *s, enum pst_reason reason, struct str text);
 /* True: the recipient, which relay control would let pass, is refused because the session is condemned. */
 bool rcpt_condemned(struct sess *s, struct sess_step *step, const struct mailbox *to);
 void tally_triage(struct sess *s);
+/* sess_grey.c: what is noted of the sender; may this recipient be asked for, may DATA? False: wait, or the step says why not. */
+void grey_mail(struct sess *s, const struct mailbox *from);
+bool grey_lets_rcpt(struct sess *s, struct sess_step *step, const struct mailbox *to);
+bool grey_lets_data(struct sess *s, struct sess_step *step);
+/* The judge has answered, or had its time. */
+void grey_told(struct sess *s, enum sess_grey said, unsigned seconds, bool answered);
 
 /* sess_ehlo.c */
 void run_ehlo(struct sess *s, struct sess_step *step, struct str args);
