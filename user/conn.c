@@ -126,6 +126,8 @@ void conn_obey(struct conn *c, const struct sess_step *step)
 		conn_tls_begin(c);
 	else if (step->want == SESS_CLIENT)
 		conn_client(c, step);
+	else if (step->want == SESS_GREY && (step->grey[0] || step->grey[1]))
+		conn_judge_grey(c, step->grey);
 }
 
 /* --- bytes ------------------------------------------------------------------ */
@@ -422,6 +424,19 @@ void conn_limit(struct conns *cs, const struct pst_prefix *p, const struct sess_
 	cs->word = word;
 	cs->own = p->len >= prefix_source(&p->addr).len;
 	roster_each(&cs->roster, p, limit_one);
+}
+
+void conn_greyed(struct conns *cs, __u64 id, const __u64 key[2], enum sess_grey said, unsigned seconds)
+{
+	struct conn *c = (struct conn *)roster_by_id(&cs->roster, id);
+	struct sess_step step;
+
+	if (!c || c->phase >= FLUSH)
+		return;
+	conn_log_before(&c->sess, &c->totals);
+	sess_greyed(&c->sess, key, said, seconds, kern_now_ns(), &step);
+	conn_obey(c, &step);
+	conn_drive(c);
 }
 
 static void name_one(struct roster_entry *e)

@@ -47,6 +47,8 @@ void conn_standing(struct conns *cs, __u64 id, const struct sess_word *word);
 void conn_limit(struct conns *cs, const struct pst_prefix *p, const struct sess_word *word);
 /* The judge's word on what an account is to be charged with. */
 void conn_charged(struct conns *cs, __u64 id, bool over);
+/* The judge's answer on a recipient of a stranger; likewise. */
+void conn_greyed(struct conns *cs, __u64 id, const __u64 key[2], enum sess_grey said, unsigned seconds);
 /* What came of the lookup of an address' name. */
 void conn_named(struct conns *cs, const struct pst_addr *addr, struct str name, bool unsure);
 /* Ends every session of p. banned: not those of allow-listed sources; otherwise it is an operator's word. */

@@ -74,6 +74,8 @@ void conn_judge_charge(struct conn *c, const struct sess_step *step);
 void conn_judge_finding(struct conn *c, const struct finding *f);
 void conn_judge_message(struct conn *c);
 void conn_judge_closed(struct conn *c);
+/* May a recipient pass the greylist? conn_greyed() is the answer, if there is one. */
+void conn_judge_grey(struct conn *c, const __u64 key[2]);
 
 /* conn_tls.c: the reply to STARTTLS is queued; it has left; hands are shaken, or not. */
 void conn_tls_begin(struct conn *c);

@@ -40,6 +40,26 @@ void conn_judge_finding(struct conn *c, const struct finding *f)
 	tell(c->cs, &r);
 }
 
+static void put_name(const struct conn *c, struct ipc_record *r)
+{
+	if (c->sess.nname < sizeof(r->name))
+		memcpy(r->name, c->sess.name, c->sess.nname);
+}
+
+void conn_judge_grey(struct conn *c, const __u64 key[2])
+{
+	struct ipc_record r;
+
+	memset(&r, 0, sizeof(r));
+	r.tag = IPC_GREY;
+	r.session = c->who.id;
+	r.addr = c->who.addr;
+	r.key[0] = key[0];
+	r.key[1] = key[1];
+	put_name(c, &r);
+	tell(c->cs, &r);
+}
+
 void conn_judge_message(struct conn *c)
 {
 	struct ipc_record r;
@@ -50,6 +70,7 @@ void conn_judge_message(struct conn *c)
 	r.addr = c->who.addr;
 	r.messages = c->sess.messages - c->told_messages;
 	r.rcpts = c->totals.rcpts - c->told_rcpts;
+	put_name(c, &r);
 	c->told_messages = c->sess.messages;
 	c->told_rcpts = c->totals.rcpts;
 	tell(c->cs, &r);

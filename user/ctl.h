@@ -12,6 +12,8 @@
  *   {"command":"client show","address":A}   {"command":"client list","limit":N}
  *   {"command":"client forget","address":A} {"command":"config reload"}
  *   {"command":"gate mode","mode":M}        {"command":"daemon show"}
+ *   {"command":"grey show","source":S,"limit":N}, S = an address, a network or a domain; both may be missing
+ *   {"command":"grey del","source":S}       {"command":"grey flush"}   {"command":"grey stats"}
  *   {"command":"monitor"}
  *
  * Replies: {"schema":1, ...} or {"schema":1,"error":TEXT,"usage":B}; usage true = the request was malformed, "again":true = a judge that
@@ -25,6 +27,9 @@
  *   ban import     bans evicted noteless (whose reason found no room), after the last row; the first row that is wrong ends it,
  *                  and what came before stands
  *   never show     never_ban[{prefix why}]
+ *   grey show      source known entries[{source state key count since_seconds_ago last_seconds_ago seconds}]
+ *   grey del, grey flush: forgotten
+ *   grey stats     mode waiting passed sources known room evicted full
  *   config reload  reloaded errors[], once it is over
  * Events of monitor: {"event":E,"time":T,...}, E = opened, closed, finding, ban, would-ban, unban, import. A client that reads too slowly
  * is dropped. Evidence and notes are escaped: no terminal is reached by a stranger's bytes.

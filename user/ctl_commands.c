@@ -422,6 +422,10 @@ static const struct {
 	{ "backend show", ctl_backend_show, false },
 	{ "session show", ctl_session_show, false },
 	{ "session kill", ctl_session_kill, true },
+	{ "grey show", ctl_grey_show, false },
+	{ "grey del", ctl_grey_del, true },
+	{ "grey flush", ctl_grey_flush, true },
+	{ "grey stats", ctl_grey_stats, false },
 	{ "config reload", NULL, true },
 	{ "monitor", NULL, false },
 };

@@ -36,6 +36,12 @@ json_t *ctl_backend_show(struct judge *j, json_t *request);
 /* The live sessions of the sources in p, LIST_MAX at most, oldest first. */
 json_t *ctl_sessions_of(struct judge *j, const struct pst_prefix *p, size_t max, size_t *all);
 
+/* The greylist (ctl_grey.c). */
+json_t *ctl_grey_show(struct judge *j, json_t *request);
+json_t *ctl_grey_del(struct judge *j, json_t *request);
+json_t *ctl_grey_flush(struct judge *j, json_t *request);
+json_t *ctl_grey_stats(struct judge *j, json_t *request);
+
 /* A ban of p that an operator must say force for, as an error, or NULL. */
 json_t *ctl_objection(struct judge *j, const struct pst_prefix *p);
 

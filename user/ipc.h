@@ -28,9 +28,9 @@ enum ipc_tag {
 	IPC_KICK,	/* judge -> worker: end every session of prefix, or, where session is not 0, that one. standing BANNED: not those of allow-listed sources */
 	IPC_DRAIN,	/* warden -> worker: accept no more, exit when the last session is over */
 	IPC_STOP,	/* warden -> worker, judge: say 421 and exit */
-	IPC_MESSAGE,	/* worker -> judge: session, addr, messages that the backend has taken, rcpts accepted, both since the last such record */
+	IPC_MESSAGE,	/* worker -> judge: session, addr, name, messages that the backend has taken, rcpts accepted, both since the last such record */
 	IPC_GREY,	/* worker -> judge: session, addr, key, name: may this stranger's recipient pass the greylist? */
-	IPC_GREYED,	/* judge -> worker: session, grey, seconds */
+	IPC_GREYED,	/* judge -> worker: session, key, grey, seconds */
 	IPC_LIMIT,	/* judge -> worker: every live session of prefix is over these limits, for seconds */
 	IPC_STATE,	/* worker -> judge: session, addr, messages, rcpts, state: how far a session is that lives for a second or more */
 	IPC_ZONE,	/* worker -> judge: zone: how a DNS list fares in this worker */

@@ -11,6 +11,7 @@
 #define JUDGE_H
 
 #include "user/core/crowd.h"
+#include "user/core/grey.h"
 #include "user/core/ledger.h"
 #include "user/core/quota.h"
 #include "user/kern.h"
@@ -55,6 +56,7 @@ struct judge_setup {
 	struct ledger *ledger; /* shared memory, initialised */
 	struct quotas *quotas; /* likewise */
 	struct judge_keep *keep; /* likewise */
+	struct grey *grey; /* likewise; NULL = there was no greylist yet */
 	const struct never_list *never;
 	int control_fd;			    /* listening */
 	int warden_fd;

@@ -51,6 +51,9 @@ void rates_finding(struct judge *j, const struct finding *f);
 void rates_closed(struct judge *j, const struct ipc_record *r);
 /* Records were lost, or a worker with its sessions: they are counted anew, from what is known of them. */
 void rates_recount(struct judge *j);
+/* judge_grey.c: a worker asks about a stranger's recipient, known: its source is none; the backend has taken messages. */
+void judge_grey_asked(struct judge *j, struct judge_channel *c, const struct ipc_record *r, bool known);
+void judge_grey_took(struct judge *j, const struct ipc_record *r);
 
 /* judge_ban.c */
 void judge_count(const struct judge *j, enum pst_counter c, __u64 n);

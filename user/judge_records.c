@@ -97,8 +97,17 @@ static void take_message(struct judge *j, const struct ipc_record *r)
 
 	e->messages += r->messages;
 	rates_message(j, r);
+	judge_grey_took(j, r);
 	if (r->messages && standing_of(j, e, &r->addr, now) == STANDING_KNOWN)
 		good_put(j->setup->maps, &r->addr, now + KNOWN_NS);
+}
+
+static void take_grey(struct judge *j, struct judge_channel *c, const struct ipc_record *r)
+{
+	__u64 now = kern_now_ns();
+	struct ledger_entry *e = ledger_take(j->setup->ledger, &r->addr, &j->setup->conf->policy, now);
+
+	judge_grey_asked(j, c, r, standing_of(j, e, &r->addr, now) == STANDING_KNOWN || allow_has(j->setup->maps, &r->addr));
 }
 
 static void take_closed(struct judge *j, struct judge_channel *c, const struct ipc_record *r)
@@ -155,6 +164,9 @@ static bool take_record(struct judge *j, struct judge_channel *c, struct ipc_rec
 		return true;
 	case IPC_MESSAGE:
 		take_message(j, r);
+		return true;
+	case IPC_GREY:
+		take_grey(j, c, r);
 		return true;
 	case IPC_CLOSED:
 		take_closed(j, c, r);

@@ -13,6 +13,7 @@
 	X("denied", "session what why client name helo auth account from rcpt rule reply", "A sender or recipient was refused by a rule of ours") \
 	X("would-deny", "session what why client name helo auth account from rcpt rule reply", "It would have been, were the rule enforced") \
 	X("finding", "session addr reason points score evidence", "An offence, and the score of its source with it") \
+	X("greylist", "session source key said seconds tries", "What the greylist said of a stranger's recipient: defer, pass or known") \
 	X("ban", "prefix for reason score action origin relapse session note", "A ban was written") \
 	X("would-ban", "prefix for reason score action origin relapse session note", "A ban that was not written, or does not bite, and why") \
 	X("ban-failed", "prefix reason", "A ban could not be written") \
@@ -58,6 +59,7 @@
 	X("config-kept", "file", "A configuration was not taken over") \
 	X("restart-needed", "setting next now", "A setting cannot change while the daemon runs") \
 	X("ledger-kept", "", "The ledger could not be made larger or smaller") \
+	X("grey-kept", "", "The greylist could not be made larger or smaller") \
 	X("list-loading", "list prefixes", "How far the reading of a long list is") \
 	X("list-loaded", "list prefixes seconds", "") \
 	X("list-error", "", "What is wrong with a list, and where") \
@@ -89,6 +91,7 @@
 	X("evidence", TEXT, "what the client sent, escaped") X("note", TEXT, "an operator's words, or why a ban was not written") \
 	X("messages", NUMBER, "accepted by a backend") X("rcpts", NUMBER, "accepted recipients") X("nrcpt", NUMBER, "recipients of the message") \
 	X("size", NUMBER, "octets of content") X("points", NUMBER, "of the offence") X("score", NUMBER, "of the source, in points") \
+	X("source", TEXT, "a domain or a network") X("key", TEXT, "of sender and recipient, hashed") X("said", TEXT, "the answer") X("tries", NUMBER, "of this sender and recipient") \
 	X("relapse", NUMBER, "bans of the source before") X("bans", NUMBER, "how many") X("room", NUMBER, "of the table") \
 	X("clients", NUMBER, "connections to the control socket") X("uid", NUMBER, "of who asked") X("pid", NUMBER, "of a process") \
 	X("slot", NUMBER, "of a worker, from 0") X("records", NUMBER, "how many") X("signal", NUMBER, "that ended it") X("status", NUMBER, "its exit status") \

@@ -254,7 +254,7 @@ static int warden_open(struct warden *w)
 		return rc;
 	never_collect(w->now.conf, &w->never);
 	if ((rc = watch_signals(w)) || (rc = watch_links(w)) || (rc = children_open(w)) ||
-	    (rc = ledger_open(w, w->now.conf->ledger_entries)) || (rc = quotas_open(w)))
+	    (rc = ledger_open(w, w->now.conf->ledger_entries)) || (rc = quotas_open(w)) || (rc = grey_open(w, &w->now.conf->grey)))
 		log_warnx("start-failed: the warden cannot start: %s", strerror(-rc));
 	else
 		lists_follow(w);

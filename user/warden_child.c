@@ -156,13 +156,15 @@ static int worker_child(struct warden *w, struct child *c, int warden_fd)
 	int keep[2 + s->conf->nlisteners];
 	size_t n = 0;
 
-	bool named = s->conf->relay.named || s->conf->dns.names;
+	bool named = s->conf->relay.named || s->conf->dns.names || (s->conf->grey.mode != GREY_OFF && s->conf->grey.by_name);
 	const char *why;
 
 	leave_warden(w);
 	munmap(w->quotas, sizeof(*w->quotas));
 	munmap(w->keep, w->keep_bytes);
 	munmap(w->ledger, w->ledger_bytes); /* strangers' bytes and the ledger never share a process */
+	if (w->grey)
+		munmap(w->grey, w->grey_bytes);
 	setup.stats = stats_map_slot(&w->maps, WORKER_SLOT + c->slot);
 	keep[n++] = warden_fd;
 	keep[n++] = setup.judge_fd;
@@ -180,7 +182,7 @@ static int worker_child(struct warden *w, struct child *c, int warden_fd)
 
 static int judge_child(struct warden *w, int warden_fd)
 {
-	struct judge_setup setup = { .conf = w->now.conf, .maps = &w->maps, .ledger = w->ledger, .quotas = w->quotas, .keep = w->keep, .never = &w->never, .control_fd = w->control_fd,
+	struct judge_setup setup = { .conf = w->now.conf, .maps = &w->maps, .ledger = w->ledger, .quotas = w->quotas, .keep = w->keep, .grey = w->grey, .never = &w->never, .control_fd = w->control_fd,
 				     .warden_fd = warden_fd, .started_ns = w->started_ns, .apply_conf = w->apply_conf };
 	int keep[2 + WORKER_SLOTS + sizeof(struct kern_maps) / sizeof(int)];
 	size_t n = 0;

@@ -60,6 +60,8 @@ struct warden {
 	struct quotas *quotas; /* likewise */
 	struct judge_keep *keep; /* likewise; it has the size of the first ledger */
 	size_t keep_bytes;
+	struct grey *grey; /* likewise, NULL = never turned on */
+	size_t grey_bytes;
 
 	struct child judge, worker[WORKER_SLOTS];
 	struct event *judge_readable;
@@ -121,6 +123,8 @@ void lists_follow(struct warden *w);
 int children_open(struct warden *w);
 int quotas_open(struct warden *w); /* 0 or -errno */
 int ledger_open(struct warden *w, unsigned entries);
+/* warden_grey.c: likewise. */
+int grey_open(struct warden *w, const struct grey_rules *r);
 void judge_start(struct warden *w);
 /* Starts n new workers in free slots; those that find none are started when one is. */
 void workers_start(struct warden *w, unsigned n);

@@ -80,6 +80,9 @@ void judge_replace(struct warden *w)
 
 	if (rc)
 		log_warnx("ledger-kept: the ledger keeps its size: %s", strerror(-rc));
+	rc = grey_open(w, &w->now.conf->grey);
+	if (rc)
+		log_warnx("grey-kept: the greylist keeps its size: %s", strerror(-rc));
 	w->replacing_judge = false;
 	event_del(w->judge_timer);
 	event_del(w->judge.restart);

@@ -213,6 +213,9 @@ static bool obey_judge(struct worker *w, const struct ipc_record *r)
 	case IPC_STANDING:
 		conn_standing(&w->conns, r->session, &word);
 		return true;
+	case IPC_GREYED:
+		conn_greyed(&w->conns, r->session, r->key, (enum sess_grey)r->grey, r->seconds);
+		return true;
 	case IPC_KICK:
 		if (r->session)
 			conn_kick_one(&w->conns, r->session);

@@ -136,11 +136,18 @@ class Exim:
 
     def post(self, text, to=TO, body=None):
         """Hands a message over and waits until its first delivery was tried."""
+        self._exim("-odf", "-i", "-f", FROM, to, text=f"Subject: {text}\nTo: {to}\n\n{body or text}\n")
+
+    def run_queue(self):
+        """Tries all that waits once more, and waits for it."""
+        self._exim("-qff")
+
+    def _exim(self, *words, text=""):
         libraries = "/usr/lib/exim4:/usr/lib/x86_64-linux-gnu"
         done = subprocess.run(self.lab.world.command(
             "unshare", "--mount", "--propagation", "private", "sh", "-c", mta._ENTER_ROOT, "enter", self.home,
-            "env", f"LD_LIBRARY_PATH={libraries}", "/usr/sbin/exim4", "-odf", "-i", "-f", FROM, to),
-            input=f"Subject: {text}\nTo: {to}\n\n{body or text}\n", capture_output=True, text=True, check=False, timeout=120)
+            "env", f"LD_LIBRARY_PATH={libraries}", "/usr/sbin/exim4", *words),
+            input=text, capture_output=True, text=True, check=False, timeout=120)
         if done.returncode != 0:
             raise LabError(f"exim: {done.stderr or done.stdout or done.returncode}")
 

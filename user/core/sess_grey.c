@@ -68,8 +68,8 @@ static void ask_judge(struct sess *s, struct sess_step *step, const __u64 key[2]
 		s->grey.key[i] = step->grey[i] = key[i];
 }
 
-/* The answer, counted once. True when it lets the mail through. */
-static bool settle(struct sess *s, struct sess_step *step)
+/* The answer, counted once. True when it lets the mail through. to: for the log, NULL = it is no recipient. */
+static bool settle(struct sess *s, struct sess_step *step, const struct mailbox *to)
 {
 	bool defers = s->grey.said == GREY_DEFER;
 
@@ -81,16 +81,20 @@ static bool settle(struct sess *s, struct sess_step *step)
 		 defers			  ? PST_CNT_GREY_OBSERVED :
 		 s->grey.known		  ? PST_CNT_GREY_KNOWN :
 					    PST_CNT_GREY_PASSED);
+	if (defers && to) {
+		deny(step, to, false, "greylisted", NULL, 0);
+		step->denied.observed = !enforced(s);
+	}
 	if (!defers || !enforced(s))
 		return true;
 	defer(s, step);
 	return false;
 }
 
-static bool lets(struct sess *s, struct sess_step *step, const __u64 key[2])
+static bool lets(struct sess *s, struct sess_step *step, const struct mailbox *to, const __u64 key[2])
 {
 	if (has_answer(s, key))
-		return settle(s, step);
+		return settle(s, step, to);
 	if (needs_name(s))
 		await_name(s);
 	else
@@ -108,7 +112,7 @@ bool grey_lets_rcpt(struct sess *s, struct sess_step *step, const struct mailbox
 	if (s->blank)
 		return true;
 	grey_key(s->grey.sender, to, key);
-	if (lets(s, step, key))
+	if (lets(s, step, to, key))
 		return true;
 	if (step->reply.n) {
 		tally(s, PST_CNT_RCPT_GREY);
@@ -121,7 +125,7 @@ bool grey_lets_data(struct sess *s, struct sess_step *step)
 {
 	if (!s->grey.open || !is_due(s))
 		return true;
-	if (lets(s, step, s->grey.sender)) {
+	if (lets(s, step, NULL, s->grey.sender)) {
 		s->grey.open = false;
 		return true;
 	}
