@@ -171,7 +171,7 @@ deps:
 
 MAN_SRC := $(wildcard tools/man/*.rst)
 MAN := $(MAN_SRC:tools/man/%.rst=$(O)/man/%)
-MAN_OBJECTS := gate ban allow list client explain session relay backend stats monitor config feature
+MAN_OBJECTS := gate ban allow list client explain session grey relay backend stats monitor config feature
 MAN_PARTS := objects options reasons counters settings log
 SBINDIR := $(PREFIX)/sbin
 MANDIR := $(PREFIX)/share/man

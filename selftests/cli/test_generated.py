@@ -14,7 +14,7 @@ import pytest
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.join(HERE, "../..")
 BUILD = os.path.abspath(os.environ.get("O", os.path.join(ROOT, "build")))
-OBJECTS = ["gate", "ban", "allow", "list", "client", "explain", "session", "relay", "backend", "stats", "monitor", "config", "feature"]
+OBJECTS = ["gate", "ban", "allow", "list", "client", "explain", "session", "grey", "relay", "backend", "stats", "monitor", "config", "feature"]
 
 
 def postern(*words):
