@@ -116,7 +116,7 @@ def test_networks_are_sources(gate, dial, box):
     assert rcpt(dial, "203.0.113.79", OTHER, "stranger@example.net") == 250
     assert rcpt(dial, "2001:db8:ace::79", OTHER, "stranger@example.net") == 250
     assert rcpt(dial, "198.51.100.8", OTHER, "stranger@example.net") == 450
-    assert gate.counter("greylist_total", result="known") >= 2
+    assert gate.counter("greylist_total", result="known") >= 1
     assert gate.json("grey", "del", "203.0.113.79")["forgotten"] >= 2
     assert rcpt(dial, "203.0.113.80", OTHER, "stranger@example.net") == 450
 

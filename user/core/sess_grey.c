@@ -50,7 +50,7 @@ static void defer(struct sess *s, struct sess_step *step)
 		seconds = (seconds + 59) / 60 * 60;
 	put_text(&o, "450 4.7.1 Greylisted, try again in ");
 	put_u64(&o, seconds);
-	put_text(&o, " seconds\r\n");
+	put_text(&o, seconds == 1 ? " second\r\n" : " seconds\r\n");
 	step->reply = put_done(&o); /* no error of the client's */
 }
 
