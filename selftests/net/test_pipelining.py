@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Recipients that a client pipelines are asked of the backend in one go. What it had heard before it said a word proves it."""
 
+import socket
 import threading
 
 import pytest
@@ -192,13 +193,22 @@ def test_a_kept_connection_that_dies_under_a_pipeline_costs_nothing(gate, reserv
     assert sorted(server.messages()) == [b"Subject: %d\r\n\r\nbody\r\n" % n for n in range(4)]
 
 
-def test_a_client_that_leaves_takes_its_recipients_along(gate, reserved, dial):
+@pytest.mark.parametrize("half", [False, True])
+def test_a_client_that_leaves_takes_its_recipients_along(gate, reserved, dial, half):
+    """One that only says no more still hears what it asked for, so its DATA is begun. The other's kernel resets what comes for it."""
     server = reserved()
     in_front(gate, limits=ONE)
     with dial(V4) as d:
         pipeline(d, [rcpt(0), rcpt(1), "DATA"])
         wait_for(server, [f"MAIL FROM:<{FROM}>", rcpt(0), rcpt(1)])
-    let_speak(server)  # the client may have closed its sending half only, so its DATA is still served
+        if half:
+            d.sock.shutdown(socket.SHUT_WR)
+            let_speak(server)
+            assert [d.reply().code for _ in range(3)] == [250, 250, 354]
+            assert not d.ended()
+    let_speak(server)
     until("the backend's connection ended", lambda: "(end)" in server.sessions()[0])
     assert not server.messages()
-    assert gate.counter("messages_total", result="aborted") == 1
+    aborted = gate.counter("messages_total", result="aborted")
+    assert aborted == 1 if half else aborted <= 1  # whether the reset or the 354 came first
+    until("the session ended", lambda: gate.counter("sessions_total", end="hangup") == 1)
