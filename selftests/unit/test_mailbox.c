@@ -5,7 +5,8 @@
 #include "rnd.h"
 #include "user/core/mailbox.h"
 
-#define L63 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define L54 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define L63 L54 "aaaaaaaaa"
 
 static void paths(void **state)
 {
@@ -78,6 +79,12 @@ static void paths(void **state)
 		{ "<a@[192.0.2.1].b>", NULL, false },
 		{ "<(c)a@b.c>", NULL, false },
 		{ "<a@(c)b.c>", NULL, false },
+		{ "<@x.y:postmaster>", NULL, false },
+		{ "<\"postmaster\">", NULL, false },
+		{ "<\"\\p\\o\\s\\t\"@b.c>", "<post@b.c>", false },
+		{ "<@" L63 "." L63 "." L63 ",@" L54 ":a@b.c>", "<a@b.c>", false },
+		{ "<@" L63 "." L63 "." L63 ",@" L54 ":aa@b.c>", NULL, false },
+		{ "<a@" L63 "." L63 "." L63 "." L54 "aaaaa.b>", NULL, false },
 	};
 	size_t i;
 

@@ -226,10 +226,10 @@ static bool holds_wide(struct str s)
 	return false;
 }
 
-/* A local part alone: only <postmaster> may stand without a domain. */
-static enum mailbox_flaw no_domain(struct mailbox *m, bool reverse)
+/* A local part alone: only <postmaster>, and just so, may stand without a domain. */
+static enum mailbox_flaw no_domain(struct str path, struct mailbox *m, bool reverse)
 {
-	if (reverse || !str_ieq((struct str){ m->local, m->nlocal }, STR("postmaster")))
+	if (reverse || !str_istarts(path, STR("postmaster>")))
 		return MAILBOX_NO_DOMAIN;
 	memcpy(m->local, "postmaster", sizeof("postmaster"));
 	m->kind = MAILBOX_POSTMASTER;
@@ -239,6 +239,7 @@ static enum mailbox_flaw no_domain(struct mailbox *m, bool reverse)
 static enum mailbox_flaw mailbox(struct scan *s, bool reverse, struct mailbox *m)
 {
 	enum mailbox_flaw flaw = MAILBOX_OK;
+	struct str path = s->in;
 
 	if (reverse && s->in.n && s->in.p[0] == '>') {
 		m->kind = MAILBOX_NULL;
@@ -253,7 +254,7 @@ static enum mailbox_flaw mailbox(struct scan *s, bool reverse, struct mailbox *m
 	if (flaw)
 		return flaw;
 	if (!eat(s, '@'))
-		return s->in.n && s->in.p[0] == '>' ? no_domain(m, reverse) : MAILBOX_SYNTAX;
+		return s->in.n && s->in.p[0] == '>' ? no_domain(path, m, reverse) : MAILBOX_SYNTAX;
 	return domain_or_literal(s, m);
 }
 
@@ -274,6 +275,8 @@ enum mailbox_flaw mailbox_path(struct str *in, bool reverse, bool smtputf8, stru
 	if (!flaw && !eat(&s, '>'))
 		flaw = MAILBOX_SYNTAX;
 	path = (struct str){ in->p, in->n - s.in.n };
+	if (!flaw && path.n > MAILBOX_PATH_MAX)
+		flaw = MAILBOX_TOO_LONG;
 	out->utf8 = holds_wide((struct str){ out->local, out->nlocal });
 	out->routed = is_routed(out);
 	if (flaw && holds_wide(*in))
