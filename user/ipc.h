@@ -26,7 +26,7 @@ enum ipc_tag {
 	IPC_FINDING,	/* worker -> judge: finding */
 	IPC_CLOSED,	/* worker -> judge: session, addr, passes; messages and rcpts of the whole session */
 	IPC_KICK,	/* judge -> worker: end every session of prefix, or, where session is not 0, that one. standing BANNED: not those of allow-listed sources */
-	IPC_DRAIN,	/* warden -> worker: accept no more, exit when the last session is over */
+	IPC_DRAIN,	/* warden -> worker: accept no more, shut down your half of the channel, exit when the last session is over */
 	IPC_STOP,	/* warden -> worker, judge: say 421 and exit */
 	IPC_MESSAGE,	/* worker -> judge: session, addr, name, messages that the backend has taken, rcpts accepted, both since the last such record */
 	IPC_GREY,	/* worker -> judge: session, addr, key, name: may this stranger's recipient pass the greylist? */

@@ -6,6 +6,7 @@
 #include "user/warden_int.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -22,6 +23,8 @@
 
 #define S_NS		 1000000000ull
 #define QUICK_DEATH_NS	 (10 * S_NS)
+#define MS_NS		 1000000ull
+#define DRAINED_MS	 1000
 #define BACKOFF_FIRST_MS 100 /* doubles with every death that follows quickly */
 #define BACKOFF_MAX_MS	 10000
 
@@ -367,6 +370,20 @@ void workers_start(struct warden *w, unsigned n)
 	}
 }
 
+/* A worker that accepts no more closes its half of the channel, or dies. One that hangs is not waited for long. */
+static void wait_for_drained(const struct warden *w)
+{
+	__u64 until_ms = kern_now_ns() / MS_NS + DRAINED_MS;
+
+	for (size_t i = 0; i < WORKER_SLOTS; i++) {
+		struct pollfd channel = { .fd = w->worker[i].fd, .events = POLLRDHUP };
+		__u64 now_ms = kern_now_ns() / MS_NS;
+
+		if (w->worker[i].pid && w->worker[i].draining)
+			poll(&channel, 1, now_ms < until_ms ? (int)(until_ms - now_ms) : 0);
+	}
+}
+
 void workers_drain(struct warden *w)
 {
 	struct ipc_record drain = { .tag = IPC_DRAIN };
@@ -379,6 +396,7 @@ void workers_drain(struct warden *w)
 			log_warnx("worker-deaf pid=%d: it does not listen", c->pid);
 		c->draining |= c->pid != 0;
 	}
+	wait_for_drained(w);
 }
 
 /* --- end --------------------------------------------------------------------------------- */

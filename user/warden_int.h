@@ -128,7 +128,7 @@ int grey_open(struct warden *w, const struct grey_rules *r);
 void judge_start(struct warden *w);
 /* Starts n new workers in free slots; those that find none are started when one is. */
 void workers_start(struct warden *w, unsigned n);
-/* Old workers serve their last sessions. */
+/* Old workers serve their last sessions; when it returns, they accept no more. One that hangs is given up after a second. */
 void workers_drain(struct warden *w);
 void child_died(struct warden *w, pid_t pid, int status);
 void children_stop(struct warden *w);

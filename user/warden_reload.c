@@ -93,10 +93,10 @@ void judge_replace(struct warden *w)
 	}
 }
 
+/* The workers are drained. */
 static void replace_children(struct warden *w)
 {
 	end_old_judge(w);
-	workers_drain(w);
 	workers_start(w, w->now.conf->workers);
 }
 
@@ -122,7 +122,8 @@ static void take_over(struct warden *w, struct serving *next)
 	next->conf->pin_dir = w->pin_dir;
 	w->now = *next;
 	never_collect(w->now.conf, &w->never);
-	finish(w, true);
+	workers_drain(w);
+	finish(w, true); /* nobody meets the old configuration any more */
 	replace_children(w);
 	gate_detach_gone(w, old.conf);
 	w->nlinks = 0; /* xdp_mode may be another */
@@ -153,8 +154,10 @@ void warden_reload(struct warden *w)
 	if (rc) {
 		serving_free(&next, &w->now);
 		finish(w, false);
-		if (other)
+		if (other) {
+			workers_drain(w);
 			replace_children(w);
+		}
 	} else {
 		take_over(w, &next);
 	}

@@ -158,6 +158,7 @@ static void on_emptied(struct conns *cs)
 static void drain(struct worker *w)
 {
 	close_listeners(w);
+	shutdown(w->setup->warden_fd, SHUT_WR); /* so the warden knows: IPC_DRAIN */
 	w->ending = true;
 	if (!w->conns.roster.used)
 		event_base_loopexit(w->conns.base, NULL);
