@@ -20,7 +20,7 @@
  *	C: TEXT			the client sends TEXT and CRLF; a final \c sends no CRLF. \r \n \t \0 \\ \xHH
  *	A: TEXT			the backend answers; " | " between lines; "down" and "caps" are outcomes of their own
  *	T: N			N seconds pass (N may be "300ms"), then the tick
- *	E: EVENT		hangup, kick, shutdown, known, unknown, banned, secured, insecure, greyed=pass|known|defer[:SECONDS] (the answer to the last "(grey)"; greyed-old: to the one before), charged, over (an account's quota), named, named=NAME, nameless (no answer)
+ *	E: EVENT		hangup, kick, shutdown, known, unknown, banned ("+pregreet": the source has passed that test before), secured, insecure, greyed=pass|known|defer[:SECONDS] (the answer to the last "(grey)"; greyed-old: to the one before), charged, over (an account's quota), named, named=NAME, nameless (no answer)
  *	S: PREFIX		the client gets a line that begins so
  *	B: TEXT			the backend is sent the line TEXT ("TEXT...": a line that begins so); "(abort)" = it is cut off, "(grey)" = the judge is asked,
  *				"(route N)" = what follows goes to that route, if it is not the default one
@@ -372,9 +372,10 @@ static void event(struct play *p, const char *name)
 	else if (!strncmp(name, "limit=", 6))
 		sess_standing(&p->s, &(struct sess_word){ .limits = (unsigned)strtoul(name + 6, NULL, 10), .limit_s = 60 }, p->now_ns, &p->step);
 	else
-		sess_standing(&p->s, &(struct sess_word){ .standing = !strcmp(name, "banned") ? STANDING_BANNED :
-							  !strcmp(name, "known")  ? STANDING_KNOWN :
-										    STANDING_UNKNOWN }, p->now_ns, &p->step);
+		sess_standing(&p->s, &(struct sess_word){ .standing = name[0] == 'b' ? STANDING_BANNED :
+							  name[0] == 'k' ? STANDING_KNOWN :
+									   STANDING_UNKNOWN,
+							  .passes = strchr(name, '+') ? 1u << TEST_PREGREET : 0 }, p->now_ns, &p->step);
 	take_step(p);
 	pump(p);
 }

@@ -298,7 +298,7 @@ void sess_standing(struct sess *s, const struct sess_word *word, __u64 now_ns, s
 		return;
 	}
 	s->known |= standing == STANDING_KNOWN;
-	if (s->state == S_PAUSE && !s->unnamed && !pauses(s))
+	if (!s->final && s->state == S_PAUSE && !s->unnamed && !pauses(s))
 		greet(s, step, true);
 	finish(s, step);
 }
