@@ -14,6 +14,7 @@
 	X("would-deny", "session what why client name helo auth account from rcpt rule reply", "It would have been, were the rule enforced") \
 	X("finding", "session addr reason points score evidence", "An offence, and the score of its source with it") \
 	X("greylist", "session source key said seconds tries", "What the greylist said of a stranger's recipient: defer, pass or known") \
+	X("limit", "prefix what count ceiling session", "A source, a prefix or all together went over a ceiling") \
 	X("ban", "prefix for reason score action origin relapse session note", "A ban was written") \
 	X("would-ban", "prefix for reason score action origin relapse session note", "A ban that was not written, or does not bite, and why") \
 	X("ban-failed", "prefix reason", "A ban could not be written") \
