@@ -194,7 +194,7 @@ def test_import_bans_many_and_ends_their_sessions(gate, dial, lab):
     assert len(rows) == 50004 == gate.counter("bans_total", origin="operator")
     assert rows["198.51.100.50"]["note"] == 'by "file"' and rows["198.51.100.50"]["grace"] == 2
     assert rows["198.51.100.128/25"]["action"] == "reset" and rows["198.51.100.128/25"]["seconds_left"] > 3600
-    assert "import bans=50004 result=done" in gate.said()
+    assert 'command="ban import" bans=50004 result=done' in gate.said()
 
 
 def test_import_asks_for_force_where_ban_add_does(gate, lab):
