@@ -57,7 +57,8 @@ struct backend_client {
 	__u64 session;
 	struct pst_addr addr, local;
 	unsigned short port, local_port;
-	const struct sess *sess; /* read only, for the client's name and the listener's settings */
+	const struct sess *sess; /* read only, for the client's names and the listener's settings */
+	const unsigned *score;	 /* likewise: of the client's source, by now */
 	const char *tls_version, *tls_cipher; /* of the client's connection, static; NULL = in clear */
 	/*
 	 * Called from the event loop, never from inside a call made here. An answer without an ask comes in the middle of message

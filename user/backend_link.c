@@ -278,6 +278,9 @@ static void speak_for(struct link *l)
 	h->hostname = client->sess->conf->hostname;
 	h->xclient = id == IDENTITY_XCLIENT ? HOP_XCLIENT_MUST : id == IDENTITY_AUTO ? HOP_XCLIENT_OFFERED : HOP_XCLIENT_NEVER;
 	h->helo = (struct str){ client->sess->helo, client->sess->nhelo };
+	h->name = (struct str){ client->sess->name, client->sess->nname };
+	h->unsure = client->sess->peer.naming || client->sess->peer.unsure;
+	h->score = *client->score;
 	h->esmtp = client->sess->esmtp;
 	h->client = client->addr;
 	h->client_port = client->port;
@@ -480,7 +483,7 @@ static void wait_for_another(struct link *l)
 	count_busy(l, -1);
 	l->use = LINK_IDLE;
 	l->owner = NULL;
-	l->conf.helo = STR(""); /* it lived in the session */
+	l->conf.helo = l->conf.name = STR(""); /* they lived in the session */
 	LIST_REMOVE(l, entry);
 	LIST_INSERT_HEAD(&state->idle, l, entry);
 	state->nidle++;

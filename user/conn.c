@@ -60,7 +60,7 @@ static void put_ask(struct conn *c, const struct sess_step *step)
 	bool opens = step->ask == ASK_RCPT || step->ask == ASK_AUTH;
 
 	if (!c->backend && opens) {
-		struct backend_client client = { c->who.id, c->who.addr, c->local, c->port, c->local_port, &c->sess, NULL, NULL, on_answer, on_room, c };
+		struct backend_client client = { c->who.id, c->who.addr, c->local, c->port, c->local_port, &c->sess, &c->score, NULL, NULL, on_answer, on_room, c };
 
 		if (c->ssl) {
 			client.tls_version = SSL_get_version(c->ssl);
@@ -393,6 +393,7 @@ void conn_standing(struct conns *cs, __u64 id, const struct sess_word *word)
 
 	if (!c || c->phase >= FLUSH)
 		return;
+	c->score = word->score;
 	conn_log_before(&c->sess, &c->totals);
 	sess_standing(&c->sess, word, kern_now_ns(), &step);
 	conn_obey(c, &step);

@@ -42,6 +42,7 @@ struct conn {
 	__u64 told;		  /* that state, in short */
 	struct pst_addr local;
 	unsigned short port, local_port;
+	unsigned score;		 /* points of its source, those of this session included */
 	struct backend *backend; /* NULL until a recipient or a login is asked for */
 	struct conn_totals totals;
 	unsigned told_messages, told_rcpts; /* of which the judge has heard */

@@ -37,6 +37,7 @@ void conn_judge_finding(struct conn *c, const struct finding *f)
 	r.session = c->who.id;
 	r.addr = c->who.addr;
 	r.finding = *f;
+	c->score += c->cs->conf->policy.points[f->reason];
 	tell(c->cs, &r);
 }
 

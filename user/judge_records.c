@@ -81,6 +81,7 @@ static void take_opened(struct judge *j, struct judge_channel *c, const struct i
 
 	answer.standing = standing_of(j, e, &r->addr, now);
 	answer.passes = ledger_passes(e, now);
+	answer.score = judgement_score(&j->setup->conf->policy, &e->record, now);
 	rates_opened(j, r, answer.standing == STANDING_KNOWN, &answer);
 	ipc_send(j->setup->worker_fd[c - j->channel], &answer); /* unanswered = unknown */
 	e->sessions++;

@@ -28,11 +28,14 @@ class Conversation(threading.Thread):
     def __init__(self, sock, script):
         super().__init__(daemon=True)
         self.sock, self.script, self.said, self.messages = sock, script, [], []
-        self.reader = sock.makefile("rb")
+        self.reader, self.header = sock.makefile("rb"), b""
 
     def run(self):
         try:
-            if self.script.proxy:
+            if self.script.proxy == 2:
+                self.header = self.reader.read(16)
+                self.header += self.reader.read(int.from_bytes(self.header[14:], "big"))
+            elif self.script.proxy:
                 self.said.append(self.reader.readline().decode().rstrip())
             if self.script.implicit:
                 self.secure()

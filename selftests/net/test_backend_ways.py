@@ -272,3 +272,31 @@ def test_opensmtpd_reads_proxy_version_2(gate, lab, dial):
             assert re.search(rb"Received: from client.example.net \(.*\[(IPv6:)?" + re.escape(source.encode()), got), got
     finally:
         server.stop()
+
+
+def tlvs(conversation):
+    rest, found = conversation.header[16 + 12:], {}
+    while rest:
+        size = int.from_bytes(rest[1:3], "big")
+        found[rest[0]], rest = rest[3:3 + size], rest[3 + size:]
+    return found
+
+
+def test_version_2_tells_the_session_and_its_points(gate, scripted, dial):
+    """An offence counts at once, and in the next session of that source; others have none."""
+    server = scripted(proxy=2)
+    in_front(gate, "proxy-v2", limits=ONE, points={"unknown-command": 20})
+    for source, offends, points in ((V4, False, b"0"), (V4, True, b"20"), ("203.0.113.77", False, b"0")):
+        with dial(source) as d:
+            if offends:
+                assert d.say("FNORD") == 500
+            assert d.mail(FROM, [TO], CONTENT) == 250
+            d.quit()
+        heard = [c for c in server.conversations if c.messages][-1]
+        assert heard.header[:14] == b"\r\n\r\n\0\r\nQUIT\n\x21\x11", heard.header
+        assert tlvs(heard)[0xe0] == points
+        session = tlvs(heard)[0x05].decode()
+        until("that session is logged", lambda: f"session-end session={session} client={source} " in gate.said())
+    with dial(V4) as d:
+        assert d.mail(FROM, [TO], CONTENT) == 250
+    assert 15 <= int(tlvs([c for c in server.conversations if c.messages][-1])[0xe0]) <= 20

@@ -108,10 +108,12 @@ def test_many_at_once_ask_once(gate, dial, unbound):
     assert unbound.asked() == asked + 2  # PTR and A
 
 
-def test_name_in_received(gate, dial, box, unbound):
+@pytest.mark.parametrize("identity,port,nobody", [("received", 10027, b"([203.0.113.60])"), ("xclient", 10025, b"(unknown [203.0.113.60])")])
+def test_name_in_received(gate, dial, box, unbound, identity, port, nobody):
+    """By the gate itself, and by a Postfix that has the name from XCLIENT."""
     unbound.tell(*records(OFFICE))
-    gate.configure(backend__main={"identity": "received", "port": 10027}, dns={**DNS, "names": True}).start()
-    for source, said in (("203.0.113.7", b"(mx.office.example [203.0.113.7])"), ("203.0.113.60", b"([203.0.113.60])")):
+    gate.configure(backend__main={"identity": identity, "port": port}, dns={**DNS, "names": True}).start()
+    for source, said in (("203.0.113.7", b"(mx.office.example [203.0.113.7])"), ("203.0.113.60", nobody)):
         with dial(source) as d:
             assert d.mail(FROM, [OWN], f"Subject: from {source}\r\n\r\n".encode()) == 250
         assert said in box.wait_for(f"from {source}".encode())

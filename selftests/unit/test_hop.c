@@ -65,6 +65,8 @@ static struct hop_conf conf_of(enum who who)
 		.lmtp = who == LMTP,
 		.helo = who == OFFERED_HELO ? STR("m\xc3\xbc+l=l.example") : STR("client.example"),
 		.esmtp = who != OFFERED_HELO,
+		.name = who == OFFERED_HELO ? STR("mx.client.example") : STR(""),
+		.unsure = who == OFFERED_HELO || who == OFFERED6,
 		.client = addr_of(v6 ? "2001:db8::25" : "192.0.2.7"),
 		.local = addr_of(v6 ? "2001:db8::1" : "192.0.2.1"),
 		.client_port = v6 ? 65535 : 4711,
@@ -278,8 +280,8 @@ static void dialogues(void **state)
 		{ PROXY6, ">PROXY TCP6 2001:db8::25 2001:db8::1 65535 25\n<220 be\n>EHLO client.example\n<250 be\n=READY" },
 		{ OFFERED, OFFERS XCLIENT7 "<220 again\n>EHLO client.example\n<250 be\n=READY" },
 		{ MUST, OFFERS XCLIENT7 "<220 again\n>EHLO client.example\n<250 be\n=READY" },
-		{ OFFERED6, OFFERS ">XCLIENT NAME=[UNAVAILABLE] ADDR=IPV6:2001:db8::25 PORT=65535 PROTO=ESMTP HELO=client.example\n" },
-		{ OFFERED_HELO, OFFERS ">XCLIENT NAME=[UNAVAILABLE] ADDR=192.0.2.7 PORT=4711 PROTO=SMTP HELO=m+C3+BC+2Bl+3Dl.example\n"
+		{ OFFERED6, OFFERS ">XCLIENT NAME=[TEMPUNAVAIL] ADDR=IPV6:2001:db8::25 PORT=65535 PROTO=ESMTP HELO=client.example\n" },
+		{ OFFERED_HELO, OFFERS ">XCLIENT NAME=mx.client.example ADDR=192.0.2.7 PORT=4711 PROTO=SMTP HELO=m+C3+BC+2Bl+3Dl.example\n"
 				       "<220 again\n>EHLO gate.example.org" },
 		{ OFFERED, "<220 be\n>EHLO gate.example.org\n<250-be\n<250 XCLIENT ADDR\n>XCLIENT ADDR=192.0.2.7" },
 		{ OFFERED, "<220 be\n>EHLO gate.example.org\n<250-be\n<250 XCLIENT NAME HELO\n=READY" }, /* no use without ADDR */
@@ -444,8 +446,8 @@ static void non_ascii_is_passed_only_in_utf8_transactions(void **state)
 /* The header of version 2, byte for byte. */
 static void proxy_version_2(void **state)
 {
-	static const unsigned char want4[] = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x1f\xc0\0\x02\x07\xc0\0\x02\x01\x12\x67\0\x19"
-					     "\x05\0\x10" "00000000deadbeef";
+	static const unsigned char want4[] = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x24\xc0\0\x02\x07\xc0\0\x02\x01\x12\x67\0\x19"
+					     "\x05\0\x10" "00000000deadbeef" "\xe0\0\x02" "12";
 	static const unsigned char ssl[] = "\x20\0\x28\x01\0\0\0\x01\x21\0\x07TLSv1.3\x23\0\x16" "TLS_AES_256_GCM_SHA384";
 	static const unsigned char own[] = "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
 	struct hop_conf conf = conf_of(PLAIN);
@@ -455,6 +457,7 @@ static void proxy_version_2(void **state)
 	(void)state;
 	conf.proxy = HOP_PROXY_V2;
 	conf.session = 0xdeadbeef;
+	conf.score = 12;
 	hop_init(&hop, &conf, &step);
 	assert_int_equal(step.send[0].n, sizeof(want4) - 1);
 	assert_memory_equal(step.send[0].p, want4, sizeof(want4) - 1);
@@ -465,10 +468,10 @@ static void proxy_version_2(void **state)
 	conf.tls_cipher = "TLS_AES_256_GCM_SHA384";
 	hop_init(&hop, &conf, &step);
 	assert_int_equal(step.send[0].p[13], 0x21);
-	assert_int_equal(step.send[0].n, 16 + 36 + 19 + sizeof(ssl) - 1);
+	assert_int_equal(step.send[0].n, 16 + 36 + 19 + 5 + sizeof(ssl) - 1);
 	assert_int_equal((unsigned char)step.send[0].p[15], step.send[0].n - 16);
 	assert_memory_equal(step.send[0].p + 16, conf.client.b, 16);
-	assert_memory_equal(step.send[0].p + 16 + 36 + 19, ssl, sizeof(ssl) - 1);
+	assert_memory_equal(step.send[0].p + 16 + 36 + 19 + 5, ssl, sizeof(ssl) - 1);
 
 	conf.own = true;
 	hop_init(&hop, &conf, &step);

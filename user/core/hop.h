@@ -35,6 +35,9 @@ struct hop_conf {
 	bool lmtp;     /* RFC 2033. A message has one recipient: several could have several fates, a client is told one */
 	bool own;      /* nobody's session: the gate asks for itself */
 	struct str helo; /* the client's, as parsed; empty = none */
+	struct str name; /* its confirmed name; empty = none, or (unsure) not known yet or for now */
+	bool unsure;
+	unsigned score;	 /* the judge's points of its source */
 	bool esmtp;	 /* the client said EHLO */
 	struct pst_addr client, local;
 	unsigned short client_port, local_port; /* host order */

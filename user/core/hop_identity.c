@@ -15,6 +15,7 @@ enum {
 	PP2_SSL = 0x20,
 	PP2_SSL_VERSION = 0x21,
 	PP2_SSL_CIPHER = 0x23,
+	PP2_SCORE = 0xe0, /* the first of those that everybody may define */
 	PP2_CLIENT_SSL = 0x01,
 };
 
@@ -83,6 +84,16 @@ static void put_session(const struct hop_conf *c, struct put *o)
 	put_tlv(o, PP2_UNIQUE_ID, (struct str){ text, sizeof(text) });
 }
 
+/* As people write numbers, so that a rule of the server can compare it. */
+static void put_score(const struct hop_conf *c, struct put *o)
+{
+	char text[16];
+	struct put digits = { .p = text, .max = sizeof(text) };
+
+	put_u64(&digits, c->score);
+	put_tlv(o, PP2_SCORE, put_done(&digits));
+}
+
 /* Both ends are of one family: the gate's side of a connection from an IPv4 address is an IPv4 address. */
 static void put_ends(const struct hop_conf *c, struct put *o)
 {
@@ -105,6 +116,7 @@ void identity_proxy2(const struct hop_conf *c, struct put *o)
 	if (!c->own) {
 		put_ends(c, &rest);
 		put_session(c, &rest);
+		put_score(c, &rest);
 		if (c->tls_version)
 			put_ssl(c, &rest);
 	}
@@ -144,6 +156,11 @@ static void put_xtext(struct put *o, struct str s)
 static void put_value(const struct hop_conf *c, enum caps_attribute a, struct put *o)
 {
 	switch (a) {
+	case ATTR_NAME:
+		put_str(o, c->name);
+		if (c->unsure && !c->name.n)
+			put_text(o, "[TEMPUNAVAIL]");
+		break;
 	case ATTR_ADDR:
 		if (!addr_is4(&c->client))
 			put_text(o, "IPV6:");
