@@ -173,7 +173,8 @@
 	X(STORE_DROPPED,   "store_writes_total", "result=\"dropped\"",        "") \
 	X(STORE_UP,        "store_up",          "",                         "1 while state is kept on disk") \
 	X(BREAKER_OPEN,    "breaker_open",      "",                         "1 while no automatic bans are made because they would hit too many good sources") \
-	X(PASS_DEAD_MAN,   "xdp_packets_total", "verdict=\"passed\",reason=\"dead_man\"", "")
+	X(PASS_DEAD_MAN,   "xdp_packets_total", "verdict=\"passed\",reason=\"dead_man\"", "") \
+	X(MAIL_DIVERTED,   "senders_total",     "result=\"diverted\"",        "")
 
 enum pst_counter {
 #define PST_X(sym, family, labels, help) PST_CNT_##sym,

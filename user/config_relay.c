@@ -88,11 +88,20 @@ static void check_twice(struct config_reader *r, const struct relay_route *a, co
 	}
 }
 
+/* A way for messages that sender lists divert needs no domains. */
+static bool is_diversion(const struct conf *c, const char *route)
+{
+	for (size_t i = 0; i < c->senders.nlists; i++)
+		if (c->senders.list[i].route_name && !strcmp(c->senders.list[i].route_name, route))
+			return true;
+	return false;
+}
+
 static void check_route(struct config_reader *r, const struct conf *c, size_t i)
 {
 	const struct conf_route *route = &c->route[i];
 
-	if (!route->rules.ndomains)
+	if (!route->rules.ndomains && !is_diversion(c, route->name))
 		config_err(r, r->path, route->line, "route \"%s\": no domains; set domains = { \"example.org\" }", route->name);
 	if (!strcmp(route->name, DEFAULT_ROUTE))
 		config_err(r, r->path, route->line, "route \"%s\": that is the name of the way that all other domains go; choose another", route->name);
@@ -131,6 +140,32 @@ static void take_routes(struct config_reader *r, struct conf *c, const struct co
 			c->route[i].nbackends = c->route[0].nbackends;
 		}
 	}
+}
+
+static unsigned route_named(const struct conf *c, const char *name)
+{
+	unsigned i = 1;
+
+	while (i < c->nroutes && strcmp(c->route[i].name, name))
+		i++;
+	return i;
+}
+
+static void divert(struct config_reader *r, const struct conf *c, struct sender_list *l)
+{
+	char shown[128] = "";
+
+	if (l->route_name)
+		str_escape(str_of(l->route_name), shown, sizeof(shown));
+	if (l->action != SENDER_DIVERT && l->route_name)
+		config_err(r, r->path, l->line, "sender \"%s\": route is for action = divert; set that, or leave route out", l->name);
+	if (l->action != SENDER_DIVERT)
+		return;
+	l->route = l->route_name ? route_named(c, l->route_name) : (unsigned)c->nroutes;
+	if (!l->route_name)
+		config_err(r, r->path, l->line, "sender \"%s\": action = divert where to? set route to the name of a route", l->name);
+	else if (l->route >= c->nroutes)
+		config_err(r, r->path, l->line, "sender \"%s\": there is no route \"%s\"; name one that has a section", l->name, shown);
 }
 
 /* For the core, which knows of no backends. */
@@ -184,5 +219,7 @@ void config_relay(struct config_reader *r, struct conf *c, struct conf_route *ti
 	for (size_t i = 0; titled && i < n; i++)
 		c->relay.named |= order_list(&titled[i].rules.entries);
 	take_routes(r, c, titled, n);
+	for (size_t i = 0; i < c->senders.nlists; i++)
+		divert(r, c, (struct sender_list *)&c->senders.list[i]);
 	copy_rules(r, c);
 }

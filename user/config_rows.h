@@ -213,7 +213,8 @@ struct config_whole {
 	S("dns", names,   BOOL, "", CONFIG_WHOLE, conf.dns.names, "no", 0, 1, "look up every client's name, for the log and the Received field; where an entry is a domain it is done anyway") \
 	S("dns", cache,   NUMBER, "", CONFIG_WHOLE, conf.dns.cache, "4096", 16, 1 << 20, "names that one worker remembers; 300 octets each") \
 	L("sender", entries, SENDERS, CONFIG_SENDER_LIST, rule, nrules, "", "addresses, domains (\"bad.example\"), sub-domains (\".bad.example\"), or \"<>\", the blank sender: refusing that refuses every bounce") \
-	S("sender", action,  WORD, CONFIG_SENDERS, CONFIG_SENDER_LIST, action, "refuse", 0, 0, "close: refuse and end the session; observe: count") \
+	S("sender", action,  WORD, CONFIG_SENDERS, CONFIG_SENDER_LIST, action, "refuse", 0, 0, "close: refuse and end the session; divert: its messages take the way of route, as to a quarantine; observe: count") \
+	S("sender", route,   BANNER, "", CONFIG_SENDER_LIST, route_name, "", 0, 0, "with action = divert: name of a route, which may be one without domains") \
 	S("sender", trusted, BOOL, "", CONFIG_SENDER_LIST, trusted, "no", 0, 1, "also for clients that authenticated, may relay by their address or are on the allow list") \
 	S("accounts", own_senders, WORD, CONFIG_MODES, CONFIG_WHOLE, sess.account_sender, "off", 0, 0, "enforce: 553 5.7.1 to MAIL from a sender that is not the account's own; observe: log it. An account that is an address owns that one; everybody may send from <>") \
 	L("accounts", senders,  OWNERS, CONFIG_WHOLE, conf.accounts.owner, conf.accounts.nowners, "", "\"ACCOUNT SENDER ...\": addresses, domains (\"example.org\"), sub-domains (\".example.org\") that it owns, or \"*\", every sender; of a map the key is the account and the value its senders") \

@@ -92,6 +92,27 @@ def test_routes(gate, dial, box, exim):
     assert b"the main one" not in there.wait_for(b"to the branch")
 
 
+def test_a_diverted_sender(gate, dial, box, exim):
+    """To the quarantine go all recipients of such a sender, and nobody's who may not be written to at all."""
+    there = mta.Mailbox("user")
+    gate.configure(backend__main=TRUSTING, backend__box={"address": "127.0.0.1", "port": 10030, "identity": "none"}, points={"relay-attempt": 1},
+                   domains=["example.org", "branch.example"], route__branch={"domains": ["branch.example"]}, route__box={"backends": ["box"]},
+                   sender__odd={"entries": ["odd.example"], "action": "divert", "route": "box"}).start()
+    with dial("198.51.100.35") as d:
+        d.say("EHLO client.example.net")
+        assert d.say("MAIL FROM:<spam@odd.example>") == 250
+        assert str(d.say(f"RCPT TO:<{TO}>")) == "250 2.0.0 Accepted"  # as Exim says it
+        assert str(d.say(f"RCPT TO:<{BRANCH}>")) == "250 2.0.0 Accepted"
+        assert d.say("RCPT TO:<t@remote.example>") == 550
+        assert d.say("DATA") == 354
+        assert d.content(b"Subject: kept away\r\n\r\n") == 250
+        assert d.mail(FROM, [TO], b"Subject: good\r\n\r\n") == 250
+    assert b"with esmtp (Exim" in there.wait_for(b"kept away")
+    assert b"(Postfix)" in box.wait_for(b"Subject: good")
+    assert gate.counter("senders_total", result="diverted") == 1
+    assert "why=diverted" in gate.said()
+
+
 def test_the_first_recipient_refused_by_its_backend_binds_nothing(gate, dial, exim):
     """MAIL was sent to the one backend, and yet the message goes to the other."""
     there = mta.Mailbox("leaked")

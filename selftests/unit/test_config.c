@@ -300,8 +300,11 @@ static void test_domains(void **state)
 		if ((parsed && relay_is_own(&c->relay, &m)) != rows[i].own || (parsed && relay_route_of(&c->relay, &m) != rows[i].route))
 			fail_msg("%s", rows[i].domain);
 	}
-	assert_int_equal(c->nroutes, 4);
-	assert_int_equal(c->relay.nroutes, 4);
+	assert_int_equal(c->nroutes, 5);
+	assert_int_equal(c->relay.nroutes, 5);
+	assert_int_equal(c->senders.list[0].action, SENDER_DIVERT);
+	assert_int_equal(c->senders.list[0].route, 4);
+	assert_int_equal(c->route[4].backend[0], 2);
 	assert_string_equal(c->route[0].name, "default");
 	assert_int_equal(c->route[0].nbackends, 1);
 	assert_int_equal(c->route[0].backend[0], 0); /* "two" is the branch's */

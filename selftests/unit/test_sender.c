@@ -90,7 +90,7 @@ static void make_list(unsigned n)
 	char entry[128];
 
 	lists[n] = (struct sender_list){
-		.rule = rules[n], .nrules = rnd_below(RULES_MAX), .action = rnd_below(3), .trusted = rnd_below(2),
+		.rule = rules[n], .nrules = rnd_below(RULES_MAX), .action = rnd_below(SENDER_CLOSE + 1), .trusted = rnd_below(2),
 	};
 	for (unsigned i = 0; i < lists[n].nrules; i++) {
 		make_entry(entry);

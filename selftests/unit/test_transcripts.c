@@ -6,7 +6,7 @@
  *	== NAME			a session begins ("== NAME (whole)": only in one piece)
  *	with: OPTION...		pause=MS tls=off|offer|require auth=off|offer|require cleartext allowed relay denied
  *				errors=N rcpts=N messages=N size=N headers=N received=N caps=8BITMIME,... mechs=PLAIN,... backend-size=N mend
- *				hide=8BITMIME,... hide-chunking hide-limits hide-vrfy hide-help closed deliverby=N profile=NAME implicit session=N rate=N null-rcpts=N own=observe|enforce|off sender=ACTION:ENTRY senders-all
+ *				hide=8BITMIME,... hide-chunking hide-limits hide-vrfy hide-help closed deliverby=N profile=NAME implicit session=N rate=N null-rcpts=N own=observe|enforce|off sender=ACTION:ENTRY (divert: to route 1) senders-all
  *				routes (far.example: anybody may send there; small.local.test: ours, 500 octets, one recipient;
  *				sealed.example: anybody, in TLS; users.example: anybody who authenticated)
  *				naming=SECONDS (the client's name is being looked up); admit=NAME deny=NAME grant=NAME except=NAME:
@@ -444,7 +444,7 @@ static void hide(struct fixture *f, unsigned bits)
 
 static void sender_list(struct play *p, char *text)
 {
-	static const char *const name[] = { "observe", "refuse", "close" };
+	static const char *const name[] = { "observe", "divert", "refuse", "close" };
 	struct fixture *f = &p->f;
 	size_t n = f->senders.nlists++, i = 0;
 	char *entry = strchr(text, ':');
@@ -455,7 +455,7 @@ static void sender_list(struct play *p, char *text)
 	if (!sender_key(str_of(entry), f->key[n]))
 		BAD(p, "\"%s\" is no sender", entry);
 	f->entry[n] = (struct sender_rule){ .key = str_of(f->key[n]) };
-	f->list[n] = (struct sender_list){ .rule = &f->entry[n], .nrules = 1, .action = (enum sender_action)i };
+	f->list[n] = (struct sender_list){ .rule = &f->entry[n], .nrules = 1, .action = (enum sender_action)i, .route = i == SENDER_DIVERT };
 }
 
 static int by_recipient(const void *a, const void *b)

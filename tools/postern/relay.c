@@ -3,7 +3,7 @@
 #include "tools/postern/relay.h"
 
 static const struct cmd cmds[] = {
-	{ "explain", "from ADDRESS [name HOST|none] [auth USER] mail SENDER rcpt RECIPIENT",
+	{ "explain", "from ADDRESS [name HOST|none] [tls] [auth USER] mail SENDER rcpt RECIPIENT",
 	  "Says by the configuration file whether the client may send to the recipient, with every question asked, the rule that decided, the route and its backends. "
 	  "Without name, a client whose name would decide is undecided. Exit status 0 = accepted, 1 = refused or undecided.",
 	  relay_do_explain },

@@ -13,7 +13,7 @@
 #define SENDER_KEY_MAX (MAILBOX_LOCAL_MAX + 1 + MAILBOX_DOMAIN_MAX)
 
 /* In the order of strictness. */
-#define SENDER_ACTIONS(X) X(OBSERVE, "observe") X(REFUSE, "refuse") X(CLOSE, "close")
+#define SENDER_ACTIONS(X) X(OBSERVE, "observe") X(DIVERT, "divert") X(REFUSE, "refuse") X(CLOSE, "close")
 
 enum sender_action {
 #define SENDER_X(sym, name) SENDER_##sym,
@@ -36,6 +36,8 @@ struct sender_list {
 	const struct sender_rule *rule; /* in sender_order() */
 	size_t nrules;
 	enum sender_action action;
+	const char *route_name; /* of DIVERT, as written; NULL = not */
+	unsigned route;		/* of DIVERT: index into the configuration's routes; never the default one */
 	bool trusted; /* also for clients that authenticated or may relay by their address */
 	unsigned line;
 };

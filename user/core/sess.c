@@ -101,7 +101,7 @@ void drop_transaction(struct sess *s, struct sess_step *step)
 	if (s->begun) /* in the middle of content a backend can be told nothing */
 		ask(s, step, in_content(s) ? ASK_ABORT : ASK_RESET);
 	s->begun = s->refused = s->lost = s->utf8 = s->blank = s->grey.open = false;
-	s->rcpts = s->route = 0;
+	s->rcpts = s->route = s->diverted = 0;
 	s->declared = 0;
 	s->nmail = s->nheld = 0;
 	s->chunking = false;

@@ -268,6 +268,7 @@ struct sess {
 	unsigned errors, rcpts, messages;
 	unsigned nrcpt; /* not answered: more than one only of ASK_RCPT */
 	unsigned route;		    /* of this transaction's recipients; see transaction_route() */
+	unsigned diverted;	    /* the route of a sender list, which all recipients of this transaction take; 0 = none */
 	unsigned long long declared; /* SIZE of this transaction's MAIL, 0 = none */
 	__u64 name_until_ns;	    /* then the client has no name */
 	__u64 limited_ns[LIMITS];   /* until when each enum sess_limit holds, by its bit */

@@ -145,7 +145,7 @@ void defer_rcpt(struct sess *s, struct sess_step *step, const char *line)
  */
 static bool route_fits(struct sess *s, struct sess_step *step, const struct relay_decision *d)
 {
-	unsigned route = logged_in(s) ? 0 : d->route;
+	unsigned route = logged_in(s) ? 0 : s->diverted ? s->diverted : d->route;
 
 	if (s->rcpts && route != s->route) {
 		defer_rcpt(s, step, "452 4.5.3 Recipient needs a message of its own\r\n");

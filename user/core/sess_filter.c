@@ -107,13 +107,14 @@ bool sender_fits(struct sess *s, struct sess_step *step, const struct mailbox *f
 	bool trust = trusted(s);
 	struct sender_decision d = sender_decide(s->conf->senders ? s->conf->senders : &none, from, trust);
 	bool own = s->conf->own_sender != PST_MODE_OFF && !trust && relay_is_own(s->conf->relay, from);
-	bool listed = d.list && d.list->action != SENDER_OBSERVE;
+	bool diverts = d.list && d.list->action == SENDER_DIVERT;
+	bool listed = d.list && (d.list->action >= SENDER_REFUSE || (diverts && logged_in(s))); /* a login is bound to its backend */
 	bool not_us = own && s->conf->own_sender == PST_MODE_ENFORCE;
 
 	if ((listed || not_us) && !trust && name_would_tell(s, step))
 		return false;
 	if (d.list || own)
-		deny(step, from, true, d.list ? "sender" : "own-sender", d.list ? d.rule->file : NULL, d.list ? d.rule->line : 0);
+		deny(step, from, true, d.list ? (diverts ? "diverted" : "sender") : "own-sender", d.list ? d.rule->file : NULL, d.list ? d.rule->line : 0);
 	if (listed) {
 		s->final |= d.list->action == SENDER_CLOSE;
 		return refuse_sender(s, step, PST_RSN_SENDER, args);
@@ -123,6 +124,7 @@ bool sender_fits(struct sess *s, struct sess_step *step, const struct mailbox *f
 	step->denied.observed = d.list || own;
 	if (!account_fits(s, step, from))
 		return false;
-	tally(s, step->denied.observed ? PST_CNT_MAIL_OBSERVED : PST_CNT_MAIL_ACCEPTED);
+	s->diverted = diverts ? d.list->route : 0;
+	tally(s, diverts ? PST_CNT_MAIL_DIVERTED : step->denied.observed ? PST_CNT_MAIL_OBSERVED : PST_CNT_MAIL_ACCEPTED);
 	return true;
 }
