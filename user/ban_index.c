@@ -16,6 +16,7 @@ static struct {
 	__u32 put;   /* bans since the last rows were added */
 	bool making; /* the kernel is not told of mask yet */
 	bool writable;
+	int reader; /* the descriptor of pst_ban_quick where it cannot be mapped: one that is for reading only; else 0 */
 	struct pst_ban_bits *bits;
 	struct pst_quick *quick;
 } table;
@@ -74,13 +75,16 @@ int ban_index_open(const struct kern_maps *m, bool write)
 
 	if (bpf_obj_get_info_by_fd(m->ban_quick, &info, &size))
 		return -errno;
-	if (info.id == table.id && (table.writable || !write))
+	if (info.id == table.id && (table.writable || !write)) {
+		table.reader = table.reader ? m->ban_quick : 0;
 		return read_mask(m); /* whoever loads the gate again may have added rows */
+	}
 	forget();
 	e = map_both(m, PROT_READ | PROT_WRITE);
-	if (e && !write) { /* descriptors to read with */
+	if (e && !write) { /* a shared mapping, the only one the kernel gives, takes a descriptor to write with */
 		forget();
-		e = map_both(m, PROT_READ);
+		table.reader = m->ban_quick;
+		e = 0;
 	}
 	if (!e)
 		e = read_mask(m);
@@ -98,13 +102,8 @@ static bool is_host4(const struct pst_prefix *p)
 	return p->len == 128 && prefix_is4(p);
 }
 
-static struct pst_quick_place *place_of(const struct pst_prefix *p)
+static struct pst_quick_place *place_in(struct pst_quick *row, const struct pst_prefix *p)
 {
-	struct pst_quick *row;
-
-	if (!table.mask || !is_host4(p))
-		return NULL;
-	row = &table.quick[ban_index_row(ban_index_hash(p), table.mask)];
 	for (size_t i = 0; i < sizeof(row->place) / sizeof(row->place[0]); i++) {
 		__u64 ban = __atomic_load_n(&row->place[i].ban, __ATOMIC_RELAXED);
 
@@ -112,6 +111,26 @@ static struct pst_quick_place *place_of(const struct pst_prefix *p)
 			return &row->place[i];
 	}
 	return NULL;
+}
+
+static struct pst_quick_place *place_of(const struct pst_prefix *p)
+{
+	if (!table.mask || !is_host4(p))
+		return NULL;
+	return place_in(&table.quick[ban_index_row(ban_index_hash(p), table.mask)], p);
+}
+
+/* A copy of its row, where the table is not mapped. */
+static struct pst_quick_place *place_read(const struct pst_prefix *p, struct pst_quick *row)
+{
+	__u32 n;
+
+	if (!table.reader)
+		return place_of(p);
+	if (!table.mask || !is_host4(p))
+		return NULL;
+	n = ban_index_row(ban_index_hash(p), table.mask);
+	return bpf_map_lookup_elem(table.reader, &n, row) ? NULL : place_in(row, p);
 }
 
 static struct pst_quick_place *free_place(const struct pst_prefix *p)
@@ -238,7 +257,8 @@ void ban_index_add(struct pst_ban *b, const struct ban_counted *c)
 
 void ban_index_read(const struct pst_prefix *p, struct pst_ban *b)
 {
-	const struct pst_quick_place *at = place_of(p);
+	struct pst_quick row;
+	const struct pst_quick_place *at = place_read(p, &row);
 	struct ban_counted c;
 
 	if (!at)
