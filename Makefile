@@ -171,7 +171,6 @@ deps:
 
 MAN_SRC := $(wildcard tools/man/*.rst)
 MAN := $(MAN_SRC:tools/man/%.rst=$(O)/man/%)
-MAN_OBJECTS := gate ban allow list client explain session grey relay backend stats monitor config feature
 MAN_PARTS := objects options reasons counters settings log
 SBINDIR := $(PREFIX)/sbin
 MANDIR := $(PREFIX)/share/man
@@ -189,7 +188,7 @@ $(O)/man/gen/.made: $(O)/postern
 	@mkdir -p $(@D)
 	$(Q)sh tools/need man
 	$(Q)for p in $(MAN_PARTS); do $< manual $$p >$(@D)/$$p.rst || exit 1; done
-	$(Q)for o in $(MAN_OBJECTS); do $< manual commands $$o >$(@D)/commands-$$o.rst || exit 1; done
+	$(Q)for o in $$($< manual names); do $< manual commands $$o >$(@D)/commands-$$o.rst || exit 1; done
 	@touch $@
 
 $(O)/man/%: tools/man/%.rst $(O)/man/gen/.made

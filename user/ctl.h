@@ -14,6 +14,7 @@
  *   {"command":"gate mode","mode":M}        {"command":"daemon show"}
  *   {"command":"grey show","source":S,"limit":N}, S = an address, a network or a domain; both may be missing
  *   {"command":"grey del","source":S}       {"command":"grey flush"}   {"command":"grey stats"}
+ *   {"command":"session show"|"session count","prefix":P}, which may be missing
  *   {"command":"monitor"}
  *
  * Replies: {"schema":1, ...} or {"schema":1,"error":TEXT,"usage":B}; usage true = the request was malformed, "again":true = a judge that
@@ -27,6 +28,7 @@
  *   ban import     bans evicted noteless (whose reason found no room), after the last row; the first row that is wrong ends it,
  *                  and what came before stands
  *   never show     never_ban[{prefix why}]
+ *   session count  live, room for so many, phases{name: number}
  *   grey show      source known entries[{source state key count since_seconds_ago last_seconds_ago seconds}]
  *   grey del, grey flush: forgotten
  *   grey stats     mode waiting passed sources known room evicted full

@@ -421,6 +421,7 @@ static const struct {
 	{ "daemon show", do_daemon_show, false },
 	{ "backend show", ctl_backend_show, false },
 	{ "session show", ctl_session_show, false },
+	{ "session count", ctl_session_count, false },
 	{ "session kill", ctl_session_kill, true },
 	{ "grey show", ctl_grey_show, false },
 	{ "grey del", ctl_grey_del, true },

@@ -30,6 +30,7 @@ json_t *ctl_need_prefix(json_t *request, struct pst_prefix *p);
 
 /* `session show` and `session kill` (ctl_sessions.c). */
 json_t *ctl_session_show(struct judge *j, json_t *request);
+json_t *ctl_session_count(struct judge *j, json_t *request);
 json_t *ctl_session_kill(struct judge *j, json_t *request);
 /* `backend show` (ctl_backends.c). */
 json_t *ctl_backend_show(struct judge *j, json_t *request);

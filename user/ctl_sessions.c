@@ -97,6 +97,35 @@ json_t *ctl_session_show(struct judge *j, json_t *request)
 	return reply;
 }
 
+/* How many are how far. */
+static bool count_phase(void *ctx, const struct live_session *s)
+{
+	((size_t *)ctx)[s->state.phase < PHASE_MAX ? s->state.phase : PHASE_CLOSED]++;
+	return true;
+}
+
+json_t *ctl_session_count(struct judge *j, json_t *request)
+{
+	const struct conf *c = j->setup->conf;
+	size_t n[PHASE_MAX] = { 0 }, live = 0;
+	json_t *phases = json_object(), *reply;
+	struct pst_prefix p;
+
+	reply = need_scope(request, &p);
+	if (reply) {
+		json_decref(phases);
+		return reply;
+	}
+	live_each(&j->live, &p, kern_now_ns(), count_phase, n);
+	for (unsigned i = 0; i < PHASE_MAX; i++) {
+		live += n[i];
+		json_object_set_new(phases, sess_phase_name(i), json_integer(n[i]));
+	}
+	reply = ctl_ok();
+	json_object_update_new(reply, json_pack("{s:I s:I s:o}", "live", (json_int_t)live, "room", (json_int_t)c->sessions_max * c->workers, "phases", phases));
+	return reply;
+}
+
 /* --- their end -------------------------------------------------------------------- */
 
 struct count {

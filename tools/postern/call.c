@@ -19,10 +19,17 @@
 #define CALL_TIMEOUT_S 30 /* a reload with a million prefixes takes its time */
 #define CALL_TRIES     20 /* of daemons that make way for one with a new configuration */
 
+static unsigned patience_s = CALL_TIMEOUT_S;
+
+void call_patience(unsigned seconds)
+{
+	patience_s = seconds;
+}
+
 static int connect_to(const char *path)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	struct timeval limit = { .tv_sec = CALL_TIMEOUT_S };
+	struct timeval limit = { .tv_sec = patience_s };
 
 	if (strlen(path) >= sizeof(sa.sun_path))
 		return -ENAMETOOLONG;

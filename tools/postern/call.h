@@ -11,6 +11,8 @@ enum call_result {
 	CALL_FAILED, /* said already: no permission, a refusal, a broken answer */
 };
 
+/* From now on answers are waited for so many seconds, instead of 30. */
+void call_patience(unsigned seconds);
 /* Sends request (its reference is taken) and waits for the reply. */
 enum call_result call(json_t *request, json_t **reply);
 /* Lines that follow a request, written into text (newline included, CTL_LINE_MAX at most); returns their length. */

@@ -85,7 +85,7 @@ static const char *names_of(const struct object *o, char *out, size_t size)
 
 	*out = 0;
 	for (int i = 0; o ? o->cmds[i].name != NULL : objects[i] != NULL; i++) {
-		if (o || !objects[i]->hidden)
+		if (n < size && (o || !objects[i]->hidden))
 			n += (size_t)snprintf(out + n, size - n, "%s%s", n ? ", " : "",
 					      o ? o->cmds[i].name : objects[i]->name);
 	}
@@ -94,7 +94,7 @@ static const char *names_of(const struct object *o, char *out, size_t size)
 
 static int usage_lines(const struct object *o)
 {
-	char names[256], line[512];
+	char names[512], line[640];
 
 	names_of(o, names, sizeof(names));
 	if (o)
@@ -261,13 +261,14 @@ void help_all(void)
 	out_line("Usage: postern [OPTIONS] OBJECT [COMMAND [ARGS]]\n\nObjects:");
 	out_table("objects");
 	for (int i = 0; objects[i]; i++) {
-		char names[256];
+		char names[512];
 
 		if (objects[i]->hidden)
 			continue;
 		out_row();
 		out_str("object", NULL, objects[i]->name);
 		out_str("help", NULL, objects[i]->help);
+		out_bool("direct", NULL, objects[i]->direct);
 		out_line("  %-8s %s", objects[i]->name, objects[i]->help);
 		if (!objects[i]->direct)
 			out_line("  %-8s   %s", "", names_of(objects[i], names, sizeof(names)));

@@ -82,6 +82,17 @@ static int do_objects(struct args *a)
 	return finished();
 }
 
+/* For make: whose commands the manual has pages of. */
+static int do_names(struct args *a)
+{
+	int rc = arg_end(a);
+
+	for (int i = 0; !rc && objects[i]; i++)
+		if (!objects[i]->hidden)
+			printf("%s\n", objects[i]->name);
+	return rc ? rc : finished();
+}
+
 static int do_options(struct args *a)
 {
 	int rc = arg_end(a);
@@ -292,6 +303,7 @@ static int do_sample(struct args *a)
 
 static const struct cmd cmds[] = {
 	{ "objects", NULL, "The objects.", do_objects },
+	{ "names", NULL, "The names of the objects.", do_names },
 	{ "commands", "OBJECT", "The commands of an object.", do_commands },
 	{ "options", NULL, "The options.", do_options },
 	{ "reasons", NULL, "Every reason for a ban.", do_reasons },

@@ -26,7 +26,6 @@ static struct {
 	int depth;
 	json_t *row; /* of the outermost table */
 	json_t *notes;
-	const char *table;
 	long long wall_offset_ns; /* wall clock minus monotonic clock */
 } out;
 
@@ -34,6 +33,7 @@ void out_init(bool json, bool pretty)
 {
 	struct timespec wall;
 
+	memset(&out, 0, sizeof(out));
 	clock_gettime(CLOCK_REALTIME, &wall);
 	out.wall_offset_ns = wall.tv_sec * 1000000000ll + wall.tv_nsec - (long long)kern_now_ns();
 	out.json = json;
@@ -216,6 +216,7 @@ int out_finish(int rc)
 		puts("}");
 	}
 	json_decref(out.at[0]);
+	out.at[0] = NULL;
 	if (fflush(stdout) || ferror(stdout)) {
 		fprintf(stderr, "Error: standard output: could not be written\n");
 		return 1;
@@ -372,6 +373,27 @@ void out_members(json_t *object)
 		textvalue_members(object);
 }
 
+/* --- what is said besides ------------------------------------------------------- */
+
+static struct {
+	char *text; /* where errors go instead; NULL = they are printed */
+	size_t size;
+	const char *where;
+} aside;
+
+void out_quiet(char *text, size_t size)
+{
+	if (text && size)
+		*text = 0;
+	aside.text = text;
+	aside.size = size;
+}
+
+void out_where(const char *where)
+{
+	aside.where = where;
+}
+
 /* --- sentences ------------------------------------------------------------------ */
 
 void out_line(const char *fmt, ...)
@@ -405,6 +427,7 @@ static void say_text(const char *head, const char *text)
 	textout_flush();
 	fflush(stdout);
 	fputs(head, stderr);
+	fputs(aside.where ? aside.where : "", stderr);
 	textout_line(stderr, text);
 }
 
@@ -416,6 +439,8 @@ void out_note(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	if (aside.text)
+		return;
 	if (!out.json) {
 		say_text("Note: ", text);
 		return;
@@ -433,6 +458,10 @@ int out_error(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	if (aside.text) {
+		snprintf(aside.text, aside.size, "%s", text);
+		return 1;
+	}
 	if (out.json) /* always a member of the document itself, wherever the command was */
 		json_object_set_new(out.at[0], "error", json_text(text));
 	else

@@ -14,7 +14,7 @@
 #define OUT_SCHEMA 1
 
 void out_init(bool json, bool pretty);
-/* Ends the document. Returns rc, or 1 when standard output could not be written. */
+/* Ends the document. Returns rc, or 1 when standard output could not be written. After it out_init() may begin another. */
 int out_finish(int rc);
 
 /* key NULL: text only. label NULL: JSON only. */
@@ -55,6 +55,10 @@ void out_plain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void out_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* "Error: ..." on standard error, or "error" in JSON. Returns 1. */
 int out_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* From now on errors go into text (of size bytes) and nowhere else, and notes nowhere; NULL ends that. For views that show them themselves. */
+void out_quiet(char *text, size_t size);
+/* Errors and notes begin with it, as in "FILE:LINE: "; NULL ends that. It must live until then. */
+void out_where(const char *where);
 /* Another writer prints, or has printed, the whole output. */
 void out_done(void);
 bool out_pretty(void);

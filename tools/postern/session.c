@@ -45,6 +45,34 @@ static int do_show(struct args *a)
 	return CLI_OK;
 }
 
+static int do_count(struct args *a)
+{
+	json_t *request = json_pack("{ss}", "command", "session count"), *reply = NULL, *n;
+	char text[PREFIX_TEXT_MAX];
+	const char *phase;
+	struct pst_prefix p;
+	int rc = CLI_OK;
+
+	if (a->n && !(rc = arg_prefix(a, &p)))
+		json_object_set_new(request, "prefix", json_string(prefix_text(&p, text)));
+	if (!rc)
+		rc = arg_end(a);
+	if (rc) {
+		json_decref(request);
+		return rc;
+	}
+	rc = call_daemon(request, &reply);
+	if (rc)
+		return rc;
+	out_value("live", "live", json_object_get(reply, "live"));
+	out_value("room", "room", json_object_get(reply, "room"));
+	out_value("phases", NULL, json_object_get(reply, "phases"));
+	json_object_foreach(json_object_get(reply, "phases"), phase, n)
+		out_value(NULL, phase, n);
+	json_decref(reply);
+	return CLI_OK;
+}
+
 static bool is_id(const char *word)
 {
 	return strlen(word) == 16 && !word[strspn(word, "0123456789abcdef")];
@@ -99,6 +127,7 @@ static int do_trace(struct args *a)
 
 static const struct cmd cmds[] = {
 	{ "show", "[PREFIX] [limit N]", "Shows the live sessions, the oldest first: how far they are, what they have sent and who serves them.", do_show },
+	{ "count", "[PREFIX]", "Counts the live sessions by how far they are.", do_count },
 	{ "kill", "ID|PREFIX", "Ends one session, or all of a source, with 421; nobody is banned by it.", do_kill },
 	{ "trace", "PREFIX [count N]", "Follows what the sessions of one source do, until interrupted or until count events were printed.", do_trace },
 	{ 0 },
