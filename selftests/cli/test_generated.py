@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import subprocess
+import sys
 import threading
 
 import pytest
@@ -202,3 +203,15 @@ def test_log_events_are_rows():
             assert set(re.findall(r" ([a-z_]+)=", pairs)) <= set(events[event[0]].split()), f"{where}: a key is missing in its row"
             calls += 1
     assert calls > 50
+
+
+def test_every_python_module_has_a_package():
+    """What tests and tools import is Python's own, ours, or has its row in tools/need: so that a fresh machine has it."""
+    sources = glob.glob(f"{ROOT}/selftests/**/*.py", recursive=True) + glob.glob(f"{ROOT}/tools/**/*.py", recursive=True)
+    ours = {os.path.basename(path).removesuffix(".py") for path in sources}
+    with open(f"{ROOT}/tools/need", encoding="utf-8") as f:
+        rows = set(re.findall(r"^py:(\w+) ", f.read(), re.M))
+    for path in sources:
+        with open(path, encoding="utf-8") as f:
+            wanted = set(re.findall(r"^\s*(?:import|from) (\w+)", f.read(), re.M))
+        assert wanted <= ours | set(sys.stdlib_module_names) | rows, os.path.relpath(path, ROOT)
