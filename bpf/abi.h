@@ -307,13 +307,24 @@ struct pst_ban {
 	__u8 reason;	/* enum pst_reason */
 	__u8 origin;	/* enum pst_origin */
 	__u8 relapse;	/* how often this source was banned before, saturating */
-	__u32 score;	/* points that decided, 0 for an operator's ban */
+	__u32 score;	/* PST_BAN_SCORE: points that decided, 0 for an operator's ban; of a prefix: how many of its sources offended. The rest is the kernel's */
 	__u16 port;	/* of PST_SCOPE_PORT, else 0 */
 	__u8 scope;	/* enum pst_scope */
 	__u8 grace;	/* contacts in a window that are refused with a reason before the action applies */
 	__u32 contacts; /* in the window */
 	__u64 window_ns; /* its begin (coarse clock), 0 = none yet */
 };
+
+/*
+ * How the source comes again, told by its SYNs: a try is a SYN after conf.retry_ns without a packet. Whoever retries as a mail queue
+ * does is counted: pauses that do not become shorter by more than a quarter. A pause that does begins the count anew. PST_BAN_PAUSE: the last
+ * one, in units of 2^PST_PAUSE_SHIFT ns (34 s), saturating. A ban that is written over another begins at zero.
+ */
+#define PST_PAUSE_SHIFT	      35
+#define PST_SCORE_MAX	      0xffffu
+#define PST_BAN_SCORE(word)   ((word) & PST_SCORE_MAX)
+#define PST_BAN_RETRIES(word) ((word) >> 16 & 0xff)
+#define PST_BAN_PAUSE(word)   ((word) >> 24)
 
 /*
  * pst_ban_bits, one entry: a bit for every ban, by the hash of its prefix (bpf/ban_index.h). Not set = no such ban; set is only a reason
@@ -449,7 +460,12 @@ struct pst_sketch {
 	__u64 pad2[7];
 };
 
-/* pst_buckets: source address, the lower half of IPv6 zero -> until when its tokens are spent. */
+/*
+ * pst_buckets: source address, the lower half of IPv6 zero -> until when its tokens are spent. With PST_BUCKET_HELD the judge says so: it
+ * is over a ceiling and does not hear. While conf.held_ns lies ahead every SYN is asked whether its source is held.
+ */
+#define PST_BUCKET_HELD (1ull << 63)
+
 struct pst_bucket {
 	__u64 spent_ns;
 };
@@ -478,6 +494,9 @@ struct pst_conf {
 	 * packet of a flood would wait for a page of its own. 0 = none are: pst_bans is asked for everything. ban_index.c's alone.
 	 */
 	__u32 ban_mask;
+	__u64 dead_man_ns; /* 0 = never; from then on everything passes: nobody has said for too long that the policy stands */
+	__u64 retry_ns;	   /* a pause of a banned source after which it tries anew; 0 = none is noted */
+	__u64 held_ns;	   /* until then some source may be held (PST_BUCKET_HELD) */
 };
 
 /*
@@ -561,7 +580,7 @@ _Static_assert(sizeof(struct pst_reply_budget) == 16, "reply budget");
 _Static_assert((int)PST_RSN_MAX <= (int)PST_TEXT_LISTS, "a row of text for every reason");
 _Static_assert((int)PST_CNT_MAX <= PST_COUNTERS_ROOM && (int)PST_RSN_MAX <= PST_REASONS_ROOM, "room for every row");
 _Static_assert(sizeof(struct pst_stats) == 2560, "counters");
-_Static_assert(sizeof(struct pst_conf) == 8 + 16 * PST_GUARD_ADDRS_MAX + 4 * PST_BAN_LENS_MAX + 8 + 48 + 8 + 8192, "conf");
+_Static_assert(sizeof(struct pst_conf) == 8 + 16 * PST_GUARD_ADDRS_MAX + 4 * PST_BAN_LENS_MAX + 8 + 48 + 8 + 24 + 8192, "conf");
 _Static_assert(sizeof(struct pst_budget) == 48, "SYN budget");
 _Static_assert(sizeof(struct pst_sketch) == 64 * PST_SKETCH_LINES + 128 && PST_SKETCH_ROWS * PST_SKETCH_COLS == 16, "sketch: lines");
 _Static_assert(sizeof(struct pst_bucket) == 8 && sizeof(struct pst_good) == 8, "SYN bucket");

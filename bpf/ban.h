@@ -11,6 +11,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/ban_index.h"
+#include "bpf/budget.h"
 #include "bpf/maps.h"
 #include "bpf/pkt.h"
 
@@ -39,6 +40,44 @@ PKT_INLINE void ban_hit(struct pst_ban *ban, __u32 quick_hits, __u64 now_ns)
 		ban->last_ns = now_ns;
 	if (!ban->first_ns) /* the fine clock: latency from offence to first refusal is read from it */
 		__sync_val_compare_and_swap(&ban->first_ns, 0, bpf_ktime_get_ns());
+}
+
+/*
+ * A SYN of a banned source after a pause. A queue comes again later and later; what the pause is compared with is rounded down to
+ * its unit, so one unit less is no shorter. Two CPUs at once may lose a try.
+ */
+PKT_INLINE void ban_try(struct pst_ban *ban, const struct pst_conf *conf, __u64 last_ns, __u64 now_ns)
+{
+	__u64 past_ns = now_ns - last_ns, units = past_ns >> PST_PAUSE_SHIFT;
+	__u32 word = ban->score, before = PST_BAN_PAUSE(word), tries = PST_BAN_RETRIES(word);
+
+	if (!conf->retry_ns || !last_ns || last_ns > now_ns || past_ns < conf->retry_ns)
+		return;
+	if (units + 1 < before - before / 4)
+		tries = 0;
+	tries += tries < 0xff;
+	ban->score = PST_BAN_SCORE(word) | tries << 16 | (__u32)(units < 0xff ? units : 0xff) << 24;
+}
+
+/* When the source was last heard of: the place knows to the millisecond what the ban has not been told. */
+PKT_INLINE __u64 ban_last(const struct pst_ban *ban, const struct pst_quick_place *q, __u64 now_ns)
+{
+	__u64 told_ns = 0;
+
+	if (q && q->last && q->hits)
+		told_ns = now_ns - ((__u64)((__u32)(now_ns >> PST_QUICK_LAST_SHIFT) - q->last) << PST_QUICK_LAST_SHIFT);
+	return told_ns > ban->last_ns ? told_ns : ban->last_ns;
+}
+
+/* A prefix is banned for what others in it did: whoever has delivered mail is not meant. */
+PKT_INLINE int ban_spares(const struct pst_ban *ban, const struct pst_addr *src, __u64 now_ns)
+{
+	struct pst_addr source __attribute__((aligned(8)));
+
+	if (ban->reason != PST_RSN_PREFIX || ban->origin != PST_ORIGIN_AUTOMATIC)
+		return 0;
+	source = budget_source(src);
+	return budget_good(&source, now_ns);
 }
 
 /* A packet that hides its port is any port's. */
@@ -120,6 +159,8 @@ PKT_INLINE int ban_quick_drops(struct pst_quick_place *q, const struct pst_conf 
 
 	if (!last || now_ns >> PST_QUICK_TIME_SHIFT >= (ban & PST_QUICK_UNTIL) || q->hits >= PST_QUICK_HITS_MAX)
 		return 0;
+	if (conf->retry_ns && now - last >= (__u32)(conf->retry_ns >> PST_QUICK_LAST_SHIFT)) /* the ban counts the try */
+		return 0;
 	if (ban & PST_QUICK_GRACE &&
 	    (!pkt_is_syn(p) || now >> BAN_SECOND_SHIFT != last >> BAN_SECOND_SHIFT || conf->grace_window_ns <= BAN_SECOND_NS))
 		return 0;
@@ -188,8 +229,10 @@ PKT_OPAQUE int banned(const struct pkt *p, __u32 kind, __u32 guarded, __u64 now_
 		if (quick && ban_quick_drops(quick, conf, p, now_ns))
 			return PST_ACT_DROP;
 		ban = bpf_map_lookup_elem(&pst_bans, &key);
-		if (!ban || now_ns >= ban->until_ns || !ban_covers(ban, kind, p, guarded))
+		if (!ban || now_ns >= ban->until_ns || !ban_covers(ban, kind, p, guarded) || ban_spares(ban, &p->src, now_ns))
 			continue;
+		if (kind == PKT_TCP && pkt_is_syn(p))
+			ban_try(ban, conf, ban_last(ban, quick, now_ns), now_ns);
 		ban_hit(ban, quick ? __sync_lock_test_and_set(&quick->hits, 0) : 0, now_ns);
 		action = ban_action(ban, conf, kind, p, guarded, now_ns);
 		if (quick)

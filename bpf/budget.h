@@ -22,11 +22,11 @@
 #define BUDGET_SAMPLE	       16 /* one SYN in so many is counted in the total, as so many: the cache line is everybody's */
 #define BUDGET_MOST	       0xffffu /* a count that may be more */
 
-enum budget_word { BUDGET_KEPT, BUDGET_SOURCE, BUDGET_GLOBAL };
+enum budget_word { BUDGET_KEPT, BUDGET_SOURCE, BUDGET_GLOBAL, BUDGET_HELD };
 
-PKT_INLINE int budget_on(const struct pst_budget *b)
+PKT_INLINE int budget_on(const struct pst_conf *conf)
 {
-	return b->source.cost_ns || b->global.cost_ns;
+	return conf->budget.source.cost_ns || conf->budget.global.cost_ns || conf->held_ns;
 }
 
 PKT_INLINE __u64 budget_hash(const struct pst_addr *source, __u64 seed)
@@ -109,7 +109,7 @@ PKT_INLINE int budget_quiet(const struct pst_rate *rate, __u32 n)
 /* Takes one token; 0 = there is none. */
 PKT_INLINE int budget_take(__u64 *spent_ns, const struct pst_rate *rate, __u64 now_ns)
 {
-	__u64 was = *spent_ns, from = was < now_ns ? now_ns : was;
+	__u64 was = *spent_ns, until_ns = was & ~PST_BUCKET_HELD, from = until_ns < now_ns ? now_ns : until_ns;
 
 	if (from - now_ns > rate->slack_ns)
 		return 0;
@@ -148,6 +148,14 @@ PKT_INLINE struct pst_addr budget_source(const struct pst_addr *src)
 	return a;
 }
 
+/* By the judge's word, whatever the rate. */
+PKT_INLINE int budget_held(const struct pst_addr *source, __u64 now_ns)
+{
+	const struct pst_bucket *bucket = bpf_map_lookup_elem(&pst_buckets, source);
+
+	return bucket && bucket->spent_ns & PST_BUCKET_HELD && now_ns < (bucket->spent_ns & ~PST_BUCKET_HELD);
+}
+
 /* Judges one SYN; enum budget_word. Known-good sources pass when the others' tokens are gone, but each keeps to its own. */
 PKT_OPAQUE int budget(const struct pkt *p, __u64 now_ns);
 PKT_OPAQUE int budget(const struct pkt *p, __u64 now_ns)
@@ -162,6 +170,8 @@ PKT_OPAQUE int budget(const struct pkt *p, __u64 now_ns)
 		return BUDGET_KEPT;
 	b = &conf->budget;
 	source = budget_source(&p->src);
+	if (now_ns < conf->held_ns && budget_held(&source, now_ns))
+		return BUDGET_HELD;
 	if (b->source.cost_ns) {
 		__u64 hash = budget_hash(&source, b->seed);
 		__u32 n = budget_count(sk, hash, now);

@@ -2,7 +2,7 @@
 /*
  * gate.bpf.c: the XDP program. It executes sentences and never passes them:
  *
- *   packet -> guarded? -> allowed? -> banned? -> listed? -> over the SYN budget? -> leave()
+ *   packet -> guarded? -> allowed? -> policy still vouched for? -> banned? -> listed? -> over the SYN budget? -> leave()
  *
  * decide() names the counter that describes what happens to the packet; leave() is the
  * only exit, counts it and turns the counter into a verdict. What cannot be parsed passes and
@@ -94,9 +94,9 @@ PKT_INLINE __u32 over_budget(const struct pst_conf *conf, enum pkt_kind kind, co
 	word = budget(p, now_ns);
 	if (word == BUDGET_KEPT)
 		return 0;
-	if (conf->budget.observe || conf->mode == PST_MODE_OBSERVE)
+	if ((conf->budget.observe && word != BUDGET_HELD) || conf->mode == PST_MODE_OBSERVE)
 		return PST_CNT_PASS_SYN_OBSERVED;
-	return word == BUDGET_SOURCE ? PST_CNT_DROP_SYN_SOURCE : PST_CNT_DROP_SYN_GLOBAL;
+	return word == BUDGET_GLOBAL ? PST_CNT_DROP_SYN_GLOBAL : PST_CNT_DROP_SYN_SOURCE;
 }
 
 /* No table is asked that the settings call empty, and the clock is read once, if at all. */
@@ -121,8 +121,10 @@ PKT_INLINE __u32 decide(struct xdp_md *ctx, struct pkt *p, struct refuse_why *wh
 		return PST_CNT_PASS_UNGUARDED;
 	if (allowed(conf, &p->src))
 		return is_guarded ? PST_CNT_PASS_ALLOWED : PST_CNT_PASS_UNGUARDED;
-	if (lens[0] || budget_on(&conf->budget))
+	if (lens[0] || budget_on(conf) || conf->dead_man_ns)
 		now_ns = bpf_ktime_get_coarse_ns();
+	if (conf->dead_man_ns && now_ns >= conf->dead_man_ns)
+		return is_guarded ? PST_CNT_PASS_DEAD_MAN : PST_CNT_PASS_UNGUARDED;
 	if (lens[0])
 		answer = banned(p, kind, is_guarded, now_ns);
 	ban = BAN_ACTION(answer);
@@ -136,7 +138,7 @@ PKT_INLINE __u32 decide(struct xdp_md *ctx, struct pkt *p, struct refuse_why *wh
 		why->text = PST_TEXT_LIST(which);
 		return refusal(list, conf->mode, kind, PST_CNT_DROP_LISTED, PST_CNT_RESET_LISTED, why);
 	}
-	if (budget_on(&conf->budget))
+	if (budget_on(conf))
 		over = over_budget(conf, kind, p, now_ns);
 	if (over)
 		return over;

@@ -106,6 +106,7 @@ static struct pst_ban merged(const struct pst_ban *old, const struct pst_ban *b,
 
 	if (operator_stands)
 		widen(&r, b);
+	r.score = PST_BAN_SCORE(r.score);
 	r.until_ns = shorten || b->until_ns > old->until_ns ? b->until_ns : old->until_ns;
 	r.first_ns = old->first_ns;
 	r.last_ns = old->last_ns;
@@ -130,6 +131,7 @@ static bool sentence(const struct kern_maps *m, const struct pst_prefix *p, cons
 		return true;
 	}
 	*out = *b;
+	out->score = PST_BAN_SCORE(b->score);
 	out->hits = out->first_ns = out->last_ns = out->window_ns = 0;
 	out->contacts = 0;
 	return false;
@@ -189,6 +191,12 @@ int ban_get(const struct kern_maps *m, const struct pst_prefix *p, struct pst_ba
 	return 0;
 }
 
+/* As ban_spares() of the kernel half. */
+static bool spares(const struct kern_maps *m, const struct pst_ban *b, const struct pst_addr *a, __u64 now_ns)
+{
+	return b->reason == PST_RSN_PREFIX && b->origin == PST_ORIGIN_AUTOMATIC && good_has(m, a, now_ns);
+}
+
 int ban_find(const struct kern_maps *m, const struct pst_addr *a, __u64 now_ns, struct pst_prefix *p, struct pst_ban *out, struct pst_note *note)
 {
 	struct pst_conf c;
@@ -201,7 +209,7 @@ int ban_find(const struct kern_maps *m, const struct pst_addr *a, __u64 now_ns, 
 		return e;
 	for (int i = 0; i < PST_BAN_LENS_MAX && lens[i]; i++) {
 		*p = prefix_of(a, lens[i]);
-		if (ban_get(m, p, out, note) || !alive(out, now_ns))
+		if (ban_get(m, p, out, note) || !alive(out, now_ns) || spares(m, out, a, now_ns))
 			continue;
 		if (out->action != PST_ACT_OBSERVE)
 			return 0;
@@ -487,6 +495,27 @@ int good_put(const struct kern_maps *m, const struct pst_addr *a, __u64 until_ns
 	struct pst_good good = { until_ns };
 
 	return bpf_map_update_elem(m->good, &key, &good, BPF_ANY) ? -errno : 0;
+}
+
+bool good_has(const struct kern_maps *m, const struct pst_addr *a, __u64 now_ns)
+{
+	struct pst_addr key = good_key(a);
+	struct pst_good good;
+
+	return !bpf_map_lookup_elem(m->good, &key, &good) && now_ns < good.until_ns;
+}
+
+int source_hold(const struct kern_maps *m, const struct pst_addr *a, __u64 until_ns)
+{
+	struct pst_addr key = good_key(a);
+	struct pst_bucket b = { until_ns | PST_BUCKET_HELD };
+	struct pst_conf c;
+	int e = bpf_map_update_elem(m->buckets, &key, &b, BPF_ANY) ? -errno : gate_conf_get(m, &c);
+
+	if (e || c.held_ns >= until_ns)
+		return e;
+	c.held_ns = until_ns;
+	return gate_conf_put(m, &c);
 }
 
 void good_del(const struct kern_maps *m, const struct pst_addr *a)

@@ -36,7 +36,7 @@ int ban_put(const struct kern_maps *m, const struct pst_prefix *p, const struct 
  */
 int ban_put_many(const struct kern_maps *m, const struct ban_row *row, size_t n, struct ban_many *done);
 int ban_get(const struct kern_maps *m, const struct pst_prefix *p, struct pst_ban *out, struct pst_note *note);
-/* The ban that the kernel would obey for a: the longest live one; one that only observes gives way to a shorter that does not. Of any scope. -ENOENT = none alive. */
+/* The ban that the kernel would obey for a: the longest live one; one that only observes gives way to a shorter that does not, and a promoted prefix's spares who has delivered mail. Of any scope. -ENOENT = none alive. */
 int ban_find(const struct kern_maps *m, const struct pst_addr *a, __u64 now_ns, struct pst_prefix *p, struct pst_ban *out, struct pst_note *note);
 int ban_del(const struct kern_maps *m, const struct pst_prefix *p);
 /* Calls each for every entry, alive or not, in batches; stops when it returns non-zero and returns that. */
@@ -52,6 +52,9 @@ size_t ban_capacity(const struct kern_maps *m);
 
 /* A source whose mail was accepted: when SYNs are too many it comes first, until until_ns. A full table forgets the longest idle. */
 int good_put(const struct kern_maps *m, const struct pst_addr *a, __u64 until_ns);
+bool good_has(const struct kern_maps *m, const struct pst_addr *a, __u64 now_ns);
+/* A source that does not hear what it is told: its SYNs are dropped until then. A full table forgets the longest idle of the busy ones. */
+int source_hold(const struct kern_maps *m, const struct pst_addr *a, __u64 until_ns);
 void good_del(const struct kern_maps *m, const struct pst_addr *a);
 
 /* An operator's word: it stays until allow_del(), whatever the configuration says. */
