@@ -9,9 +9,11 @@
 
 #include <sys/types.h>
 
+#include "user/core/breaker.h"
 #include "user/core/crowd.h"
 #include "user/core/judgement.h"
 #include "user/core/lists.h"
+#include "user/core/promote.h"
 #include "user/core/relay.h"
 #include "user/core/sess.h"
 
@@ -130,6 +132,8 @@ struct conf {
 	struct pst_prefix *never_ban; /* judged, never banned; backends, own addresses, gateways are added at run time */
 	size_t nnever;
 	struct policy policy;
+	struct promote_rules promote;
+	struct breaker_rules breaker;
 	struct crowd_rules rates;
 	struct relay_rules relay;
 	struct sender_rules senders;

@@ -244,6 +244,12 @@ struct config_whole {
 	S("ban", action,    WORD, CONFIG_ACTIONS, CONFIG_WHOLE, conf.policy.action, "drop", 0, 0, "what the kernel does with a banned source") \
 	S("ban", grace,     NUMBER, "", CONFIG_WHOLE, conf.policy.grace, "3", 0, PST_GRACE_MAX, "first contacts (SYNs) of an automatic ban that are refused with a reason before its action applies; 0 = none") \
 	S("ban", grace_window, SECONDS, "", CONFIG_WHOLE, conf.grace_window_s, "1h", 1, CONFIG_YEAR, "after it the contacts of a ban with a grace are counted anew") \
+	S("ban", prefix_sources, NUMBER, "", CONFIG_WHOLE, conf.promote.sources, "8", 0, PROMOTE_SOURCES, "when so many sources of an IPv4 /24 or IPv6 /48 were banned in a window, the whole of it is; sources in it that are allowed or whose mail was accepted are not meant; 0 = never") \
+	S("ban", prefix_window, SECONDS, "", CONFIG_WHOLE, conf.promote.window_s, "1d", 1, 30 * CONFIG_DAY, "that window") \
+	S("ban", breaker,   NUMBER, "", CONFIG_WHOLE, conf.breaker.share, "20", 0, 100, "no more automatic bans, and an alarm, when those of late would hit more than this percentage of the accepted mail; 0 = never") \
+	S("ban", breaker_sources, NUMBER, "", CONFIG_WHOLE, conf.breaker.sources, "5", 1, 1000000, "banned sources with accepted mail; fewer never stop it, whatever their share") \
+	S("ban", breaker_pause, SECONDS, "", CONFIG_WHOLE, conf.breaker.pause_s, "15m", 1, CONFIG_DAY, "how long no automatic bans are made, from the last one on that would have hit accepted mail") \
+	S("ban", breaker_memory, SECONDS, "", CONFIG_WHOLE, conf.breaker.half_life_s, "1d", 60, 30 * CONFIG_DAY, "time in which accepted mail and its bans count half") \
 	S("ban", observe,   BOOL, "", CONFIG_WHOLE, conf.policy.observe, "no", 0, 1, "judge and log, never ban") \
 	S("rates", mode,        WORD, CONFIG_MODES, CONFIG_WHOLE, conf.rates.mode, "enforce", 0, 0, "observe: count and log who is over a ceiling, defer nobody") \
 	S("rates", window,      SECONDS, "", CONFIG_WHOLE, conf.rates.window_s, "1m", 8, 3600, "time in which arrivals are counted; a ceiling ends by itself when the count is below it again") \

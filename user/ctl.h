@@ -24,7 +24,8 @@
  *   client show    known source score threshold sessions messages offences relapses first_seen_seconds_ago
  *                  last_seen_seconds_ago ban allow never_ban list findings[{reason seconds_ago session evidence}]
  *   client list    known clients[{source score ...}], the worst first
- *   daemon show    version warden_pid judge_pid uptime_seconds config mode sessions sources_* workers[{pid sessions}]
+ *   daemon show    version warden_pid judge_pid uptime_seconds config mode sessions sources_* breaker{open seconds_left share share_max messages
+ *                  banned_sources} workers[{pid sessions}]
  *   ban import     bans evicted noteless (whose reason found no room), after the last row; the first row that is wrong ends it,
  *                  and what came before stands
  *   never show     never_ban[{prefix why}]
@@ -33,7 +34,7 @@
  *   grey del, grey flush: forgotten
  *   grey stats     mode waiting passed sources known room evicted full
  *   config reload  reloaded errors[], once it is over
- * Events of monitor: {"event":E,"time":T,...}, E = opened, closed, finding, ban, would-ban, unban, import. A client that reads too slowly
+ * Events of monitor: {"event":E,"time":T,...}, E = a name of CTL_EVENTS (user/ctl_watch.h). A client that reads too slowly
  * is dropped. Evidence and notes are escaped: no terminal is reached by a stranger's bytes.
  *
  * Input is hostile: a line over CTL_LINE_MAX, bad JSON or a bad row gets an error and the connection is closed; after an import it is closed, too.

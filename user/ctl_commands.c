@@ -81,7 +81,7 @@ json_t *ctl_ban_json(const struct pst_prefix *p, const struct pst_ban *b, const 
 	str_escape(str_of(note ? note : ""), safe, sizeof(safe));
 	return json_pack("{s:s s:s s:s s:s s:s s:o s:i s:i s:s*}", "prefix", prefix_text(p, prefix), "reason", reason_name(b->reason), "action",
 			 action_name(b->action), "scope", scope_name(b->scope), "origin", origin_name(b->origin), "seconds_left", seconds_left(b->until_ns, now_ns), "score",
-			 (int)b->score, "relapse", (int)b->relapse, "note", *safe ? safe : NULL);
+			 (int)PST_BAN_SCORE(b->score), "relapse", (int)b->relapse, "note", *safe ? safe : NULL);
 }
 
 static json_t *live_ban(struct judge *j, const struct pst_addr *a, __u64 now_ns)
@@ -202,6 +202,7 @@ static void pardon_source(struct judge *j, const struct pst_prefix *p)
 
 	if (e && prefix_within(p, &e->source))
 		e->record = (struct record){ .findings = e->record.findings };
+	promote_forget(&j->setup->keep->promote, p);
 }
 
 static json_t *do_ban_del(struct judge *j, json_t *request)
@@ -264,6 +265,18 @@ static json_t *list_of(struct judge *j, const struct pst_addr *a)
 	return json_pack("{s:s s:s}", "name", list_info(j->setup->maps, hit.list, &info) ? "?" : info.name, "action", action_name(hit.action));
 }
 
+/* How far its /24 or /48 is from being banned as a whole. */
+static json_t *prefix_json(struct judge *j, const struct pst_addr *a, __u64 now_ns)
+{
+	const struct promote_rules *rules = &j->setup->conf->promote;
+	const struct promote_entry *e = promote_find(&j->setup->keep->promote, a);
+	struct pst_prefix p = promote_prefix(a);
+	char text[PREFIX_TEXT_MAX];
+
+	return json_pack("{s:s s:i s:i s:i}", "prefix", prefix_text(&p, text), "banned_sources", e ? (int)promote_count(e, rules, now_ns) : 0,
+			 "banned_sources_max", (int)rules->sources, "relapses", e ? (int)e->record.relapse : 0);
+}
+
 static json_t *do_client_show(struct judge *j, json_t *request)
 {
 	__u64 now = kern_now_ns();
@@ -287,6 +300,8 @@ static json_t *do_client_show(struct judge *j, json_t *request)
 		json_object_set_new(reply, "source", json_string(prefix_text(&source, text)));
 	json_object_set_new(reply, "threshold", json_integer(j->setup->conf->policy.threshold));
 	json_object_set_new(reply, "ban", live_ban(j, &a, now));
+	json_object_set_new(reply, "prefix", prefix_json(j, &a, now));
+	json_object_set_new(reply, "delivers", json_boolean(good_has(j->setup->maps, &a, now)));
 	json_object_set_new(reply, "allow", json_boolean(allow_has(j->setup->maps, &a)));
 	json_object_set_new(reply, "never_ban", never ? json_string(never->why) : json_null());
 	json_object_set_new(reply, "list", list_of(j, &a));
@@ -378,6 +393,18 @@ static json_t *do_gate_mode(struct judge *j, json_t *request)
 	return rc ? failed("the mode could not be set", rc) : ctl_ok();
 }
 
+static json_t *breaker_json(struct judge *j)
+{
+	const struct breaker_rules *rules = &j->setup->conf->breaker;
+	const struct breaker *b = &j->setup->keep->breaker;
+	__u64 now = kern_now_ns();
+	bool open = breaker_is_open(b, rules, now);
+
+	return json_pack("{s:b s:o s:i s:i s:I s:I}", "open", open, "seconds_left", open ? seconds_left(b->open_until_ns, now) : json_null(), "share",
+			 (int)breaker_share(b, rules, now), "share_max", (int)rules->share, "messages", (json_int_t)breaker_count(&b->good, rules, now),
+			 "banned_sources", (json_int_t)breaker_count(&b->sources, rules, now));
+}
+
 static json_t *do_daemon_show(struct judge *j, json_t *request)
 {
 	const struct judge_setup *s = j->setup;
@@ -397,6 +424,7 @@ static json_t *do_daemon_show(struct judge *j, json_t *request)
 						s->conf->path, "mode", mode_name(judge_mode(j)), "sessions", live, "sources_known",
 						(json_int_t)s->ledger->used, "sources_max", (json_int_t)s->ledger->nentries, "sources_evicted",
 						(json_int_t)s->ledger->evicted));
+	json_object_set_new(reply, "breaker", breaker_json(j));
 	json_object_set_new(reply, "workers", workers);
 	return reply;
 }

@@ -73,6 +73,12 @@ void ctl_event_limit(struct ctl *c, const struct pst_prefix *p, enum crowd_kind 
 					 (json_int_t)count, "ceiling", (json_int_t)ceiling, "session", ctl_session_id(session)));
 }
 
+void ctl_event_breaker(struct ctl *c, bool open, unsigned share)
+{
+	if (ctl_watched(c))
+		ctl_event_send(c, &(struct ctl_about){ EVENT_BREAKER, -1, NULL }, "breaker", json_pack("{s:b s:i}", "open", open, "share", (int)share));
+}
+
 void ctl_event_import(struct ctl *c, size_t bans)
 {
 	if (ctl_watched(c))

@@ -152,6 +152,7 @@ static void sweep(evutil_socket_t fd, short what, void *ctx)
 	}
 	if (n >= 0)
 		watch_room(j, live);
+	judge_watch_breaker(j);
 	took_s = (kern_now_ns() - from) * SWEEP_SHARE / S_NS;
 	next.tv_sec += took_s;
 	event_add(j->sweep, &next);

@@ -13,6 +13,7 @@
 #include "user/core/crowd.h"
 #include "user/core/grey.h"
 #include "user/core/ledger.h"
+#include "user/core/promote.h"
 #include "user/core/quota.h"
 #include "user/kern.h"
 #include "user/never.h"
@@ -44,9 +45,11 @@ struct judge_msg {
 	char text[768]; /* NUL-terminated */
 };
 
-/* What a judge leaves to the next one, besides the ledger. All zero is the beginning, but for the crowd's room and seed. */
+/* What a judge leaves to the next one, besides the ledger. All zero is the beginning, but for the crowd's room and the seeds. */
 struct judge_keep {
 	struct crowd crowd;
+	struct promote promote;
+	struct breaker breaker;
 	__u32 serial[WORKER_SLOTS]; /* of the last record of each worker; 0 = none */
 };
 

@@ -32,6 +32,21 @@ bool judge_kick(struct judge *j, const struct pst_prefix *p, bool banned)
 	return all;
 }
 
+static bool kick_if_banned(void *ctx, const struct live_session *s)
+{
+	struct judge *j = ctx;
+	struct pst_prefix source = prefix_source(&s->addr);
+
+	return !judge_bans(j, &s->addr, kern_now_ns()) || judge_kick(j, &source, true);
+}
+
+/* A promoted prefix is not banned as a whole: who in it has delivered mail goes on. */
+static bool kick_prefix(struct judge *j, const struct pst_prefix *p)
+{
+	live_each(&j->live, p, kern_now_ns(), kick_if_banned, j);
+	return true;
+}
+
 void judge_log_ban(const struct pst_prefix *p, const struct pst_ban *b, const char *note, __u64 session, const char *what)
 {
 	char prefix[PREFIX_TEXT_MAX], length[32], safe[2 * PST_NOTE_MAX];
@@ -40,7 +55,7 @@ void judge_log_ban(const struct pst_prefix *p, const struct pst_ban *b, const ch
 	str_escape(str_of(note ? note : ""), safe, sizeof(safe));
 	duration_text(b->until_ns == ~0ull ? ~0ull : b->until_ns > now ? (b->until_ns - now + S_NS / 2) / S_NS : 0, length);
 	log_info("%s prefix=%s for=%s reason=%s score=%u action=%s origin=%s relapse=%u session=%016llx%s%s%s", what, prefix_text(p, prefix),
-		 length, reason_name(b->reason), b->score, action_name(b->action), origin_name(b->origin), b->relapse,
+		 length, reason_name(b->reason), PST_BAN_SCORE(b->score), action_name(b->action), origin_name(b->origin), b->relapse,
 		 (unsigned long long)session, note ? " note=\"" : "", safe, note ? "\"" : "");
 }
 
@@ -59,8 +74,9 @@ int judge_ban(struct judge *j, const struct pst_prefix *p, const struct pst_ban 
 		return rc;
 	}
 	judge_count(j, by_hand ? PST_CNT_BAN_OPERATOR : PST_CNT_BAN_AUTOMATIC, 1);
-	good_del(j->setup->maps, &p->addr);
-	if (b->action != PST_ACT_OBSERVE && enforced && !judge_kick(j, p, true))
+	if (b->reason != PST_RSN_PREFIX)
+		good_del(j->setup->maps, &p->addr);
+	if (b->action != PST_ACT_OBSERVE && enforced && !(b->reason == PST_RSN_PREFIX ? kick_prefix(j, p) : judge_kick(j, p, true)))
 		log_warnx("worker-deaf prefix=%s: a worker does not listen; its sessions of this prefix starve in the kernel", prefix_text(p, prefix));
 	judge_log_ban(p, b, note, session, what);
 	ctl_event_ban(j->ctl, p, b, note, session, what);

@@ -30,6 +30,7 @@ struct judge {
 	struct judge_channel channel[WORKER_SLOTS];
 	struct event *warden, *sweep, *sigterm;
 	bool bans_high; /* said that the ban table fills, and it has not emptied since */
+	bool breaker_open; /* as it was last said */
 	bool reloading; /* a reload was asked for and has not ended */
 	struct event *kicks; /* the walk through the ledger after many bans */
 	size_t kick_left;    /* entries to go */
@@ -42,7 +43,11 @@ void judge_worker_readable(evutil_socket_t fd, short what, void *channel);
 /* judge_backends.c: IPC_BACKEND, and the end of the worker that sent it. */
 void judge_backend_hear(struct judge_channel *c, const struct ipc_backend *b);
 void judge_backend_drop(struct judge_channel *c);
+
+/* judge_sentence.c: an offence, and all that follows from it. */
 void judge_find(struct judge *j, struct finding *f);
+/* Is the breaker open? Says so where it has changed. */
+void judge_watch_breaker(struct judge *j);
 
 /* judge_rates.c: what the workers' records are to the ceilings. known: of a source whose mail is accepted. answer: gets the limits. */
 void rates_opened(struct judge *j, const struct ipc_record *r, bool known, struct ipc_record *answer);
@@ -93,6 +98,8 @@ void ctl_event_ban(struct ctl *c, const struct pst_prefix *p, const struct pst_b
 /* How far a session is. */
 void ctl_event_state(struct ctl *c, const struct ipc_record *r);
 void ctl_event_limit(struct ctl *c, const struct pst_prefix *p, enum crowd_kind kind, __u64 count, unsigned ceiling, __u64 session);
+/* The breaker has opened, or closed. share: percent of good traffic that bans of late hit. */
+void ctl_event_breaker(struct ctl *c, bool open, unsigned share);
 void ctl_event_import(struct ctl *c, size_t bans);
 void ctl_event_session(struct ctl *c, const struct ipc_record *r, const char *what);
 void ctl_reload_note(struct ctl *c, const char *error);

@@ -11,57 +11,6 @@
 #define RECORDS_MAX 64		   /* of one worker before the others have their turn */
 #define KNOWN_NS    (30 * 86400 * S_NS) /* how long accepted mail speaks for a source */
 
-static void log_finding(const struct finding *f, unsigned score, unsigned points)
-{
-	char addr[ADDR_TEXT_MAX], evidence[4 * FINDING_EVIDENCE_MAX + 1];
-
-	str_escape((struct str){ f->evidence, f->nevidence }, evidence, sizeof(evidence));
-	log_info("finding session=%016llx addr=%s reason=%s points=%u score=%u evidence=\"%s\"", (unsigned long long)f->session,
-		 addr_text(&f->addr, addr), reason_name(f->reason), points, score, evidence);
-}
-
-/* Why a source that reached the threshold is not banned; NULL when it is. */
-static const char *pardon(const struct judge *j, const struct pst_addr *a, const struct pst_prefix *source)
-{
-	const struct never *never = never_find(&j->never, source);
-
-	if (allow_has(j->setup->maps, a))
-		return "allow";
-	return never ? never->why : NULL;
-}
-
-void judge_find(struct judge *j, struct finding *f)
-{
-	const struct policy *policy = &j->setup->conf->policy;
-	__u64 now = kern_now_ns();
-	struct ledger_entry *e = ledger_take(j->setup->ledger, &f->addr, policy, now);
-	struct pst_prefix source = prefix_source(&f->addr);
-	const char *exempt = pardon(j, &f->addr, &source);
-	struct verdict v;
-	struct pst_ban b;
-
-	if (f->when_ns > now)
-		f->when_ns = now;
-	v = judgement(policy, &e->record, f, exempt, now);
-	e->record = v.next;
-	e->last_ns = now;
-	ledger_note(e, f);
-	log_finding(f, v.score, policy->points[f->reason]);
-	ctl_event_finding(j->ctl, f, v.score);
-	if (!v.would_ban)
-		return;
-	b = (struct pst_ban){ .until_ns = v.until_ns, .made_ns = f->when_ns, .action = policy->action, .reason = f->reason,
-			      .origin = PST_ORIGIN_AUTOMATIC, .relapse = v.relapse > 255 ? 255 : v.relapse, .score = v.score,
-			      .grace = policy->grace };
-	if (v.ban) {
-		judge_ban(j, &source, &b, NULL, f->session);
-		return;
-	}
-	judge_count(j, PST_CNT_BAN_REFUSED, exempt != NULL);
-	judge_log_ban(&source, &b, exempt ? exempt : "ban { observe = yes }", f->session, "would-ban");
-	ctl_event_ban(j->ctl, &source, &b, exempt, f->session, "would-ban");
-}
-
 static enum sess_standing standing_of(const struct judge *j, const struct ledger_entry *e, const struct pst_addr *a, __u64 now)
 {
 	const struct policy *p = &j->setup->conf->policy;
@@ -97,6 +46,7 @@ static void take_message(struct judge *j, const struct ipc_record *r)
 	struct ledger_entry *e = ledger_take(j->setup->ledger, &r->addr, &j->setup->conf->policy, now);
 
 	e->messages += r->messages;
+	breaker_mail(&j->setup->keep->breaker, &j->setup->conf->breaker, &e->mail, r->messages, now);
 	rates_message(j, r);
 	judge_grey_took(j, r);
 	if (r->messages && standing_of(j, e, &r->addr, now) == STANDING_KNOWN)

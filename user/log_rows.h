@@ -17,6 +17,8 @@
 	X("limit", "prefix what count ceiling session", "A source, a prefix or all together went over a ceiling") \
 	X("ban", "prefix for reason score action origin relapse session note", "A ban was written") \
 	X("would-ban", "prefix for reason score action origin relapse session note", "A ban that was not written, or does not bite, and why") \
+	X("breaker-open", "share limit sources seconds", "Automatic bans would hit too much accepted mail: none is made for a while") \
+	X("breaker-closed", "share", "Automatic bans are made again") \
 	X("ban-failed", "prefix reason", "A ban could not be written") \
 	X("bans-expired", "bans", "So many bans have ended by themselves") \
 	X("ban-table-fills", "bans room", "The table of bans is nearly full") \

@@ -76,6 +76,7 @@ static int keep_open(struct warden *w, size_t n)
 	if (k == MAP_FAILED)
 		return -errno;
 	crowd_init(&k->crowd, (struct crowd_entry *)(k + 1), n, some_seed());
+	k->promote.seed = some_seed();
 	w->keep = k;
 	w->keep_bytes = bytes;
 	return 0;

@@ -49,8 +49,9 @@ def standard():
         ("listener", "mx"): {"address": "::", "port": 25},
         ("backend", "main"): {"address": "127.0.0.1", "port": 10025, "identity": "xclient"},
         "relay": {"mode": "only", "entries": [], "authenticated": True},
-        "ban": {"first": "5s", "max": "1h"},
-        "rates": {"mode": "observe"},  # a handful of addresses are the whole world
+        # a handful of addresses are the whole world
+        "ban": {"first": "5s", "max": "1h", "prefix_sources": 0, "breaker": 0},
+        "rates": {"mode": "observe"},
         "limits": {"sessions": 4000, "sessions_per_source": 4000, "workers": 2},
     }
 

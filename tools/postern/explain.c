@@ -10,6 +10,7 @@
 #include "tools/postern/fields.h"
 #include "tools/postern/out.h"
 #include "tools/postern/place.h"
+#include "user/core/promote.h"
 #include "user/core/names.h"
 #include "user/refuse.h"
 
@@ -19,6 +20,8 @@ struct facts {
 	unsigned mode;
 	struct pst_prefix allow; /* the longest that covers */
 	bool allowed, banned, listed;
+	bool spared; /* its prefix is banned, and it is not meant */
+	struct pst_prefix promoted;
 	struct fields_ban ban;
 	struct pst_class class;
 	struct fields_list list; /* whose action it is */
@@ -27,6 +30,17 @@ struct facts {
 	bool answers; /* the kernel took the dialogue */
 	char lists[FIELDS_NAMES_MAX];
 };
+
+/* Is its /24 or /48 banned for what others did, and its mail speaks for it? */
+static void look_for_promoted(const struct kern_maps *m, const struct pst_addr *a, struct facts *f)
+{
+	__u64 now_ns = kern_now_ns();
+	struct pst_ban b;
+
+	f->promoted = promote_prefix(a);
+	f->spared = !ban_get(m, &f->promoted, &b, NULL) && now_ns < b.until_ns && b.reason == PST_RSN_PREFIX &&
+		    b.origin == PST_ORIGIN_AUTOMATIC && good_has(m, a, now_ns);
+}
 
 /* What an entry of the allow table is compared with. */
 struct search {
@@ -73,6 +87,7 @@ static int gather(const struct kern_maps *m, const struct pst_addr *a, struct fa
 	if (rc && rc != -ENOENT)
 		return rc;
 	f->banned = !rc;
+	look_for_promoted(m, a, f);
 	rc = list_find(m, a, &f->class);
 	if (rc && rc != -ENOENT)
 		return rc;
@@ -157,7 +172,11 @@ static void say_ruling(const struct facts *f, enum ruling r)
 		snprintf(text, sizeof(text), "it is on list%s %s", f->nlists > 1 ? "s" : "", f->lists);
 		break;
 	case BY_NOTHING:
-		snprintf(text, sizeof(text), "nothing is held against it in the kernel");
+		if (f->spared)
+			snprintf(text, sizeof(text), "%s is banned for what others in it did, but mail of this source was accepted",
+				 prefix_text(&f->promoted, prefix));
+		else
+			snprintf(text, sizeof(text), "nothing is held against it in the kernel");
 	}
 	out_str("fate", NULL, fates[fate_of(f, r)].name);
 	out_str("because", NULL, text);

@@ -42,7 +42,7 @@ void fields_ban(const struct kern_maps *m, const struct fields_ban *f)
 		out_null("reaction_ns");
 	out_str("origin", "origin", origin_name(b->origin));
 	out_str("reason", "reason", reason_name(b->reason));
-	out_num("score", NULL, b->score);
+	out_num("score", NULL, PST_BAN_SCORE(b->score));
 	out_num("relapse", "relapse", b->relapse);
 	out_num("grace", "grace", b->grace);
 	out_num("contacts", NULL, b->contacts);

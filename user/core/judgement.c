@@ -35,18 +35,21 @@ static __u64 half_lives(__u64 past_ns, unsigned half_life_s)
 	return ticks / half_life_s;
 }
 
+__u64 judgement_halved(__u64 milli, __u64 past_ns, unsigned half_life_s)
+{
+	__u64 halves = half_life_s ? half_lives(past_ns, half_life_s) : ~0ull, fraction = half_fraction(halves & 0xffff);
+
+	if (halves >> 16 >= 64)
+		return 0;
+	return ((milli >> 32) * fraction + ((milli & 0xffffffff) * fraction >> 32)) >> (halves >> 16);
+}
+
 /* A clock that stands still or runs back is no time; no half-life is no memory. */
 static __u64 score_at(const struct policy *p, const struct record *r, __u64 now_ns)
 {
 	__u64 score = r->score_milli < SCORE_MAX_MILLI ? r->score_milli : SCORE_MAX_MILLI;
-	__u64 halves;
 
-	if (now_ns <= r->updated_ns)
-		return score;
-	halves = p->half_life_s ? half_lives(now_ns - r->updated_ns, p->half_life_s) : ~0ull;
-	if (halves >> 16 >= 32)
-		return 0;
-	return score * half_fraction(halves & 0xffff) >> (32 + (halves >> 16));
+	return now_ns > r->updated_ns ? judgement_halved(score, now_ns - r->updated_ns, p->half_life_s) : score;
 }
 
 static __u64 ban_length_ns(const struct policy *p, unsigned relapse)
@@ -77,13 +80,26 @@ static unsigned whole_points(__u64 milli)
 	return (unsigned)((milli + 500) / 1000);
 }
 
+struct verdict judgement_ban(const struct policy *p, const struct record *r, unsigned life_s, __u64 now_ns)
+{
+	struct verdict v = { .next = *r, .ban = true, .would_ban = true, .relapse = relapse_before(p, r, now_ns) };
+	__u64 length_ns = ban_length_ns(p, v.relapse), until_ns;
+
+	if (life_s && life_s * S_NS < length_ns)
+		length_ns = life_s * S_NS;
+	until_ns = now_ns + length_ns;
+	v.until_ns = until_ns > r->banned_until_ns ? until_ns : r->banned_until_ns;
+	v.next.banned_until_ns = v.until_ns;
+	v.next.relapse = v.relapse < RELAPSE_MAX ? v.relapse + 1 : RELAPSE_MAX;
+	return v;
+}
+
 struct verdict judgement(const struct policy *p, const struct record *r, const struct finding *f,
 			 bool exempt, __u64 now_ns)
 {
 	unsigned points = f->reason < PST_RSN_MAX ? p->points[f->reason] : 0;
 	__u64 score = score_at(p, r, now_ns) + points * 1000ull;
-	struct verdict v = { .next = *r };
-	__u64 length_ns, until_ns;
+	struct verdict v = { .next = *r }, ban;
 
 	v.next.score_milli = score < SCORE_MAX_MILLI ? score : SCORE_MAX_MILLI;
 	v.next.updated_ns = now_ns > r->updated_ns ? now_ns : r->updated_ns;
@@ -93,17 +109,12 @@ struct verdict judgement(const struct policy *p, const struct record *r, const s
 	if (!v.would_ban)
 		return v;
 
-	v.relapse = relapse_before(p, r, now_ns);
-	length_ns = ban_length_ns(p, v.relapse);
-	if (f->life_s && f->life_s * S_NS < length_ns)
-		length_ns = f->life_s * S_NS;
-	until_ns = now_ns + length_ns;
-	v.until_ns = until_ns > r->banned_until_ns ? until_ns : r->banned_until_ns;
+	ban = judgement_ban(p, &v.next, f->life_s, now_ns);
+	v.relapse = ban.relapse;
+	v.until_ns = ban.until_ns;
 	v.ban = !exempt && !p->observe;
-	if (v.ban) {
-		v.next.banned_until_ns = v.until_ns;
-		v.next.relapse = v.relapse < RELAPSE_MAX ? v.relapse + 1 : RELAPSE_MAX;
-	}
+	if (v.ban)
+		v.next = ban.next;
 	return v;
 }
 

@@ -57,6 +57,15 @@ void policy_defaults(struct policy *p);
 struct verdict judgement(const struct policy *p, const struct record *r, const struct finding *f,
 			 bool exempt, __u64 now_ns);
 
+/*
+ * The ban that follows at now_ns on what r remembers of bans, whatever the score: its end, the relapses before it, and the record
+ * after it. life_s: it lasts no longer, 0 = as long as policy has it.
+ */
+struct verdict judgement_ban(const struct policy *p, const struct record *r, unsigned life_s, __u64 now_ns);
+
+/* What is left of something that halves every half_life_s; 0 = it is gone at once. Never more than there was, and never more later. */
+__u64 judgement_halved(__u64 milli, __u64 past_ns, unsigned half_life_s);
+
 /* The score at now_ns, in whole points, without judging anything. */
 unsigned judgement_score(const struct policy *p, const struct record *r, __u64 now_ns);
 

@@ -8,6 +8,7 @@
 #define LEDGER_H
 
 #include "user/core/addr.h"
+#include "user/core/breaker.h"
 #include "user/core/judgement.h"
 #include "user/core/triage.h"
 
@@ -19,6 +20,7 @@ struct ledger_entry {
 	__u64 first_ns, last_ns;
 	__u64 pass_until_ns[TEST_MAX]; /* tests that the source has passed, 0 = not */
 	__u64 sessions, messages; /* opened; accepted by the backend */
+	struct breaker_count mail; /* messages accepted of late */
 	__u8 nfindings;		  /* kept below, newest first */
 	struct finding finding[LEDGER_FINDINGS];
 };

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The judge's policy over real sockets: prefixes that are banned whole and whom they spare, and what stops a policy that goes wrong."""
+
+import pytest
+
+import smtp
+from lab import GATE4, GATE6, until
+
+FROM, TO, TRAP = "sender@example.net", "user@example.org", "trap@example.org"
+MESSAGE = b"Subject: %s\r\n\r\n"
+BAN = {"first": "1h", "grace": 0, "prefix_sources": 0, "breaker": 0}
+
+
+def deliver(dial, source, text):
+    with dial(source) as d:
+        assert d.mail(FROM, [TO], MESSAGE % text.encode()) == 250
+
+
+def offend(dial, source):
+    """One recipient that nobody has: worth a ban at once."""
+    with dial(source) as d:
+        assert d.say("EHLO client.example.net") == 250 and d.say(f"MAIL FROM:<{FROM}>") == 250
+        assert d.say(f"RCPT TO:<{TRAP}>") == 550
+
+
+def is_shut(lab, source):
+    """Its SYNs are dropped: no connection comes about."""
+    try:
+        with smtp.dial(lab.world, source, GATE6 if ":" in source else GATE4, timeout=1.5):
+            return False
+    except (OSError, smtp.Hangup):
+        return True
+
+
+def is_over(session):
+    try:
+        return session.say("NOOP") == 421
+    except (smtp.Hangup, OSError):
+        return True
+
+
+def known(gate, source):
+    """The judge has heard that its mail was accepted."""
+    until(f"{source} delivers", lambda: gate.json("client", "show", source)["delivers"])
+
+
+# --- prefixes ---------------------------------------------------------------------
+
+FAMILIES = [
+    ("203.0.113.{}", "203.0.113.0/24", "198.51.100.5"),
+    ("2001:db8:ace:{}::1", "2001:db8:ace::/48", "2001:db8:bad::5"),
+]
+
+
+@pytest.mark.parametrize("pattern, prefix, outside", FAMILIES, ids=["ipv4", "ipv6"])
+def test_a_prefix_is_promoted_and_spares_the_good(gate, dial, lab, box, pattern, prefix, outside):
+    good, allowed, bad = pattern.format(200), pattern.format(201), [pattern.format(n) for n in range(10, 14)]
+    gate.configure(ban={**BAN, "prefix_sources": 4}, traps=[TRAP], allow=[allowed]).start()
+    deliver(dial, good, "before")
+    known(gate, good)
+    session = dial(good)  # one that lives while its prefix is banned
+    stranger = dial(pattern.format(220))
+    for n, source in enumerate(bad):
+        assert gate.ban(prefix) is None
+        assert gate.json("client", "show", source)["prefix"] == {"prefix": prefix, "banned_sources": n, "banned_sources_max": 4, "relapses": 0}
+        offend(dial, source)
+        until(f"{source} is banned", lambda s=source: is_shut(lab, s))
+    ban = gate.banned(prefix)
+    assert (ban["reason"], ban["score"], ban["origin"], ban["action"]) == ("prefix", 4, "automatic", "drop")
+    assert gate.counter("prefix_bans_total") == 1
+    # a stranger in it is shut out, whether or not it was there; who delivered mail or is allowed is not
+    assert is_shut(lab, pattern.format(99))
+    until("its session ends", lambda: is_over(stranger))
+    assert session.say("NOOP") == 250
+    deliver(dial, good, "after")
+    deliver(dial, allowed, "allowed")
+    deliver(dial, outside, "next door")
+    assert box.wait_for(b"after")
+    assert gate.json("explain", good)["because"] == f"{prefix} is banned for what others in it did, but mail of this source was accepted"
+    assert prefix in gate.json("explain", pattern.format(99))["because"]
+    # good is what one was until then: an offence is one's own
+    offend(dial, good)
+    until("it is banned itself", lambda: is_shut(lab, good))
+    # an operator's word ends it, and what was held against the prefix is forgotten
+    gate.postern("ban", "del", prefix)
+    deliver(dial, pattern.format(99), "pardoned")
+    assert gate.json("client", "show", pattern.format(99))["prefix"]["banned_sources"] == 0
+
+
+def test_a_prefix_with_a_never_ban_source_is_not(gate, dial, lab):
+    gate.configure(ban={**BAN, "prefix_sources": 2}, traps=[TRAP], never_ban=["203.0.113.250"]).start()
+    for n in (10, 11, 12):
+        offend(dial, f"203.0.113.{n}")
+        until("it is banned", lambda s=f"203.0.113.{n}": is_shut(lab, s))
+    assert gate.ban("203.0.113.0/24") is None
+    said = [line for line in gate.said().splitlines() if "would-ban prefix=203.0.113.0/24" in line]
+    assert len(said) == 1 and 'note="never_ban of the configuration"' in said[0]
+    assert gate.counter("bans_refused_total", cause="never_ban") == 1
+    refused = gate.postern("ban", "add", "203.0.113.0/24", check=False)
+    assert refused.returncode == 1 and "203.0.113.250" in refused.stderr
+    offend(dial, "203.0.113.250")
+    assert 'would-ban prefix=203.0.113.250' in until("it is said", lambda: "203.0.113.250" in gate.said() and gate.said())
+    deliver(dial, "203.0.113.250", "never")
+
+
+# --- the breaker ----------------------------------------------------------------------
+
+def test_the_breaker(gate, dial, lab):
+    """A trap that is none: genuine senders write to it, and the third of five would be the last straw."""
+    gate.configure(ban={**BAN, "breaker": 50, "breaker_sources": 2, "breaker_pause": "3s"}, traps=[TRAP]).start()
+    senders = [f"203.0.113.{n}" for n in range(30, 33)] + ["2001:db8:ace:30::1", "2001:db8:ace:31::1"]
+    for source in senders:
+        deliver(dial, source, "genuine")
+        known(gate, source)
+    for source in senders[:2]:
+        offend(dial, source)
+        until("it is banned", lambda s=source: is_shut(lab, s))
+    assert gate.json("gate", "show")["daemon"]["breaker"]["open"] is False
+    offend(dial, senders[2])
+    until("the breaker opens", lambda: gate.counter("breaker_open") == 1)
+    shown = gate.json("gate", "show")["daemon"]["breaker"]
+    assert shown["open"] and shown["share"] == 40 and shown["messages"] == 5 and shown["banned_sources"] == 2
+    deliver(dial, senders[2], "spared")
+    offend(dial, senders[3])
+    offend(dial, "198.51.100.66")  # a stranger, as bad as can be: nobody is banned now
+    until("both are let off", lambda: gate.counter("bans_refused_total", cause="breaker") == 3)
+    assert gate.ban("198.51.100.66") is None and gate.ban("2001:db8:ace:30::/64") is None
+    assert 'note="breaker"' in gate.said() and "breaker-open share=40 limit=50" in gate.said()
+    until("it closes by itself", lambda: gate.counter("breaker_open") == 0)
+    offend(dial, "198.51.100.66")
+    until("strangers are banned again", lambda: is_shut(lab, "198.51.100.66"))
+    assert "breaker-closed" in gate.said()
