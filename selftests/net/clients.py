@@ -74,6 +74,33 @@ class Postfix(mta.Postfix):
             s.sendmail(FROM, to or (TO,), f"Subject: {text}\n\n{text}\n")
 
 
+class OpenSMTPD(mta.Server):
+    """An OpenSMTPD in the world whose mail goes to the gate, by STARTTLS where it is offered. Its bounces are in Mailbox("bounces")."""
+
+    package, argv, ports, where = "opensmtpd", ["/usr/sbin/smtpd", "-d", "-f", "/etc/client.conf"], (2526,), "world"
+    users = {"opensmtpd": 64333, "opensmtpq": 64334, "box": mta.BOX_UID}
+    folders = {"var/spool/smtpd": 0, "var/lib/opensmtpd/empty": 0}
+
+    def __init__(self, lab, source, gate=GATE4):
+        self.name = "opensmtpd-client"
+        super().__init__(lab)
+        self._write("etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
+        self._write("etc/client.conf", f"""
+smtp max-message-size 100M
+table source {{ {source} }}
+listen on 127.0.0.1 port 2526 hostname client.example
+table everyone {{ "@" = "box" }}
+action "home" maildir "{mta.MAIL}/bounces" virtual <everyone>
+action "out" relay host smtp://{gate} src <source> helo client.example
+match from any for domain "client.example" action "home"
+match from any for any action "out"
+""")
+
+    def close(self):
+        self.stop()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+
 EXIM_CONF = """
 primary_hostname = client.example
 domainlist local_domains = client.example

@@ -150,13 +150,13 @@ postlog unix-dgram n - n - 1 postlogd
 
 
 class Server:
-    """A server program of a package that is not installed, in a root of its own, in the gateway's namespace.
+    """A server program of a package that is not installed, in a root of its own, in the namespace `where` of the lab.
 
     What subclasses say: package, argv, ports that it listens on, users {name: uid}, groups {name: gid}, files {path: text}
     and folders {path: uid}, inside its root.
     """
 
-    name, groups, files, folders = None, {}, {}, {}
+    name, groups, files, folders, where = None, {}, {}, {}, "gateway"
 
     def __init__(self, lab):
         self.lab, self.process, self.name = lab, None, self.name or type(self).__name__.lower()
@@ -186,7 +186,7 @@ class Server:
 
     def start(self):
         with open(self.out, "ab") as out:
-            self.process = self.lab.gateway.start(
+            self.process = getattr(self.lab, self.where).start(
                 "unshare", "--mount", "--propagation", "private", "sh", "-c", _ENTER_ROOT, "enter", self.home,
                 *self.argv, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
         until(f"{self.name} listens", self._ready)
@@ -195,7 +195,7 @@ class Server:
     def _ready(self):
         if self.process.poll() is not None:
             raise LabError(f"{self.name} did not start: {self.told().strip()}")
-        return all(self.lab.gateway.listening(port) for port in self.ports)
+        return all(getattr(self.lab, self.where).listening(port) for port in self.ports)
 
     def told(self):
         """What it wrote to where its errors go."""
