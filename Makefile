@@ -129,6 +129,7 @@ $(O)/selftests/unit/test_device: $(patsubst %,$(O)/user/%.san.o,device device_et
 $(O)/selftests/unit/test_denied: $(O)/user/conn_denied.san.o
 $(O)/selftests/unit/test_crew: $(O)/user/crew.san.o
 $(O)/selftests/unit/test_live: $(O)/user/live.san.o
+$(O)/selftests/unit/test_handover: $(O)/user/handover.san.o
 $(O)/selftests/unit/test_siphash: UNIT_LIBS := -lcrypto
 $(O)/selftests/unit/%: $(O)/selftests/unit/%.san.o $(CORE_SAN)
 	$(call msg,LINK,$@)
@@ -144,7 +145,18 @@ $(O)/selftests/fuzz/%: selftests/fuzz/%.c $(CORE_SRC)
 	$(call msg,FUZZ,$@)
 	$(Q)$(CLANG) -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -I. -D_GNU_SOURCE -o $@ $^
 
-selftests: $(UNIT_BIN) $(PACKET_BIN)
+# Another version of the daemon, whose memory and records are not the same: for taking over from this one, and back.
+NEXT := $(O)/selftests/next
+NEXT_OBJ := $(patsubst %,$(NEXT)/%.o,warden warden_upgrade handover)
+$(NEXT)/%.o: user/%.c | $(O)/.tools
+	@mkdir -p $(@D)
+	$(call msg,CC,$@)
+	$(Q)$(CC) $(filter-out -DPOSTERN_VERSION=%,$(ALL_CFLAGS)) -DPOSTERN_VERSION='"next"' -DLAYOUT_VERSION=2 -MMD -MP -c $< -o $@
+$(NEXT)/posternd: $(O)/user/posternd.o $(NEXT_OBJ) $(EDGE_LIB) $(CORE_LIB)
+	$(call msg,LINK,$@)
+	$(Q)$(CC) -pie -Wl,-z,relro,-z,now -o $@ $^ $(LIBS)
+
+selftests: $(UNIT_BIN) $(PACKET_BIN) $(NEXT)/posternd
 
 check:
 	$(Q)sh tools/need check || $(MAKE) deps

@@ -21,6 +21,8 @@
 #define WARDEN_CAPS                                                                                                          \
 	(CAP_BIT(CAP_BPF) | CAP_BIT(CAP_NET_ADMIN) | CAP_BIT(CAP_NET_BIND_SERVICE) | CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID) | \
 	 CAP_BIT(CAP_KILL))
+/* What a new version needs besides to load its kernel half. The warden has it in reach and not in force: it comes with the exec. */
+#define UPGRADE_CAPS CAP_BIT(CAP_PERFMON)
 
 /* --- descriptors ------------------------------------------------------------ */
 
@@ -54,12 +56,13 @@ int cage_fds(const int *keep, size_t n)
 
 /* --- capabilities and identity ---------------------------------------------- */
 
-static int caps_set(uint64_t caps)
+/* In force, and in reach of this process and of what it executes. */
+static int caps_set(uint64_t effective, uint64_t permitted)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2] = {
-		{ .effective = (uint32_t)caps, .permitted = (uint32_t)caps },
-		{ .effective = (uint32_t)(caps >> 32), .permitted = (uint32_t)(caps >> 32) },
+		{ .effective = (uint32_t)effective, .permitted = (uint32_t)permitted },
+		{ .effective = (uint32_t)(effective >> 32), .permitted = (uint32_t)(permitted >> 32) },
 	};
 
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) || syscall(SYS_capset, &head, data))
@@ -67,8 +70,8 @@ static int caps_set(uint64_t caps)
 	return 0;
 }
 
-/* True when the kernel says that exactly caps are held and nothing can be inherited. */
-static bool caps_are(uint64_t caps)
+/* True when the kernel says that exactly these are held and nothing can be inherited. */
+static bool caps_are(uint64_t effective, uint64_t permitted)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2];
@@ -76,7 +79,7 @@ static bool caps_are(uint64_t caps)
 	if (syscall(SYS_capget, &head, data))
 		return false;
 	for (int i = 0; i < 2; i++)
-		if (data[i].effective != (uint32_t)(caps >> 32 * i) || data[i].permitted != (uint32_t)(caps >> 32 * i) || data[i].inheritable)
+		if (data[i].effective != (uint32_t)(effective >> 32 * i) || data[i].permitted != (uint32_t)(permitted >> 32 * i) || data[i].inheritable)
 			return false;
 	for (int cap = 0; cap <= CAP_HIGHEST; cap++)
 		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0) > 0)
@@ -125,14 +128,14 @@ static int become(uid_t uid, gid_t gid)
 		return err;
 	if (setgroups(0, NULL) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
 		return -errno;
-	err = caps_set(0);
+	err = caps_set(0, 0);
 	if (!err)
 		err = no_new_privs();
 	if (err)
 		return err;
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
 		return -errno;
-	return ids_are(uid, gid) && caps_are(0) && setuid(0) < 0 ? 0 : -EPERM;
+	return ids_are(uid, gid) && caps_are(0, 0) && setuid(0) < 0 ? 0 : -EPERM;
 }
 
 /* --- landlock --------------------------------------------------------------- */
@@ -223,13 +226,13 @@ int cage_judge(uid_t uid, gid_t gid)
 /* Whoever it is already, it stays; what it was started with beyond that goes. */
 static int stay(void)
 {
-	int err = caps_set(0);
+	int err = caps_set(0, 0);
 
 	if (!err)
 		err = no_new_privs();
 	if (!err && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
 		err = -errno;
-	return err ? err : geteuid() && caps_are(0) && setuid(0) < 0 ? 0 : -EPERM;
+	return err ? err : geteuid() && caps_are(0, 0) && setuid(0) < 0 ? 0 : -EPERM;
 }
 
 int cage_exporter(uid_t uid, gid_t gid)
@@ -246,17 +249,17 @@ int cage_exporter(uid_t uid, gid_t gid)
 
 int cage_warden(bool admin)
 {
-	const uint64_t caps = WARDEN_CAPS | (admin ? CAP_BIT(CAP_SYS_ADMIN) : 0);
-	int err = bounding_keep(caps);
+	const uint64_t caps = WARDEN_CAPS | (admin ? CAP_BIT(CAP_SYS_ADMIN) : 0), reach = caps | UPGRADE_CAPS;
+	int err = bounding_keep(reach);
 
 	if (!err)
-		err = caps_set(caps);
+		err = caps_set(caps, reach);
 	if (!err)
 		err = no_new_privs();
 	if (err)
 		return err;
 	for (int cap = 0; cap <= CAP_HIGHEST; cap++)
-		if (!(caps & CAP_BIT(cap)) && prctl(PR_CAPBSET_READ, cap, 0, 0, 0) > 0)
+		if (!(reach & CAP_BIT(cap)) && prctl(PR_CAPBSET_READ, cap, 0, 0, 0) > 0)
 			return -EPERM;
-	return caps_are(caps) ? 0 : -EPERM;
+	return caps_are(caps, reach) ? 0 : -EPERM;
 }

@@ -36,7 +36,8 @@ int cage_exporter(uid_t uid, gid_t gid);
 
 /*
  * Warden: stays root but keeps only CAP_BPF, CAP_NET_ADMIN, CAP_NET_BIND_SERVICE, CAP_SETUID, CAP_SETGID and
- * CAP_KILL, in the bounding set too; no_new_privs. With admin CAP_SYS_ADMIN as well: libxdp finds programs by their ids.
+ * CAP_KILL, in the bounding set too; no_new_privs. CAP_PERFMON is permitted and not effective: a new version that is executed in its place
+ * loads a program. With admin CAP_SYS_ADMIN as well: libxdp finds programs by their ids.
  */
 int cage_warden(bool admin);
 

@@ -54,6 +54,11 @@
 	X("settings-kept", "", "Settings could not be put into the kernel") \
 	X("started", "version file mode listeners workers", "The daemon serves") \
 	X("start-failed", "", "The daemon, or a process of it, cannot start, and why") \
+	X("upgrading", "file from", "A new version is executed; started says how that went") \
+	X("upgrade-refused", "file", "A new version is not executed, and why; nothing has changed") \
+	X("upgrade-failed", "file", "A new version could not start after all; the old one goes on") \
+	X("rehearsal-failed", "version", "What is in the way of a start") \
+	X("memory-not-taken", "name", "What the version before remembered could not be taken, and why") \
 	X("stopping", "", "") \
 	X("stopped", "", "") \
 	X("stop-forced", "seconds", "Processes did not stop in time and were ended") \

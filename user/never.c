@@ -66,7 +66,7 @@ static void add_own(struct never_list *l)
 /* /proc/net/route: hexadecimal words in host order; destination and mask 0 = default. */
 static void add_gateways4(struct never_list *l)
 {
-	FILE *f = fopen("/proc/net/route", "re");
+	FILE *f = fopen("/proc/self/net/route", "re");
 	unsigned dest, gateway, mask;
 	char line[256];
 
@@ -85,7 +85,7 @@ static void add_gateways4(struct never_list *l)
 static void add_gateways6(struct never_list *l)
 {
 	static const struct pst_addr none;
-	FILE *f = fopen("/proc/net/ipv6_route", "re");
+	FILE *f = fopen("/proc/self/net/ipv6_route", "re");
 	char line[256], hop[33];
 	unsigned len;
 

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "user/cage.h"
@@ -41,6 +42,41 @@ void warden_notify(const char *state)
 		return;
 	sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&sa, offsetof(struct sockaddr_un, sun_path) + n);
 	close(fd);
+}
+
+void warden_notify_reloading(void)
+{
+	struct timespec now;
+	char state[64];
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu", now.tv_sec * 1000000ull + now.tv_nsec / 1000);
+	warden_notify(state);
+}
+
+/* A warden whose loop stands still is ended by who started it, if they said so; twice in the time that they give. */
+static void pat_watchdog(evutil_socket_t fd, short what, void *ctx)
+{
+	struct warden *w = ctx;
+
+	(void)fd, (void)what;
+	warden_notify("WATCHDOG=1");
+	event_add(w->watchdog, &w->watchdog_each);
+}
+
+static int watch_the_watchdog(struct warden *w)
+{
+	const char *usec = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
+	unsigned long long half = usec ? strtoull(usec, NULL, 10) / 2 : 0;
+
+	if (!half || (pid && strtol(pid, NULL, 10) != getpid()))
+		return 0;
+	w->watchdog_each = (struct timeval){ .tv_sec = (time_t)(half / 1000000), .tv_usec = (suseconds_t)(half % 1000000) };
+	w->watchdog = evtimer_new(w->base, pat_watchdog, w);
+	if (!w->watchdog)
+		return -ENOMEM;
+	pat_watchdog(-1, 0, w);
+	return 0;
 }
 
 /* --- end ------------------------------------------------------------------------ */
@@ -109,6 +145,8 @@ static void signalled(evutil_socket_t fd, short what, void *ctx)
 			reap(w);
 		else if (s.ssi_signo == SIGHUP)
 			warden_reload(w);
+		else if (s.ssi_signo == SIGUSR2)
+			warden_upgrade(w);
 		else
 			stop(w);
 	}
@@ -178,6 +216,7 @@ static int watch_signals(struct warden *w)
 	sigaddset(&ours, SIGTERM);
 	sigaddset(&ours, SIGINT);
 	sigaddset(&ours, SIGHUP);
+	sigaddset(&ours, SIGUSR2);
 	sigaddset(&ours, SIGCHLD);
 	signal(SIGPIPE, SIG_IGN);
 	if (sigprocmask(SIG_BLOCK, &ours, &w->signal_mask))
@@ -226,7 +265,7 @@ static void raise_files(const struct conf *c)
 		  (unsigned long long)now.rlim_max, (unsigned long long)need, c->sessions_max);
 }
 
-static int open_sockets(struct warden *w)
+static int open_sockets(struct warden *w, const struct serving *left)
 {
 	char err[512] = "";
 	int rc = listen_control(w, err, sizeof(err));
@@ -234,14 +273,14 @@ static int open_sockets(struct warden *w)
 	if (!rc)
 		rc = serving_tls(&w->now, err, sizeof(err));
 	if (!rc)
-		rc = listen_all(NULL, &w->now, err, sizeof(err));
+		rc = listen_all(left, &w->now, err, sizeof(err));
 	if (rc)
 		log_warnx("start-failed: %s", *err ? err : strerror(-rc));
 	return rc;
 }
 
 /* Each step has said what is wrong. */
-static int warden_open(struct warden *w)
+static int warden_open(struct warden *w, const struct serving *left)
 {
 	int rc;
 
@@ -250,10 +289,10 @@ static int warden_open(struct warden *w)
 		return -ENOMEM;
 	raise_files(w->now.conf);
 	/* The control socket first: it tells whether another posternd runs here, before its tables are touched. */
-	if ((rc = open_sockets(w)) || (rc = gate_start(w)))
+	if ((rc = open_sockets(w, left)) || (rc = gate_start(w)))
 		return rc;
 	never_collect(w->now.conf, &w->never);
-	if ((rc = watch_signals(w)) || (rc = watch_links(w)) || (rc = children_open(w)) ||
+	if ((rc = watch_signals(w)) || (rc = watch_links(w)) || (rc = watch_the_watchdog(w)) || (rc = children_open(w)) ||
 	    (rc = ledger_open(w, w->now.conf->ledger_entries)) || (rc = quotas_open(w)) || (rc = grey_open(w, &w->now.conf->grey)))
 		log_warnx("start-failed: the warden cannot start: %s", strerror(-rc));
 	else
@@ -261,30 +300,77 @@ static int warden_open(struct warden *w)
 	return rc;
 }
 
-int warden_run(const char *path, struct conf *conf, bool debug)
+/* What the version before left is taken for good, and its judge and workers give way as after a reload. */
+static void take_over(struct warden *w, struct serving *left)
+{
+	handover_keep(w->handed);
+	if (w->handed->failed)
+		log_warnx("upgrade-failed file=\"%s\": the new version could not start; this one goes on", w->exe);
+	children_inherit(w);
+	workers_drain(w);
+	replace_children(w);
+	listen_release(left, &w->now);
+	free(left->conf->listener);
+	free(left->conf);
+	free(left);
+	reap(w); /* who died in between */
+}
+
+static int start_failed(struct warden *w)
+{
+	if (w->control_fd >= 0 && !w->handed)
+		unlink(w->control_path);
+	return 1;
+}
+
+static bool is_root(const struct conf *c)
+{
+	if (!geteuid())
+		return true;
+	log_warnx("start-failed: posternd must be started as root; judge and workers then run as %s and %s", c->judge_user, c->worker_user);
+	return false;
+}
+
+int warden_rehearse(struct conf *conf, const struct handover *handed)
+{
+	struct serving next = { .conf = conf }, *left = handed ? upgrade_sockets(handed) : NULL;
+	char err[512] = "";
+	int rc = is_root(conf) ? serving_tls(&next, err, sizeof(err)) : -EPERM;
+
+	if (!rc)
+		rc = listen_try(left, conf, err, sizeof(err));
+	if (!rc && (rc = cage_warden(conf->shared)))
+		snprintf(err, sizeof(err), "the rights that it needs are not to be had: %s", strerror(-rc));
+	if (*err)
+		log_warnx("rehearsal-failed version=%s: %s", POSTERN_VERSION, err);
+	return rc ? 1 : 0;
+}
+
+int warden_run(const char *path, struct conf *conf, bool debug, struct handover *handed)
 {
 	static struct warden w; /* large; one a process */
+	struct serving *left = handed ? upgrade_sockets(handed) : NULL;
 	int rc;
 
 	w = (struct warden){ .path = path, .debug = debug, .now.conf = conf, .pin_dir = strdup(conf->pin_dir), .control_fd = -1,
-			     .started_ns = kern_now_ns() };
-	if (geteuid()) {
-		log_warnx("start-failed: posternd must be started as root; judge and workers then run as %s and %s", conf->judge_user, conf->worker_user);
+			     .started_ns = kern_now_ns(), .handed = handed };
+	if (!is_root(conf) || (handed && !left))
 		return 1;
+	upgrade_prepare(&w);
+	if (warden_open(&w, left))
+		return start_failed(&w);
+	if (!handed) { /* they may have more rights than the warden keeps, to give them up */
+		judge_start(&w);
+		workers_start(&w, conf->workers);
 	}
-	if (warden_open(&w)) {
-		if (w.control_fd >= 0)
-			unlink(w.control_path);
-		return 1;
-	}
-	judge_start(&w);
-	workers_start(&w, conf->workers);
 	rc = cage_warden(conf->shared);
 	if (rc) {
 		log_warnx("start-failed: rights could not be given up: %s", strerror(-rc));
 		children_kill(&w);
 		return 1;
 	}
+	if (handed)
+		take_over(&w, left);
 	log_info("started version=%s file=\"%s\" mode=%s listeners=%zu workers=%u", POSTERN_VERSION, path, mode_name(conf->mode), conf->nlisteners,
 		 conf->workers);
 	warden_notify("READY=1");

@@ -46,19 +46,14 @@ static void ledger_move(const struct ledger *old, struct ledger *to, const struc
 	}
 }
 
-static void *shared_room(size_t bytes)
-{
-	return mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-}
-
 int quotas_open(struct warden *w)
 {
-	void *p = shared_room(sizeof(*w->quotas));
+	size_t bytes;
 
-	if (p == MAP_FAILED)
-		return -errno;
-	w->quotas = p;
-	return 0;
+	w->quotas = room_inherit(w, ROOM_QUOTAS, &bytes);
+	if (!w->quotas)
+		w->quotas = room_make(w, ROOM_QUOTAS, sizeof(*w->quotas));
+	return w->quotas ? 0 : -errno;
 }
 
 static __u64 some_seed(void)
@@ -71,9 +66,14 @@ static __u64 some_seed(void)
 static int keep_open(struct warden *w, size_t n)
 {
 	size_t bytes = sizeof(*w->keep) + n * sizeof(struct crowd_entry);
-	struct judge_keep *k = shared_room(bytes);
+	struct judge_keep *k = room_inherit(w, ROOM_KEEP, &w->keep_bytes);
 
-	if (k == MAP_FAILED)
+	if (k) {
+		w->keep = k;
+		return 0;
+	}
+	k = room_make(w, ROOM_KEEP, bytes);
+	if (!k)
 		return -errno;
 	crowd_init(&k->crowd, (struct crowd_entry *)(k + 1), n, some_seed());
 	k->promote.seed = some_seed();
@@ -92,11 +92,13 @@ int ledger_open(struct warden *w, unsigned entries)
 		n *= 2;
 	if (!w->keep && (rc = keep_open(w, n)))
 		return rc;
+	if (!w->ledger)
+		w->ledger = room_inherit(w, ROOM_LEDGER, &w->ledger_bytes);
 	if (w->ledger && w->ledger->nentries == n)
 		return 0;
 	bytes = sizeof(*l) + n * sizeof(struct ledger_entry);
-	l = shared_room(bytes);
-	if (l == MAP_FAILED)
+	l = room_make(w, ROOM_LEDGER, bytes);
+	if (!l)
 		return -errno;
 	ledger_init(l, (struct ledger_entry *)(l + 1), n, some_seed());
 	if (w->ledger) {
@@ -130,7 +132,10 @@ static void restart_later(struct child *c)
 /* In the child: what was the warden's alone. */
 static void leave_warden(struct warden *w)
 {
-	sigprocmask(SIG_SETMASK, &w->signal_mask, NULL);
+	sigset_t mask = w->signal_mask;
+
+	sigaddset(&mask, SIGUSR2); /* until a worker watches for it: it must not be lost, and by default it ends a process */
+	sigprocmask(SIG_SETMASK, &mask, NULL);
 	signal(SIGHUP, SIG_IGN); /* until the role installs its own */
 	signal(SIGINT, SIG_IGN);
 	munmap((void *)((unsigned long)w->stats & ~(PST_SLOT_BYTES - 1ul)), PST_SLOT_BYTES);
@@ -230,7 +235,7 @@ static int child_start(struct warden *w, struct child *c)
 	c->pid = pid;
 	c->fd = pair[0];
 	c->wanted = true;
-	c->draining = c->told_stop = false;
+	c->draining = c->told_stop = c->inherited = false;
 	c->started_ns = kern_now_ns();
 	return 0;
 }
@@ -393,7 +398,9 @@ void workers_drain(struct warden *w)
 		struct child *c = &w->worker[i];
 
 		c->wanted = false;
-		if (c->pid && !c->draining && ipc_send(c->fd, &drain))
+		if (c->pid && c->inherited)
+			kill(c->pid, SIGUSR2); /* whatever records its version has: the same as IPC_DRAIN */
+		else if (c->pid && !c->draining && ipc_send(c->fd, &drain))
 			log_warnx("worker-deaf pid=%d: it does not listen", c->pid);
 		c->draining |= c->pid != 0;
 	}
@@ -428,6 +435,8 @@ void child_died(struct warden *w, pid_t pid, int status)
 {
 	struct child *c = child_of(w, pid);
 
+	if (pid == w->rehearsal)
+		upgrade_rehearsed(w, status);
 	if (!c)
 		return;
 	log_death(w, c, status);
@@ -436,7 +445,11 @@ void child_died(struct warden *w, pid_t pid, int status)
 	close(c->fd);
 	c->fd = -1;
 	c->pid = 0;
-	c->draining = false;
+	c->draining = c->inherited = false;
+	for (int i = 0; i < 2; i++)
+		if (c->kept[i] >= 0)
+			close(c->kept[i]);
+	c->kept[0] = c->kept[1] = -1;
 	if (c != &w->judge)
 		tell_worker(w, c);
 	c->quick_deaths = kern_now_ns() - c->started_ns < QUICK_DEATH_NS ? c->quick_deaths + 1 : 0;
@@ -477,6 +490,26 @@ void children_kill(struct warden *w)
 		kill(w->judge.pid, SIGKILL);
 }
 
+/*
+ * The channel of a slot: where a worker of the version before has it still, it goes on being used if both versions speak alike. If not, that
+ * worker keeps it, and nobody listens: what it has to say in its last sessions is lost, the sessions are not.
+ */
+static int take_channel(struct warden *w, struct child *c, int pair[2])
+{
+	const struct handover_child *left = w->handed ? &w->handed->worker[c->slot] : NULL;
+
+	if (!left || left->pair[0] < 0)
+		return channel(pair);
+	memcpy(c->kept, left->kept, sizeof(c->kept));
+	if (w->handed->layout == handover_layout()) {
+		memcpy(pair, left->pair, sizeof(left->pair));
+		return 0;
+	}
+	if (left->pid && c->kept[0] < 0)
+		memcpy(c->kept, left->pair, sizeof(c->kept));
+	return channel(pair);
+}
+
 int children_open(struct warden *w)
 {
 	for (size_t i = 0; i <= WORKER_SLOTS; i++) {
@@ -485,17 +518,40 @@ int children_open(struct warden *w)
 
 		c->warden = w;
 		c->slot = i % WORKER_SLOTS;
-		c->fd = -1;
+		c->fd = c->kept[0] = c->kept[1] = -1;
 		c->restart = evtimer_new(w->base, restart, c);
 		if (!c->restart)
 			return -ENOMEM;
 		if (i == WORKER_SLOTS)
 			break;
-		rc = channel(pair);
+		rc = take_channel(w, c, pair);
 		if (rc)
 			return rc;
 		w->judge_end[i] = pair[0];
 		w->worker_end[i] = pair[1];
 	}
 	return 0;
+}
+
+static void inherit(struct child *c, const struct handover_child *left)
+{
+	if (!left->pid)
+		return;
+	c->pid = left->pid;
+	c->fd = left->fd;
+	c->inherited = true;
+	c->started_ns = kern_now_ns();
+}
+
+void children_inherit(struct warden *w)
+{
+	inherit(&w->judge, &w->handed->judge);
+	for (size_t i = 0; i < WORKER_SLOTS; i++) {
+		const struct handover_child *left = &w->handed->worker[i];
+
+		inherit(&w->worker[i], left);
+		for (int end = 0; end < 2; end++)
+			if (left->pair[end] >= 0 && left->pair[end] != w->worker[i].kept[end] && w->handed->layout != handover_layout())
+				close(left->pair[end]); /* nobody has it */
+	}
 }

@@ -30,10 +30,12 @@ int grey_open(struct warden *w, const struct grey_rules *r)
 	__u64 seed[2];
 	struct grey *g;
 
+	if (!w->grey)
+		w->grey = room_inherit(w, ROOM_GREY, &w->grey_bytes);
 	if (r->mode == GREY_OFF || (w->grey && w->grey->nentries == n))
 		return 0;
-	g = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (g == MAP_FAILED)
+	g = room_make(w, ROOM_GREY, bytes);
+	if (!g)
 		return -errno;
 	if (getrandom(seed, sizeof(seed), 0) != sizeof(seed)) {
 		munmap(g, bytes);

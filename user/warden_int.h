@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/types.h>
 
+#include "user/handover.h"
 #include "user/judge.h"
 #include "user/kern.h"
 #include "user/links.h"
@@ -32,6 +33,8 @@ struct child {
 	bool wanted;   /* to be started again when it dies */
 	bool draining; /* an old configuration's, serving its last sessions */
 	bool told_stop;
+	bool inherited; /* another version's: it understands signals, and maybe no record of ours */
+	int kept[2];	/* that one's channel to the judge when nobody here understands it: open until it has ended, -1 = none */
 	unsigned quick_deaths;
 	__u64 started_ns;
 	struct event *restart;
@@ -62,6 +65,7 @@ struct warden {
 	size_t keep_bytes;
 	struct grey *grey; /* likewise, NULL = never turned on */
 	size_t grey_bytes;
+	struct handover_room room[ROOM_MAX]; /* where those four are */
 
 	struct child judge, worker[WORKER_SLOTS];
 	struct event *judge_readable;
@@ -76,7 +80,13 @@ struct warden {
 	size_t nlinks;
 	struct listset lists; /* as the kernel has them */
 	struct follow *follow;
-	bool stopping, reload_again;
+	bool stopping, reload_again, upgrade_again;
+	struct handover *handed; /* what the version before left, NULL = a fresh start */
+	char exe[HANDOVER_EXE_MAX];
+	int exe_fd;
+	pid_t rehearsal; /* of a new version, 0 = none */
+	struct event *watchdog;
+	struct timeval watchdog_each;
 	sigset_t signal_mask; /* as it was before ours */
 };
 
@@ -88,6 +98,8 @@ static inline void warden_count(struct warden *w, enum pst_counter c)
 /* warden_listen.c */
 /* Makes s->listen_fd for s->conf, reusing what is bound already; on failure err says which and nothing new stays open. */
 int listen_all(const struct serving *old, struct serving *s, char *err, size_t errsize);
+/* Could listen_all()? Binds what is missing for a moment, and never listens: nobody is turned away by it. */
+int listen_try(const struct serving *old, const struct conf *c, char *err, size_t errsize);
 /* Closes what keep (may be NULL) does not use. */
 void listen_release(struct serving *s, const struct serving *keep);
 int listen_control(struct warden *w, char *err, size_t errsize);
@@ -121,8 +133,14 @@ void lists_follow(struct warden *w);
 
 /* warden_child.c */
 int children_open(struct warden *w);
+void children_inherit(struct warden *w); /* the other version's go on until they are told otherwise */
 int quotas_open(struct warden *w); /* 0 or -errno */
 int ledger_open(struct warden *w, unsigned entries);
+/* warden_room.c: shared memory of its own file, so that it can be handed over. NULL with errno set. */
+void *room_make(struct warden *w, enum room r, size_t bytes);
+/* What the version before left, at the same address; NULL: nothing, or of another layout. */
+void *room_inherit(struct warden *w, enum room r, size_t *bytes);
+
 /* warden_grey.c: likewise. */
 int grey_open(struct warden *w, const struct grey_rules *r);
 void judge_start(struct warden *w);
@@ -141,8 +159,21 @@ void judge_tell(struct warden *w, const struct judge_msg *m);
 void warden_reload(struct warden *w);
 /* The old judge has ended: the new one takes its place. */
 void judge_replace(struct warden *w);
+/* Judge and workers that serve w->now take the place of those that live; the old workers are drained. */
+void replace_children(struct warden *w);
+
+/* warden_upgrade.c: another version of this program, in this process; clients notice nothing. */
+/* Begins: the new version rehearses its start. */
+void warden_upgrade(struct warden *w);
+/* It has: when all went well it is executed, and this does not return. */
+void upgrade_rehearsed(struct warden *w, int status);
+/* Is this a program to be found again? To be called once at the start. */
+void upgrade_prepare(struct warden *w);
+/* For listen_all(): the sockets that were left, as a configuration that has nothing else. NULL = none; free with serving_free(). */
+struct serving *upgrade_sockets(const struct handover *h);
 
 /* warden.c */
 void warden_notify(const char *state);
+void warden_notify_reloading(void);
 
 #endif

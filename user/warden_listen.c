@@ -6,12 +6,14 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/fsuid.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "user/core/addr.h"
+#include "user/log.h"
 
 #define BACKLOG	     1024
 #define BUSY_TRIES   60 /* a predecessor that was killed lets go within moments */
@@ -71,7 +73,8 @@ static void share_port(const struct serving *s, unsigned port, int yes)
 			setsockopt(s->listen_fd[i], SOL_SOCKET, SO_REUSEPORT, &yes, sizeof(yes));
 }
 
-static int listen_one(const struct conf_listener *l, const struct serving *old)
+/* Bound, and listening if that is wanted; -errno. */
+static int listen_one(const struct conf_listener *l, const struct serving *old, bool wanted)
 {
 	static const struct pst_addr any6;
 	struct sockaddr_storage sa;
@@ -87,7 +90,7 @@ static int listen_one(const struct conf_listener *l, const struct serving *old)
 	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof(yes));
 	share_port(old, l->port, yes);
 	rc = bind_patiently(fd, &sa, n);
-	if (!rc && listen(fd, BACKLOG))
+	if (!rc && wanted && listen(fd, BACKLOG))
 		rc = -errno;
 	share_port(old, l->port, no);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &no, sizeof(no));
@@ -126,10 +129,34 @@ void listen_release(struct serving *s, const struct serving *keep)
 	s->listen_fd = NULL;
 }
 
+static void say_unbound(const struct conf *c, const struct conf_listener *l, int rc, char *err, size_t errsize)
+{
+	char addr[ADDR_TEXT_MAX];
+
+	snprintf(err, errsize, "%s:%u: listener \"%s\": cannot bind %s port %u: %s%s", c->path, l->line, l->name, addr_text(&l->addr, addr), l->port,
+		 strerror(-rc), bind_hint(-rc));
+}
+
+int listen_try(const struct serving *old, const struct conf *c, char *err, size_t errsize)
+{
+	for (size_t i = 0; i < c->nlisteners; i++) {
+		int fd;
+
+		if (listen_find(old, &c->listener[i]) >= 0)
+			continue;
+		fd = listen_one(&c->listener[i], old, false);
+		if (fd < 0) {
+			say_unbound(c, &c->listener[i], fd, err, errsize);
+			return fd;
+		}
+		close(fd);
+	}
+	return 0;
+}
+
 int listen_all(const struct serving *old, struct serving *s, char *err, size_t errsize)
 {
 	const struct conf *c = s->conf;
-	char addr[ADDR_TEXT_MAX];
 
 	s->listen_fd = malloc(c->nlisteners * sizeof(int));
 	if (!s->listen_fd)
@@ -141,12 +168,11 @@ int listen_all(const struct serving *old, struct serving *s, char *err, size_t e
 		int fd = listen_find(old, l);
 
 		if (fd < 0)
-			fd = listen_one(l, old);
+			fd = listen_one(l, old, true);
 		s->listen_fd[i] = fd;
 		if (fd >= 0)
 			continue;
-		snprintf(err, errsize, "%s:%u: listener \"%s\": cannot bind %s port %u: %s%s", c->path, l->line, l->name,
-			 addr_text(&l->addr, addr), l->port, strerror(-fd), bind_hint(-fd));
+		say_unbound(c, l, fd, err, errsize);
 		listen_release(s, old);
 		return fd;
 	}
@@ -214,6 +240,13 @@ int listen_control(struct warden *w, char *err, size_t errsize)
 	}
 	memcpy(sa.sun_path, c->control_socket, strlen(c->control_socket) + 1);
 	memcpy(w->control_path, sa.sun_path, sizeof(w->control_path));
+	if (w->handed) {
+		w->control_fd = w->handed->control_fd;
+		if (strcmp(w->handed->control_path, w->control_path))
+			log_warnx("restart-needed setting=control_socket next=\"%s\" now=\"%s\": it takes a restart", w->control_path, w->handed->control_path);
+		memcpy(w->control_path, w->handed->control_path, sizeof(w->control_path));
+		return 0;
+	}
 	if (is_answered(&sa)) {
 		snprintf(err, errsize, "another posternd runs: it answers on %s; stop it first", sa.sun_path);
 		return -EADDRINUSE;
@@ -224,9 +257,10 @@ int listen_control(struct warden *w, char *err, size_t errsize)
 	unlink_socket(sa.sun_path);
 	w->control_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	old = umask(0117);
-	if (w->control_fd < 0 || bind(w->control_fd, (struct sockaddr *)&sa, sizeof(sa)) || listen(w->control_fd, 16) ||
-	    chown(sa.sun_path, 0, gid))
+	setfsgid(gid); /* it is the group's from the beginning, and nobody has to give it away */
+	if (w->control_fd < 0 || bind(w->control_fd, (struct sockaddr *)&sa, sizeof(sa)) || listen(w->control_fd, 16))
 		rc = -errno;
+	setfsgid(getegid());
 	umask(old);
 	if (!rc)
 		return 0;

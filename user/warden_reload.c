@@ -5,8 +5,8 @@
  */
 #include "user/warden_int.h"
 
+#include <signal.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "user/ban.h"
 #include "user/log.h"
@@ -66,7 +66,10 @@ static void end_old_judge(struct warden *w)
 	struct judge_msg stop = { .tag = JUDGE_STOP };
 	struct timeval limit = { .tv_sec = JUDGE_STOP_S };
 
-	judge_tell(w, &stop);
+	if (w->judge.pid && w->judge.inherited)
+		kill(w->judge.pid, SIGTERM); /* whatever messages its version has */
+	else
+		judge_tell(w, &stop);
 	w->apply_conf = !gate_is_unloaded(w);
 	w->replacing_judge = true; /* it is told nothing more; its successor is forked with all there is to know */
 	event_add(w->judge_timer, &limit);
@@ -90,11 +93,13 @@ void judge_replace(struct warden *w)
 	if (w->reload_again) {
 		w->reload_again = false;
 		warden_reload(w);
+	} else if (w->upgrade_again) {
+		w->upgrade_again = false;
+		warden_upgrade(w);
 	}
 }
 
-/* The workers are drained. */
-static void replace_children(struct warden *w)
+void replace_children(struct warden *w)
 {
 	end_old_judge(w);
 	workers_start(w, w->now.conf->workers);
@@ -135,8 +140,6 @@ static void take_over(struct warden *w, struct serving *next)
 void warden_reload(struct warden *w)
 {
 	struct serving next = { 0 };
-	struct timespec now;
-	char state[64];
 	bool other;
 	int rc;
 
@@ -146,9 +149,7 @@ void warden_reload(struct warden *w)
 		w->reload_again = true;
 		return;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu", now.tv_sec * 1000000ull + now.tv_nsec / 1000);
-	warden_notify(state);
+	warden_notify_reloading();
 	other = gate_is_other(w) && gate_follow(w);
 	rc = prepare(w, &next);
 	if (rc) {

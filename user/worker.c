@@ -41,7 +41,7 @@ struct worker {
 	const struct worker_setup *setup;
 	struct conns conns;
 	struct listener *listener;
-	struct event *judge, *warden, *term, *minute, *second, *resume, *cut;
+	struct event *judge, *warden, *term, *drain, *minute, *second, *resume, *cut;
 	unsigned sessions_max;
 	__u64 next_id;
 	unsigned long long unsaid; /* as last logged */
@@ -188,6 +188,13 @@ static void on_term(evutil_socket_t fd, short what, void *ctx)
 {
 	(void)fd, (void)what;
 	stop(ctx);
+}
+
+/* As IPC_DRAIN, from a warden of another version. */
+static void on_drain(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd, (void)what;
+	drain(ctx);
 }
 
 /* --- the judge and the warden ----------------------------------------------- */
@@ -349,19 +356,25 @@ static bool add_events(struct worker *w)
 {
 	struct event_base *base = w->conns.base;
 	struct timeval minute = { .tv_sec = MINUTE_S }, second = { .tv_sec = SECOND_S };
+	sigset_t drain_only;
 
 	w->judge = event_new(base, w->setup->judge_fd, EV_READ | EV_PERSIST, on_judge, w);
 	w->warden = event_new(base, w->setup->warden_fd, EV_READ | EV_PERSIST, on_warden, w);
 	w->term = evsignal_new(base, SIGTERM, on_term, w);
+	w->drain = evsignal_new(base, SIGUSR2, on_drain, w);
 	w->minute = evtimer_new(base, on_minute, w);
 	w->second = evtimer_new(base, on_second, w);
 	w->resume = evtimer_new(base, on_resume, w);
 	w->cut = evtimer_new(base, on_cut, w);
-	if (!w->judge || !w->warden || !w->term || !w->minute || !w->second || !w->resume || !w->cut || !add_listeners(w))
+	if (!w->judge || !w->warden || !w->term || !w->drain || !w->minute || !w->second || !w->resume || !w->cut || !add_listeners(w))
 		return false;
 	event_add(w->judge, NULL);
 	event_add(w->warden, NULL);
 	event_add(w->term, NULL);
+	event_add(w->drain, NULL);
+	sigemptyset(&drain_only);
+	sigaddset(&drain_only, SIGUSR2);
+	sigprocmask(SIG_UNBLOCK, &drain_only, NULL); /* it may have been waiting since the fork */
 	event_add(w->minute, &minute);
 	event_add(w->second, &second);
 	listen_all(w, true);
@@ -416,6 +429,7 @@ static void finish(struct worker *w)
 	free_event(w->judge);
 	free_event(w->warden);
 	free_event(w->term);
+	free_event(w->drain);
 	free_event(w->minute);
 	free_event(w->second);
 	free_event(w->resume);
