@@ -140,6 +140,9 @@ static void flaws(void **state)
 		{ "<a@\xc3\x84.c>", false, true, MAILBOX_BAD_UTF8 },	 /* capital */
 		{ "<a@\xcc\x88""b.c>", false, true, MAILBOX_BAD_UTF8 },	 /* a mark first, and one that could compose */
 		{ "<a@ab--\xc3\xa4.c>", false, true, MAILBOX_BAD_UTF8 },
+		{ "<" L54 "@" L63 "." L63 "." L63 ".\xc3\xa4>", false, true, MAILBOX_OK }, /* 256 octets as re-emitted */
+		{ "<" L54 "a@" L63 "." L63 "." L63 ".\xc3\xa4>", false, true, MAILBOX_TOO_LONG },
+		{ "<" L54 "a@" L63 "." L63 "." L63 ".\xc3\xa4>", false, false, MAILBOX_NEEDS_UTF8 },
 	};
 	size_t i;
 

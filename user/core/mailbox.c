@@ -265,6 +265,7 @@ static enum mailbox_flaw mailbox(struct scan *s, bool reverse, struct mailbox *m
 enum mailbox_flaw mailbox_path(struct str *in, bool reverse, bool smtputf8, struct mailbox *out)
 {
 	struct scan s = { *in, true };
+	char text[MAILBOX_TEXT_MAX]; /* as it is re-emitted: A-labels are longer than what they stand for */
 	enum mailbox_flaw flaw;
 	struct str path;
 
@@ -275,17 +276,18 @@ enum mailbox_flaw mailbox_path(struct str *in, bool reverse, bool smtputf8, stru
 	if (!flaw && !eat(&s, '>'))
 		flaw = MAILBOX_SYNTAX;
 	path = (struct str){ in->p, in->n - s.in.n };
-	if (!flaw && path.n > MAILBOX_PATH_MAX)
-		flaw = MAILBOX_TOO_LONG;
 	out->utf8 = holds_wide((struct str){ out->local, out->nlocal });
 	out->routed = is_routed(out);
 	if (flaw && holds_wide(*in))
 		return !idna_is_utf8(*in) || smtputf8 ? MAILBOX_BAD_UTF8 : MAILBOX_NEEDS_UTF8;
 	if (!flaw && !smtputf8 && holds_wide(path))
 		return MAILBOX_NEEDS_UTF8;
-	if (!flaw)
-		*in = s.in;
-	return flaw;
+	if (flaw)
+		return flaw;
+	if (path.n > MAILBOX_PATH_MAX || mailbox_text(out, text) > MAILBOX_PATH_MAX)
+		return MAILBOX_TOO_LONG;
+	*in = s.in;
+	return MAILBOX_OK;
 }
 
 static bool is_plain(const struct mailbox *m)

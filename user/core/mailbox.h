@@ -11,7 +11,7 @@
 
 #define MAILBOX_LOCAL_MAX  64  /* octets, RFC 5321 section 4.5.3.1.1 */
 #define MAILBOX_DOMAIN_MAX 255 /* octets, 4.5.3.1.2 */
-#define MAILBOX_PATH_MAX   256 /* octets as written, route and punctuation included, 4.5.3.1.3 */
+#define MAILBOX_PATH_MAX   256 /* octets as written, route and punctuation included, and as re-emitted, 4.5.3.1.3 */
 #define MAILBOX_TEXT_MAX   (2 * MAILBOX_LOCAL_MAX + MAILBOX_DOMAIN_MAX + 8)
 
 enum mailbox_flaw {
