@@ -217,10 +217,11 @@ $(O)/postern.conf: $(O)/postern
 	$(Q)$< manual sample >$@
 
 install: all man $(O)/postern.bash $(O)/postern.conf
-	$(Q)install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPDIR) \
+	$(Q)install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPDIR) \
 		$(DESTDIR)/etc/postern $(DESTDIR)$(UNITDIR) $(DESTDIR)$(LIBDIR)/sysusers.d $(DESTDIR)$(LIBDIR)/tmpfiles.d
 	$(Q)install -m 755 $(PROGRAMS) $(DESTDIR)$(SBINDIR)
 	$(Q)install -m 644 $(filter %.5,$(MAN)) $(DESTDIR)$(MANDIR)/man5
+	$(Q)install -m 644 $(filter %.7,$(MAN)) $(DESTDIR)$(MANDIR)/man7
 	$(Q)install -m 644 $(filter %.8,$(MAN)) $(DESTDIR)$(MANDIR)/man8
 	$(Q)install -m 644 $(O)/postern.bash $(DESTDIR)$(COMPDIR)/postern
 	$(Q)for u in $(UNITS); do sed 's|@SBINDIR@|$(SBINDIR)|' tools/systemd/$$u >$(DESTDIR)$(UNITDIR)/$$u && \
@@ -238,6 +239,7 @@ uninstall:
 	$(Q)rm -f $(PROGRAMS:$(O)/%=$(DESTDIR)$(SBINDIR)/%) $(DESTDIR)$(COMPDIR)/postern \
 		$(DESTDIR)$(LIBDIR)/sysusers.d/postern.conf $(DESTDIR)$(LIBDIR)/tmpfiles.d/postern.conf
 	$(Q)for m in $(notdir $(MAN)); do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$$m; done
+	$(Q)rmdir $(DESTDIR)$(DOCDIR)/examples $(DESTDIR)$(DOCDIR) 2>/dev/null || true
 
 deb:
 	$(Q)rm -rf $(O)/deb

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""make install and make uninstall, and the units as systemd sees them."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
+UNITS = f"{ROOT}/tools/systemd"
+
+
+def make(*words):
+    subprocess.run(["make", "-s", "-C", ROOT, *words, f"O={os.environ.get('O', 'build')}"], check=True, capture_output=True, text=True, timeout=600)
+
+
+def files(folder):
+    return {os.path.relpath(os.path.join(where, name), folder) for where, _, names in os.walk(folder) for name in names}
+
+
+@pytest.mark.parametrize("prefix", ["/usr", "/usr/local", "/opt/postern"])
+def test_uninstall_leaves_nothing_but_the_configuration(tmp_path, prefix):
+    make("install", f"PREFIX={prefix}", f"DESTDIR={tmp_path}")
+    there = files(tmp_path)
+    for name in (f"{prefix}/sbin/posternd", f"{prefix}/sbin/postern", f"{prefix}/sbin/postern-exporter", f"{prefix}/share/man/man8/posternd.8",
+                 f"{prefix}/share/man/man5/postern.conf.5", f"{prefix}/share/man/man7/postern-guide.7", "/etc/postern/postern.conf"):
+        assert name[1:] in there
+    with open(tmp_path / "etc/postern/postern.conf", "a", encoding="utf-8") as f:
+        f.write("# mine\n")
+    make("install", f"PREFIX={prefix}", f"DESTDIR={tmp_path}")  # over itself
+    with open(tmp_path / "etc/postern/postern.conf", encoding="utf-8") as f:
+        assert f.read().endswith("# mine\n")
+    assert "@" not in "".join(re.findall(r"^Exec.*$", (tmp_path / next(n for n in there if n.endswith("posternd.service"))).read_text(), re.M))
+    make("uninstall", f"PREFIX={prefix}", f"DESTDIR={tmp_path}")
+    assert files(tmp_path) == {"etc/postern/postern.conf"}
+    assert not (tmp_path / prefix[1:] / "share/doc/postern").exists()
+
+
+def unit(tmp_path, name):
+    """The unit as installed, with programs that exist."""
+    with open(f"{UNITS}/{name}", encoding="utf-8") as f:
+        text = f.read().replace("@SBINDIR@", str(tmp_path))
+    for program in ("posternd", "postern", "postern-exporter"):
+        path = tmp_path / program
+        path.write_text("#!/bin/sh\n")
+        path.chmod(0o755)
+    (tmp_path / name).write_text(text)
+    return str(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["posternd.service", "postern-exporter.service"])
+def test_systemd_understands_every_line(tmp_path, name):
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", unit(tmp_path, name)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+# What meets the network by itself; and the unit that loads BPF. In that one everything of posternd counts together: its judge and workers, who meet the
+# network, give up far more by themselves than a unit can see (test_daemon.py and test_processes.py look at what they have left).
+@pytest.mark.parametrize("name, most", [("postern-exporter.service", 1.5), ("posternd.service", 2.4)])
+def test_exposure(tmp_path, name, most):
+    said = subprocess.run(["systemd-analyze", "security", "--offline=yes", unit(tmp_path, name)], capture_output=True, text=True, check=True).stdout
+    assert float(re.search(r"Overall exposure level for \S+: ([\d.]+)", said)[1]) <= most
