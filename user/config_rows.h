@@ -160,6 +160,7 @@ struct config_whole {
 	S("listener", rcpts,           NUMBER, "", CONFIG_LISTEN, sess.rcpt_max, "", 100, 100000, "as in limits, for this listener") \
 	S("listener", messages,        NUMBER, "", CONFIG_LISTEN, sess.messages_max, "", 0, 1000000, "as in limits, for this listener") \
 	S("listener", errors,          NUMBER, "", CONFIG_LISTEN, sess.errors_max, "", 1, 1000, "as in limits, for this listener") \
+	S("listener", auth_failures,   NUMBER, "", CONFIG_LISTEN, sess.auth_failures_max, "", 0, 1000, "as in limits, for this listener") \
 	S("listener", data_rate,       BYTES, "", CONFIG_LISTEN, sess.data_rate, "", 0, 1 << 30, "as in limits, for this listener") \
 	S("listener", command_timeout, SECONDS, "", CONFIG_LISTEN, sess.command_timeout_s, "", 5, 3600, "as in limits, for this listener") \
 	S("listener", data_timeout,    SECONDS, "", CONFIG_LISTEN, sess.data_timeout_s, "", 5, 3600, "as in limits, for this listener") \
@@ -305,6 +306,7 @@ struct config_whole {
 	S("limits", null_rcpts,      NUMBER, "", CONFIG_WHOLE, sess.null_rcpt_max, "0", 0, 100000, "recipients of a message from <>; a bounce has one; those over it are deferred to a message of their own; 0 = as rcpts") \
 	S("limits", messages,        NUMBER, "", CONFIG_WHOLE, sess.messages_max, "100", 0, 1000000, "messages of a session; 0 = no limit") \
 	S("limits", errors,          NUMBER, "", CONFIG_WHOLE, sess.errors_max, "10", 1, 1000, "errors of a session before it is ended") \
+	S("limits", auth_failures,   NUMBER, "", CONFIG_WHOLE, sess.auth_failures_max, "3", 0, 1000, "refused logins of a session, behind which its next one ends it; 0 = no limit") \
 	S("limits", command_timeout, SECONDS, "", CONFIG_WHOLE, sess.command_timeout_s, "5m", 5, 3600, "wait for a whole command") \
 	S("limits", data_timeout,    SECONDS, "", CONFIG_WHOLE, sess.data_timeout_s, "3m", 5, 3600, "wait between blocks of a message") \
 	S("limits", data_rate,       BYTES, "", CONFIG_WHOLE, sess.data_rate, "64", 0, 1 << 30, "octets of a message a second, on the average after its first minute; 0 = no minimum") \

@@ -545,7 +545,7 @@ static void option(struct play *p, const char *key, char *value)
 		{ "pause", &f->conf.greet_pause_ms },	{ "errors", &f->conf.errors_max },
 		{ "rcpts", &f->conf.rcpt_max },		{ "messages", &f->conf.messages_max },
 		{ "headers", &f->conf.body.header_bytes }, { "received", &f->conf.body.received },
-		{ "rate", &f->conf.data_rate },		{ "null-rcpts", &f->conf.null_rcpt_max },
+		{ "auth-failures", &f->conf.auth_failures_max }, { "rate", &f->conf.data_rate },		{ "null-rcpts", &f->conf.null_rcpt_max },
 	};
 	unsigned i;
 

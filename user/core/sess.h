@@ -96,6 +96,7 @@ struct sess_conf {
 	unsigned name_timeout_s;    /* for the client's name, where a decision needs it; then it has none */
 	unsigned answer_timeout_s;  /* the gate's wait for the backend's reply to the end of data */
 	unsigned errors_max;	    /* 4xx/5xx of the session's own making before 421 */
+	unsigned auth_failures_max; /* refused logins, behind which the next one is 421; 0 = no limit */
 	unsigned rcpt_max;	    /* accepted recipients of one message */
 	unsigned messages_max;	    /* 0 = no limit */
 	unsigned null_rcpt_max;	    /* recipients of a message from <>; 0 = rcpt_max alone. A DSN has one (RFC 3461) */
@@ -265,7 +266,7 @@ struct sess {
 		__u64 sender[2], key[2]; /* of this transaction's sender; of the question */
 		__u64 until_ns;
 	} grey;
-	unsigned errors, rcpts, messages;
+	unsigned errors, rcpts, messages, auth_failures;
 	unsigned nrcpt; /* not answered: more than one only of ASK_RCPT */
 	unsigned route;		    /* of this transaction's recipients; see transaction_route() */
 	unsigned diverted;	    /* the route of a sender list, which all recipients of this transaction take; 0 = none */

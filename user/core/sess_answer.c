@@ -192,6 +192,7 @@ static void answer_auth(struct sess *s, struct sess_step *step, enum sess_outcom
 		pass(s, step, r);
 	} else if (code >= 400) {
 		s->errors++;
+		s->auth_failures += code == 535;
 		if (code == 535)
 			found(s, step, PST_RSN_AUTH, STR(""));
 		pass(s, step, r);

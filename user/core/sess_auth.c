@@ -63,6 +63,8 @@ void run_auth(struct sess *s, struct sess_step *step, struct str args)
 		syntax(s, step, "501 5.5.2 Bad AUTH syntax\r\n", STR(""));
 	} else if (over_auth(s, step)) {
 		return;
+	} else if (s->conf->auth_failures_max && s->auth_failures >= s->conf->auth_failures_max) {
+		say_last(s, step, "421 4.7.0 Too many failed logins in one session\r\n", PST_CNT_SESS_REFUSED);
 	} else if (!mech_offered(s, mechanism)) {
 		say(s, step, "504 5.5.4 Unrecognized authentication mechanism\r\n");
 	} else {

@@ -331,9 +331,11 @@ static bool line_flawed(struct sess *s, struct sess_step *step, const struct lin
 		found(s, step, PST_RSN_BARE_LF, evidence);
 	if (s->final)
 		return true;
-	if (line->flaws & LINE_LONG)
+	if (line->flaws & LINE_LONG) {
 		found(s, step, PST_RSN_LONG_LINE, evidence);
-	else if (line->flaws & (LINE_BARE_LF | LINE_BARE_CR | LINE_NUL | LINE_CTRL) || (line->flaws & LINE_8BIT && !wide_ok))
+		if (verb == SMTP_AUTH) /* RFC 4954 section 4 */
+			step->reply = STR("500 5.5.6 Authentication exchange line is too long\r\n");
+	} else if (line->flaws & (LINE_BARE_LF | LINE_BARE_CR | LINE_NUL | LINE_CTRL) || (line->flaws & LINE_8BIT && !wide_ok))
 		found(s, step, PST_RSN_JUNK_LINE, evidence);
 	else
 		return false;

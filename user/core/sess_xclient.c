@@ -72,7 +72,7 @@ static void start_anew(struct sess *s, const struct sess_peer *p)
 	memset(&s->grey, 0, sizeof(s->grey));
 	s->esmtp = s->known = s->secrets = false;
 	s->authenticated = s->vouched;
-	s->errors = 0;
+	s->errors = s->auth_failures = 0;
 	if (!s->told_helo) {
 		s->nhelo = 0;
 		s->helo[0] = '\0';
