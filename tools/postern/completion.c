@@ -60,6 +60,12 @@ static const char tail[] =
 	"}\n"
 	"complete -F _postern postern\n";
 
+/* Placeholders that a file's name goes into. */
+static bool is_file(const char *word, size_t n)
+{
+	return (n == 4 && !strncmp(word, "FILE", n)) || (n == 6 && !strncmp(word, "CONFIG", n));
+}
+
 /* The literal words of a usage text, and of the placeholders those that a shell can fill in. */
 static void print_words(const char *usage)
 {
@@ -71,10 +77,10 @@ static void print_words(const char *usage)
 		while (isalpha((unsigned char)p[n]))
 			n++;
 		bool literal = n && islower((unsigned char)*p);
-		bool known = (n == 2 && !strncmp(p, "IF", n)) || (n == 4 && !strncmp(p, "FILE", n));
+		const char *known = n == 2 && !strncmp(p, "IF", n) ? "IF" : is_file(p, n) ? "FILE" : NULL;
 
 		if (literal || known) {
-			printf("%s%.*s", gap, (int)n, p);
+			printf("%s%.*s", gap, literal ? (int)n : 4, literal ? p : known);
 			gap = " ";
 		}
 		p += n ? n : 1;

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A replay against a model that keeps every source in a plain array, and what must be true of it whatever comes. */
+#include "unit.h"
+
+#include "rnd.h"
+#include "user/core/replay.h"
+
+#define S_NS	1000000000ull
+#define ENTRIES 256
+#define SOURCES 24
+#define LENGTH	600
+
+static struct ledger_entry room[ENTRIES];
+
+static void begin(struct replay *r, const struct replay_rules *rules)
+{
+	memset(room, 0, sizeof(room));
+	replay_init(r, rules, room, ENTRIES);
+}
+
+/* Few sources, of both families, so that they meet their own bans. */
+static struct pst_addr source(unsigned i)
+{
+	struct pst_addr four = { { [10] = 0xff, 0xff, 192, 0, 2, (__u8)i } }, six = { { 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, (__u8)i, [15] = 1 } };
+
+	six.b[15] = (__u8)rnd_below(3);
+	return i % 2 ? six : four;
+}
+
+static struct finding random_finding(__u64 *now_ns)
+{
+	static const unsigned steps[] = { 0, 1, 60, 900, 86400 };
+	struct finding f = { .addr = source(rnd_below(SOURCES)), .reason = (__u16)rnd_below(PST_RSN_MAX) };
+
+	*now_ns += rnd() % (steps[rnd_below(NROWS(steps))] * S_NS + 1);
+	f.when_ns = *now_ns;
+	return f;
+}
+
+static void random_stream(struct finding f[LENGTH])
+{
+	__u64 now = 1000 * S_NS;
+
+	for (size_t i = 0; i < LENGTH; i++)
+		f[i] = random_finding(&now);
+}
+
+static struct policy random_policy(void)
+{
+	struct policy p;
+
+	policy_defaults(&p);
+	p.threshold = 20 + rnd_below(150);
+	p.ban_s = 1 + rnd_below(7200);
+	p.half_life_s = 1 + rnd_below(7200);
+	p.observe = !rnd_below(5);
+	p.action = (__u8)rnd_below(PST_ACT_MAX);
+	return p;
+}
+
+/* --- the model ------------------------------------------------------------------------- */
+
+struct model {
+	struct pst_prefix who[2 * SOURCES];
+	struct record record[2 * SOURCES];
+	size_t n;
+};
+
+static struct record *record_of(struct model *m, const struct pst_addr *a)
+{
+	struct pst_prefix p = prefix_source(a);
+	size_t i = 0;
+
+	while (i < m->n && prefix_cmp(&m->who[i], &p))
+		i++;
+	if (i == m->n)
+		m->who[m->n++] = p;
+	return &m->record[i];
+}
+
+static enum replay_said model_find(struct model *m, const struct policy *p, const struct triage_rule *test, const struct finding *f, bool exempt)
+{
+	struct record *r;
+	struct verdict v;
+
+	for (unsigned t = 0; t < TEST_MAX; t++)
+		if (test[t].mode == TRIAGE_OFF && triage_test_of(f->reason) == t)
+			return REPLAY_OFF;
+	r = record_of(m, &f->addr);
+	if (p->action != PST_ACT_OBSERVE && f->when_ns < r->banned_until_ns)
+		return REPLAY_SPARED;
+	v = judgement(p, r, f, exempt, f->when_ns);
+	*r = v.next;
+	return v.ban ? REPLAY_BANNED : !v.would_ban ? REPLAY_NOTED : exempt ? REPLAY_EXEMPT : REPLAY_WOULD;
+}
+
+static void as_the_model(void **state)
+{
+	static struct finding f[LENGTH];
+	unsigned seen[REPLAY_OFF + 1] = { 0 };
+
+	(void)state;
+	for (int round = 0; round < 200; round++) {
+		struct policy policy = random_policy();
+		struct triage_rule test[TEST_MAX] = { 0 };
+		struct pst_addr allowed = source(rnd_below(SOURCES));
+		struct pst_prefix allow = prefix_of(&allowed, 128), never = prefix_source(&allowed);
+		bool by_source = rnd_below(2);
+		struct replay_rules rules = { .policy = &policy, .test = test, .allow = &allow, .nallow = !by_source, .never = &never, .nnever = by_source };
+		struct model m = { 0 };
+		struct replay r;
+
+		for (unsigned t = 0; t < TEST_MAX; t++)
+			test[t].mode = rnd_below(4);
+		begin(&r, &rules);
+		random_stream(f);
+		for (size_t i = 0; i < LENGTH; i++) {
+			bool exempt = by_source ? prefix_covers(&never, &f[i].addr) : !memcmp(&allowed, &f[i].addr, sizeof(allowed));
+			struct verdict v;
+			enum replay_said said = replay_finding(&r, &f[i], &v);
+
+			assert_int_equal(said, model_find(&m, &policy, test, &f[i], exempt));
+			assert_false(exempt && said == REPLAY_BANNED);
+			assert_int_equal(v.ban, said == REPLAY_BANNED);
+			seen[said]++;
+		}
+	}
+	for (size_t i = 0; i < NROWS(seen); i++)
+		assert_true(seen[i]);
+}
+
+static bool is_same(const struct verdict *a, const struct verdict *b)
+{
+	return a->ban == b->ban && a->would_ban == b->would_ban && a->until_ns == b->until_ns && a->score == b->score && a->relapse == b->relapse &&
+	       !memcmp(&a->next, &b->next, sizeof(a->next));
+}
+
+/* Twice the same, also through a ledger that is far too small. */
+static void the_same_twice(void **state)
+{
+	static struct finding f[LENGTH];
+	static struct verdict first[LENGTH];
+	struct policy policy = random_policy();
+	struct replay_rules rules = { .policy = &policy };
+	struct replay r;
+
+	(void)state;
+	random_stream(f);
+	for (int round = 0; round < 2; round++) {
+		memset(room, 0, sizeof(room));
+		replay_init(&r, &rules, room, 16);
+		for (size_t i = 0; i < LENGTH; i++) {
+			struct verdict v;
+
+			replay_finding(&r, &f[i], &v);
+			if (!round)
+				first[i] = v;
+			else
+				assert_true(is_same(&v, &first[i]));
+		}
+	}
+	assert_true(r.ledger.evicted);
+}
+
+/* No ban of a source begins before its last one has ended. */
+static void bans_do_not_overlap(void **state)
+{
+	static struct finding f[LENGTH];
+	struct policy policy;
+	struct replay_rules rules = { .policy = &policy };
+	struct replay r;
+	size_t bans = 0;
+
+	(void)state;
+	policy_defaults(&policy);
+	for (int round = 0; round < 50; round++) {
+		__u64 until[256] = { 0 };
+
+		begin(&r, &rules);
+		random_stream(f);
+		for (size_t i = 0; i < LENGTH; i++) {
+			struct pst_prefix p = prefix_source(&f[i].addr);
+			unsigned who = prefix_is4(&p) ? p.addr.b[15] : p.addr.b[7]; /* even and odd numbers */
+			struct verdict v;
+
+			if (replay_finding(&r, &f[i], &v) != REPLAY_BANNED)
+				continue;
+			assert_true(f[i].when_ns >= until[who]);
+			until[who] = v.until_ns;
+			bans++;
+		}
+	}
+	assert_true(bans > 100);
+}
+
+static void an_unban_begins_anew(void **state)
+{
+	struct finding f = { .reason = PST_RSN_TRAP, .when_ns = 1000 * S_NS, .addr = source(2) };
+	struct pst_prefix p = prefix_source(&f.addr), other = { .len = 0 };
+	struct policy policy;
+	struct replay_rules rules = { .policy = &policy };
+	struct verdict v;
+	struct replay r;
+
+	(void)state;
+	policy_defaults(&policy);
+	begin(&r, &rules);
+	assert_int_equal(replay_finding(&r, &f, &v), REPLAY_BANNED);
+	f.when_ns += S_NS;
+	assert_int_equal(replay_finding(&r, &f, &v), REPLAY_SPARED);
+	other.addr = source(4);
+	other.len = 128;
+	replay_unban(&r, &other);
+	assert_int_equal(replay_finding(&r, &f, &v), REPLAY_SPARED);
+	replay_unban(&r, &p);
+	assert_int_equal(replay_finding(&r, &f, &v), REPLAY_BANNED);
+	assert_int_equal(v.relapse, 0);
+	f.when_ns = v.until_ns;
+	assert_int_equal(replay_finding(&r, &f, &v), REPLAY_BANNED);
+	assert_int_equal(v.relapse, 1);
+}
+
+/* Records of several workers need not be in order: what is earlier than the last is now. */
+static void time_does_not_run_back(void **state)
+{
+	struct finding f = { .reason = PST_RSN_TRAP, .when_ns = 5000 * S_NS, .addr = source(2) };
+	struct policy policy;
+	struct replay_rules rules = { .policy = &policy };
+	struct verdict v;
+	struct replay r;
+
+	(void)state;
+	policy_defaults(&policy);
+	begin(&r, &rules);
+	replay_finding(&r, &f, &v);
+	f.addr = source(4);
+	f.when_ns = 1;
+	assert_int_equal(replay_finding(&r, &f, &v), REPLAY_BANNED);
+	assert_int_equal(v.until_ns, 5600 * S_NS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(as_the_model),
+		cmocka_unit_test(the_same_twice),
+		cmocka_unit_test(bans_do_not_overlap),
+		cmocka_unit_test(an_unban_begins_anew),
+		cmocka_unit_test(time_does_not_run_back),
+	};
+
+	return cmocka_run_group_tests_name("replay", tests, NULL, NULL);
+}
