@@ -23,6 +23,8 @@
  * What a reply holds besides:
  *   client show    known source score threshold sessions messages offences relapses first_seen_seconds_ago
  *                  last_seen_seconds_ago ban allow never_ban list findings[{reason seconds_ago session evidence}]
+ *                  passes[{test seconds_left}] limits[{of what count ceiling over seconds_left}] greylist[as grey show]
+ *                  live[as session show] live_sessions
  *   client list    known clients[{source score ...}], the worst first
  *   daemon show    version warden_pid judge_pid uptime_seconds config mode sessions sources_* breaker{open seconds_left share share_max messages
  *                  banned_sources} workers[{pid sessions}]

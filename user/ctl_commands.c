@@ -306,6 +306,7 @@ static json_t *do_client_show(struct judge *j, json_t *request)
 	json_object_set_new(reply, "never_ban", never ? json_string(never->why) : json_null());
 	json_object_set_new(reply, "list", list_of(j, &a));
 	json_object_set_new(reply, "findings", e ? findings_json(e, now) : json_array());
+	ctl_client_more(j, &a, e, now, reply);
 	return reply;
 }
 

@@ -107,6 +107,32 @@ static const struct grey_entry **gather(struct judge *j, const char *source, __u
 	return v;
 }
 
+static json_t *rows_of(struct judge *j, const struct grey_entry **v, size_t n, size_t max, __u64 now_ns)
+{
+	json_t *rows = json_array();
+
+	for (size_t i = 0; i < n && i < max; i++)
+		json_array_append_new(rows, entry_json(rules_of(j), v[i], now_ns));
+	return rows;
+}
+
+json_t *ctl_grey_of(struct judge *j, const struct pst_addr *a, size_t max)
+{
+	const struct grey_entry **v;
+	char source[GREY_SOURCE_MAX];
+	__u64 now = kern_now_ns();
+	json_t *rows;
+	size_t n = 0;
+
+	if (!j->setup->grey)
+		return json_array();
+	grey_source(rules_of(j), a, STR(""), source);
+	v = gather(j, source, now, &n);
+	rows = rows_of(j, v, n, max, now);
+	free(v);
+	return rows;
+}
+
 json_t *ctl_grey_show(struct judge *j, json_t *request)
 {
 	json_t *limit = json_object_get(request, "limit"), *error, *rows, *reply;
@@ -125,9 +151,7 @@ json_t *ctl_grey_show(struct judge *j, json_t *request)
 	v = gather(j, source, now, &n);
 	if (!v)
 		return ctl_error(false, "no memory");
-	rows = json_array();
-	for (size_t i = 0; i < n && i < (size_t)max; i++)
-		json_array_append_new(rows, entry_json(rules_of(j), v[i], now));
+	rows = rows_of(j, v, n, (size_t)max, now);
 	free(v);
 	reply = ctl_ok();
 	json_object_set_new(reply, "source", *source ? json_string(source) : json_null());

@@ -37,7 +37,12 @@ json_t *ctl_backend_show(struct judge *j, json_t *request);
 /* The live sessions of the sources in p, LIST_MAX at most, oldest first. */
 json_t *ctl_sessions_of(struct judge *j, const struct pst_prefix *p, size_t max, size_t *all);
 
+/* Adds what else is known of a source to the answer of `client show`; e is its record, NULL = it has none. */
+void ctl_client_more(struct judge *j, const struct pst_addr *a, const struct ledger_entry *e, __u64 now_ns, json_t *reply);
+
 /* The greylist (ctl_grey.c). */
+/* Its entries under the network of a, at most max; an array. What is kept under the client's name is not found by an address. */
+json_t *ctl_grey_of(struct judge *j, const struct pst_addr *a, size_t max);
 json_t *ctl_grey_show(struct judge *j, json_t *request);
 json_t *ctl_grey_del(struct judge *j, json_t *request);
 json_t *ctl_grey_flush(struct judge *j, json_t *request);

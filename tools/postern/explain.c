@@ -237,6 +237,31 @@ static void kernel_half(const struct kern_maps *m, const struct facts *f)
 	}
 }
 
+/* What holds it up besides bans and lists, each with its end. */
+static void say_waits(json_t *client)
+{
+	json_t *e, *waits = json_array();
+	size_t i;
+	char span[32];
+
+	json_array_foreach(json_object_get(client, "limits"), i, e) {
+		if (json_is_true(json_object_get(e, "over")))
+			json_array_append_new(waits, json_sprintf("%s is over its ceiling of %s for %s at least: deferred until then, or until section rates allows more.",
+								  json_string_value(json_object_get(e, "of")), json_string_value(json_object_get(e, "what")),
+								  duration_text((unsigned long long)json_integer_value(json_object_get(e, "seconds_left")), span)));
+	}
+	json_array_foreach(json_object_get(client, "greylist"), i, e) {
+		if (!strcmp(json_string_value(json_object_get(e, "state")), "waiting"))
+			json_array_append_new(waits, json_sprintf("A sender and recipient of %s wait in the greylist: a try passes in %s, `postern allow add` ends the wait.",
+								  json_string_value(json_object_get(e, "source")),
+								  duration_text((unsigned long long)json_integer_value(json_object_get(e, "seconds")), span)));
+	}
+	out_value("waits", NULL, waits);
+	json_array_foreach(waits, i, e)
+		out_line("%s%s", i ? "" : "\n", json_string_value(e));
+	json_decref(waits);
+}
+
 static int judge_half(const struct facts *f)
 {
 	static const char *const said[] = { "schema", "ban", "allow", "list" }; /* by the kernel's half already */
@@ -247,6 +272,7 @@ static int judge_half(const struct facts *f)
 		for (size_t i = 0; i < sizeof(said) / sizeof(*said); i++)
 			json_object_del(reply, said[i]);
 		out_value("client", "client", reply);
+		say_waits(reply);
 		json_decref(reply);
 		return CLI_OK;
 	case CALL_FAILED:
