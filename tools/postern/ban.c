@@ -161,6 +161,11 @@ static int confirm(const struct pst_prefix *p)
 	return rc ? CLI_FAILED : CLI_OK;
 }
 
+static int object(const char *prefix, const char *why)
+{
+	return out_error("%s is not banned: %s; add the word force if you mean it", prefix, why);
+}
+
 static int do_add(struct args *a)
 {
 	struct ban_order o = ban_order_default();
@@ -177,7 +182,7 @@ static int do_add(struct args *a)
 
 	prefix_text(&p, text);
 	if (objection)
-		return out_error("%s is not banned: %s; add the word force if you mean it", text, objection);
+		return object(text, objection);
 	switch (call(order_request(&o, text), &reply)) {
 	case CALL_OK:
 		json_decref(reply);
@@ -185,7 +190,8 @@ static int do_add(struct args *a)
 	case CALL_FAILED:
 		return CLI_FAILED;
 	case CALL_DOWN:
-		rc = unmanned_ban(&p, o.seconds, &o.ban, o.reason);
+		objection = o.force ? NULL : safety_unmanned(&p, room, sizeof(room));
+		rc = objection ? object(text, objection) : unmanned_ban(&p, o.seconds, &o.ban, o.reason);
 	}
 	return rc ? rc : confirm(&p);
 }

@@ -13,6 +13,7 @@
 #include "tools/postern/call.h"
 #include "tools/postern/out.h"
 #include "tools/postern/place.h"
+#include "tools/postern/progress.h"
 #include "tools/postern/safety.h"
 #include "tools/postern/unmanned.h"
 #include "user/core/names.h"
@@ -20,7 +21,7 @@
 
 #define WORDS_MAX     (PST_NOTE_MAX + 16) /* a reason of one-letter words, and all the keywords */
 #define ERRORS_MAX    100
-#define PROGRESS_ROWS 65536
+#define PROGRESS_ROWS 4096 /* between looks at the clock */
 #define S_NS	      1000000000ull
 
 struct row {
@@ -43,7 +44,8 @@ struct import {
 	json_t *said; /* the first of them */
 	const char *last_reason;
 	struct never_list never;
-	bool terminal;
+	struct progress progress;
+	size_t bytes; /* of the file, 0 = not known */
 };
 
 /* --- what is wrong ------------------------------------------------------------- */
@@ -190,16 +192,21 @@ static bool take_line(struct import *m, char *line)
 
 /* --- the file ------------------------------------------------------------------- */
 
-static void tell(const struct import *m, const char *what, size_t n)
+/* How far the file is read, by its own bytes: what gzip makes of them is not known before. */
+static void tell_lines(struct import *m, gzFile gz)
 {
-	if (m->terminal && n % PROGRESS_ROWS == 0)
-		fprintf(stderr, "\r%zu %s ", n, what);
+	z_off_t at = m->line % PROGRESS_ROWS ? -1 : gzoffset(gz);
+
+	if (at >= 0)
+		progress_bar(&m->progress, (size_t)at, m->bytes, m->line, "lines read");
 }
 
-static void tell_end(const struct import *m)
+static void tell_rows(struct import *m, size_t i, const char *what)
 {
-	if (m->terminal)
-		fprintf(stderr, "\r\033[K"); /* erases the line */
+	if (i % PROGRESS_ROWS == 0)
+		progress_bar(&m->progress, i, m->n, i, what);
+	if (i + 1 == m->n)
+		progress_end(&m->progress);
 }
 
 static bool is_whole(gzFile gz, const char *line)
@@ -223,7 +230,7 @@ static int read_lines(struct import *m, gzFile gz)
 
 	while (gzgets(gz, line, sizeof(line))) {
 		m->line++;
-		tell(m, "lines", m->line);
+		tell_lines(m, gz);
 		if (!is_whole(gz, line)) {
 			blame(m, "longer than %d bytes, or a NUL byte in it: not a list of bans", BAN_LINE_MAX - 2);
 			skip_line(gz, line);
@@ -261,12 +268,14 @@ static int read_file(struct import *m, const char *path)
 {
 	int rc, fd = open_file(m, path);
 	gzFile gz = fd < 0 ? NULL : gzdopen(fd, "r");
+	struct stat st;
 
 	if (!gz)
 		return out_error("%s: %s", m->name, strerror(errno));
+	m->bytes = !fstat(fd, &st) && S_ISREG(st.st_mode) ? (size_t)st.st_size : 0;
 	gzbuffer(gz, 128 * 1024);
 	rc = read_lines(m, gz);
-	tell_end(m);
+	progress_end(&m->progress);
 	gzclose_r(gz);
 	if (rc)
 		return rc;
@@ -319,11 +328,11 @@ static int check_gate(const struct import *m)
 /* A row as the control socket takes it, user/ctl.h. */
 static size_t row_text(void *ctx, size_t i, char *text, size_t size)
 {
-	const struct import *m = ctx;
+	struct import *m = ctx;
 	const struct row *r = &m->row[i];
 	char prefix[PREFIX_TEXT_MAX], seconds[24] = "-";
 
-	tell(m, "bans sent", i);
+	tell_rows(m, i, "bans sent");
 	if (r->seconds != ~0ull)
 		snprintf(seconds, sizeof(seconds), "%llu", r->seconds);
 	return (size_t)snprintf(text, size, "%s %s %s %s %u %u %s\n", prefix_text(&r->prefix, prefix), seconds, action_name(r->action),
@@ -332,11 +341,11 @@ static size_t row_text(void *ctx, size_t i, char *text, size_t size)
 
 static void row_ban(void *ctx, size_t i, struct ban_row *out)
 {
-	const struct import *m = ctx;
+	struct import *m = ctx;
 	const struct row *r = &m->row[i];
 	__u64 now = kern_now_ns();
 
-	tell(m, "bans written", i);
+	tell_rows(m, i, "bans written");
 	*out = (struct ban_row){ .prefix = r->prefix, .note = *r->reason ? r->reason : NULL };
 	out->ban = (struct pst_ban){ .until_ns = r->seconds == ~0ull ? ~0ull : now + r->seconds * S_NS, .made_ns = now, .action = r->action,
 				     .reason = PST_RSN_OPERATOR, .origin = PST_ORIGIN_OPERATOR, .port = r->port, .scope = r->scope, .grace = r->grace };
@@ -364,11 +373,11 @@ static int write_all(struct import *m, struct ban_many *done)
 	case CALL_DOWN:
 		rc = unmanned_bans(m->n, row_ban, m, done);
 	}
-	tell_end(m);
+	progress_end(&m->progress);
 	return rc;
 }
 
-/* The daemon's rules are asked for once and not found out row by row. Without a daemon there are none. */
+/* The daemon's rules are asked for once and not found out row by row. Without a daemon they are gathered here. */
 static int ask_never(struct import *m)
 {
 	json_t *reply, *rule;
@@ -381,6 +390,7 @@ static int ask_never(struct import *m)
 	case CALL_FAILED:
 		return CLI_FAILED;
 	case CALL_DOWN:
+		m->never = *safety_never();
 		return CLI_OK;
 	}
 	json_array_foreach(json_object_get(reply, "never_ban"), i, rule) {
@@ -433,7 +443,8 @@ int ban_import(struct args *a)
 
 	if (rc)
 		return rc;
-	m = (struct import){ .name = path, .args = a, .usual = ban_order_default(), .said = json_array(), .terminal = isatty(STDERR_FILENO) };
+	m = (struct import){ .name = path, .args = a, .usual = ban_order_default(), .said = json_array() };
+	progress_begin(&m.progress);
 	rc = ban_order_words(a, &m.usual);
 	if (!rc)
 		rc = import(&m, path);

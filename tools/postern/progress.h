@@ -15,6 +15,8 @@ struct progress {
 void progress_begin(struct progress *p);
 /* ctx: the struct progress. As struct listfile_options has it. */
 void progress_tell(void *ctx, size_t prefixes);
+/* A bar for done of all (0 = nobody knows: no bar), and behind it "n what". */
+void progress_bar(struct progress *p, size_t done, size_t all, size_t n, const char *what);
 /* Wipes the line. */
 void progress_end(struct progress *p);
 

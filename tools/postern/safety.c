@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* safety.c: width, loopback, this machine's own addresses, the far end of the caller's SSH session. */
+/* safety.c: width, loopback, this machine's own addresses, the far end of the caller's SSH session; and what the daemon would say, were there one. */
 #include "tools/postern/safety.h"
 
 #include <ifaddrs.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "tools/postern/place.h"
 
 #define WIDEST4 (96 + 8) /* as wide as the biggest block ever given to one holder */
 #define WIDEST6 19
@@ -92,4 +94,27 @@ const char *safety_objection(const struct pst_prefix *p, char *room, size_t size
 	if (own_address(p, room, size) || ssh_peer(p, room, size))
 		return room;
 	return NULL;
+}
+
+const struct never_list *safety_never(void)
+{
+	static const struct conf none;
+	static struct never_list list;
+	static bool collected;
+
+	if (!collected)
+		never_collect(place_conf() ? place_conf() : &none, &list);
+	collected = true;
+	return &list;
+}
+
+const char *safety_unmanned(const struct pst_prefix *p, char *room, size_t size)
+{
+	const struct never *rule = never_find(safety_never(), p);
+	char text[PREFIX_TEXT_MAX];
+
+	if (!rule)
+		return NULL;
+	snprintf(room, size, "%s is %s", prefix_text(&rule->prefix, text), rule->why);
+	return room;
 }
