@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "tools/postern/out.h"
 #include "user/core/names.h"
 
 #define S_NS 1000000000ull
@@ -69,7 +70,7 @@ void ban_export_json(const struct kern_maps *m, const struct fields_ban *f, __u6
 	struct pst_note note = { 0 };
 	const char *reason = note_of(m, &f->prefix, &note);
 	json_t *left = b->until_ns == ~0ull ? json_null() : json_integer((json_int_t)seconds_left(b, now_ns));
-	json_t *line = json_pack("{ss so ss ss so si ss ss ss*}", "prefix", prefix_text(&f->prefix, text), "seconds_left", left, "action",
+	json_t *line = json_pack("{si ss so ss ss so si ss ss ss*}", "schema", OUT_SCHEMA, "prefix", prefix_text(&f->prefix, text), "seconds_left", left, "action",
 				 action_name(b->action), "scope", scope_name(b->scope), "port",
 				 b->scope == PST_SCOPE_PORT ? json_integer(b->port) : json_null(), "grace", (int)b->grace, "origin",
 				 origin_name(b->origin), "reason", reason_name(b->reason), "note", *reason ? reason : NULL);

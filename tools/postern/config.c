@@ -54,43 +54,66 @@ static int do_reload(struct args *a)
 	return rc ? rc : call_reload("configuration reloaded");
 }
 
+/* Which settings are shown. */
+enum shown { SHOW_ALL, SHOW_CHANGED, SHOW_DEFAULTS };
+
+struct showing {
+	enum shown shown;
+	json_t *errors;
+};
+
 static void show_setting(void *ctx, const struct config_shown *s)
 {
-	char name[128], place[32];
+	const char *title = s->title ? s->title : "";
+	enum shown shown = ((const struct showing *)ctx)->shown;
+	char name[128], place[512];
 
-	(void)ctx;
-	snprintf(name, sizeof(name), "%s%s%s%s%s", s->row->section, s->title ? " " : "", s->title ? s->title : "", *s->row->section ? "." : "",
-		 s->row->name);
-	snprintf(place, sizeof(place), s->set ? "line %u" : "default", s->line);
+	if ((shown == SHOW_CHANGED && !s->set) || (shown == SHOW_DEFAULTS && s->set))
+		return;
+	snprintf(name, sizeof(name), "%s%s%s%s%s", s->row->section, *title ? " " : "", title, *s->row->section ? "." : "", s->row->name);
+	snprintf(place, sizeof(place), "%s:%u", place_config(), s->line);
 	out_row();
 	out_str("setting", "setting", name);
 	out_str("value", "value", s->value);
+	out_str("default", shown == SHOW_CHANGED ? "default" : NULL, s->row->def);
 	out_bool("set", NULL, s->set);
-	out_str(NULL, "from", place);
+	out_str(NULL, "from", s->set ? place : "default");
 	if (s->set)
 		out_num("line", NULL, s->line);
 }
 
-static int do_show(struct args *a)
+static void show_error(void *ctx, const char *message)
 {
-	json_t *errors = json_array();
-	int rc = arg_end(a);
+	gather_error(((struct showing *)ctx)->errors, message);
+}
 
-	if (!rc) {
-		out_str("file", NULL, place_config());
-		out_line("%s", place_config());
-		out_table("settings");
-		config_show(place_config(), show_setting, gather_error, errors);
-		out_table_end();
-		if (json_array_size(errors))
-			rc = out_error("%s", json_string_value(json_array_get(errors, 0)));
-	}
-	json_decref(errors);
+static int show(enum shown shown)
+{
+	struct showing showing = { shown, json_array() };
+	int rc = CLI_OK;
+
+	out_str("file", NULL, place_config());
+	out_line("%s", place_config());
+	out_table("settings");
+	config_show(place_config(), show_setting, show_error, &showing);
+	out_table_end();
+	if (json_array_size(showing.errors))
+		rc = out_error("%s", json_string_value(json_array_get(showing.errors, 0)));
+	json_decref(showing.errors);
 	return rc;
 }
 
+static int do_show(struct args *a)
+{
+	enum shown shown = arg_is(a, "changed") ? SHOW_CHANGED : arg_is(a, "defaults") ? SHOW_DEFAULTS : SHOW_ALL;
+	int rc = arg_end(a);
+
+	return rc ? rc : show(shown);
+}
+
 static const struct cmd cmds[] = {
-	{ "show", NULL, "Prints every setting with its value and the line that set it.", do_show },
+	{ "show", "[changed|defaults]",
+	  "Prints every setting with its value and the file and line that set it; changed: only those that a line sets, with their defaults; defaults: only the others.", do_show },
 	{ "check", "[FILE]", "Reads the configuration as posternd would and says every error with its line; nothing changes.", do_check },
 	{ "reload", NULL, "Makes posternd read its configuration again; with an error it keeps the old one and says so.", do_reload },
 	{ 0 },

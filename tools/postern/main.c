@@ -12,6 +12,7 @@ struct cli cli;
 const struct option_row option_rows[] = {
 	{ 'j', "json", NULL, "JSON instead of text, in one line" },
 	{ 'p', "pretty", NULL, "JSON for reading: indented (implies -j)" },
+	{ 'l', "lines", NULL, "JSON Lines: every row of a list is a document on a line of its own (implies -j)" },
 	{ 'c', "config", "CONFIG", "configuration file (/etc/postern/postern.conf)" },
 	{ 's', "socket", "SOCKET", "control socket of the daemon (environment: POSTERN_SOCKET)" },
 	{ 0, "pins", "DIR", "directory of the pinned maps (environment: POSTERN_PINS)" },
@@ -53,7 +54,7 @@ int main(int argc, char **argv)
 {
 	struct option longs[sizeof(option_rows) / sizeof(*option_rows)] = { 0 };
 	char shorts[2 * sizeof(option_rows) / sizeof(*option_rows) + 3] = "";
-	bool pretty = false, ask_version = false, ask_help = false;
+	bool pretty = false, lines = false, ask_version = false, ask_help = false;
 	int c, bad = 0;
 
 	cli.socket = getenv("POSTERN_SOCKET");
@@ -64,6 +65,10 @@ int main(int argc, char **argv)
 		switch (c) {
 		case 'p':
 			pretty = true;
+			cli.json = true;
+			break;
+		case 'l':
+			lines = true;
 			/* fallthrough */
 		case 'j':
 			cli.json = true;
@@ -89,6 +94,8 @@ int main(int argc, char **argv)
 		}
 	}
 	out_init(cli.json, pretty);
+	if (lines)
+		out_lines();
 	if (bad) {
 		out_error("option \"%s\" %s", argv[optind - 1], bad == ':' ? "needs an argument" : "is unknown");
 		if (!cli.json)

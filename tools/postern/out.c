@@ -26,8 +26,17 @@ static struct {
 	int depth;
 	json_t *row; /* of the outermost table */
 	json_t *notes;
+	const char *table; /* the outermost one that is open */
 	long long wall_offset_ns; /* wall clock minus monotonic clock */
 } out;
+
+/* What holds for every document. */
+static struct {
+	char *text; /* where errors go instead; NULL = they are printed */
+	size_t size;
+	const char *where;
+	bool lines;
+} aside;
 
 void out_init(bool json, bool pretty)
 {
@@ -84,10 +93,26 @@ static void flush_members(void)
 	json_object_clear(out.at[0]);
 }
 
+static void write_line(json_t *row)
+{
+	json_t *line = json_pack("{s:i s:s}", "schema", OUT_SCHEMA, "row_of", out.table);
+
+	json_object_update(line, row);
+	write_value(line, 0);
+	putchar('\n');
+	json_decref(line);
+}
+
 static void flush_row(void)
 {
 	if (!out.row)
 		return;
+	if (aside.lines) {
+		write_line(out.row);
+		json_decref(out.row);
+		out.row = NULL;
+		return;
+	}
 	if (out.rows++)
 		putchar(',');
 	newline(2);
@@ -158,11 +183,14 @@ void out_table(const char *key)
 		push(key, json_array());
 		return;
 	}
+	out.table = key;
+	out.place = DOC_ROWS;
+	out.rows = 0;
+	if (aside.lines)
+		return;
 	flush_members();
 	write_key(key);
 	putchar('[');
-	out.place = DOC_ROWS;
-	out.rows = 0;
 }
 
 void out_row(void)
@@ -185,11 +213,18 @@ void out_table_end(void)
 		flush_row();
 		if (out.rows)
 			newline(1);
-		putchar(']');
+		if (!aside.lines)
+			putchar(']');
 		out.place = DOC_MEMBERS;
 	} else {
 		out.depth--;
 	}
+}
+
+void out_lines(void)
+{
+	aside.lines = true;
+	out.pretty = false;
 }
 
 void out_done(void)
@@ -253,6 +288,17 @@ void out_num(const char *key, const char *label, unsigned long long value)
 	snprintf(text, sizeof(text), "%llu", value);
 	if (out.json)
 		put(key, json_integer((json_int_t)value));
+	else if (label)
+		textout_field(label, text, true);
+}
+
+void out_real(const char *key, const char *label, double value)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%.1f", value);
+	if (out.json)
+		put(key, json_real((double)(long long)(value * 1000 + 0.5) / 1000));
 	else if (label)
 		textout_field(label, text, true);
 }
@@ -359,7 +405,14 @@ void out_value(const char *key, const char *label, json_t *value)
 
 void out_rows(const char *key, json_t *rows)
 {
-	if (out.json)
+	size_t i;
+	json_t *row;
+
+	out.table = key;
+	if (out.json && aside.lines && !out.depth && out.place != DOC_ROWS)
+		json_array_foreach(rows, i, row)
+			write_line(row);
+	else if (out.json)
 		put(key, json_incref(rows));
 	else
 		textvalue_rows(rows);
@@ -374,12 +427,6 @@ void out_members(json_t *object)
 }
 
 /* --- what is said besides ------------------------------------------------------- */
-
-static struct {
-	char *text; /* where errors go instead; NULL = they are printed */
-	size_t size;
-	const char *where;
-} aside;
 
 void out_quiet(char *text, size_t size)
 {

@@ -14,6 +14,8 @@
 #define OUT_SCHEMA 1
 
 void out_init(bool json, bool pretty);
+/* JSON Lines from now on: the rows of an outermost table are documents of their own, each with "row_of"; the last document has the rest. */
+void out_lines(void);
 /* Ends the document. Returns rc, or 1 when standard output could not be written. After it out_init() may begin another. */
 int out_finish(int rc);
 
@@ -21,6 +23,8 @@ int out_finish(int rc);
 void out_str(const char *key, const char *label, const char *value); /* value NULL: JSON null, text "-" */
 void out_num(const char *key, const char *label, unsigned long long value);
 void out_bool(const char *key, const char *label, bool value);
+/* To a thousandth in JSON, to a tenth in text. Not negative. */
+void out_real(const char *key, const char *label, double value);
 /* A moment of CLOCK_MONOTONIC as RFC 3339; 0 = never. */
 void out_moment(const char *key, const char *label, unsigned long long mono_ns);
 /* Seconds since 1970 as RFC 3339; 0 = not known. */

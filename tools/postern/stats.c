@@ -6,7 +6,10 @@
 #include "tools/postern/cli.h"
 #include "tools/postern/out.h"
 #include "tools/postern/place.h"
+#include "tools/postern/stats_rates.h"
 #include "user/stats.h"
+
+#define INTERVAL_MAX_S 86400
 
 static int read_all(struct args *a, struct pst_stats *s)
 {
@@ -30,6 +33,18 @@ static int print_json(struct args *a)
 	stats_print_json(stdout, &s, out_pretty());
 	out_done();
 	return CLI_OK;
+}
+
+static int do_interval(struct args *a)
+{
+	unsigned long long interval, count = 0;
+	int rc = arg_number(a, "SECONDS", INTERVAL_MAX_S, &interval);
+
+	if (!rc && arg_is(a, "count"))
+		rc = arg_number(a, "count", ~0ull >> 1, &count);
+	if (!rc)
+		rc = arg_end(a);
+	return rc ? rc : stats_rates((unsigned)interval, count);
 }
 
 static int do_show(struct args *a)
@@ -59,6 +74,7 @@ static int do_prom(struct args *a)
 
 static const struct cmd cmds[] = {
 	{ "show", NULL, "Prints all counters of the kernel half and of the processes.", do_show },
+	{ "interval", "SECONDS [count N]", "Prints what has grown, and how fast, every so many seconds, until interrupted or count times; nothing is reset.", do_interval },
 	{ "json", NULL, "The same as JSON.", print_json },
 	{ "prom", NULL, "The same as OpenMetrics text, for Prometheus or its textfile collector.", do_prom },
 	{ 0 },

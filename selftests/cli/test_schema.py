@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Scripts rely on the JSON: what the transcripts have of it, member by member with its type, is written down in schema.txt, and none of it
+may go while "schema" stays the same.
+
+test_schema.py --write adds what is new. A line may be taken away only together with a new number in OUT_SCHEMA.
+"""
+
+import glob
+import json
+import os
+import re
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+FILE = f"{HERE}/schema.txt"
+TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
+WORDS = re.compile(r"\$ (?:[A-Z_]+=\S+ |-c \S+ )*-[jpl]+ (?:-c \S+ )?(.*)")
+BY_NAME = {"phases"}  # members of these are named by what they count
+
+
+def members(value, path):
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from members(inner, path if path.rsplit(".", 1)[-1] in BY_NAME else f"{path}.{key}")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from members(inner, f"{path}[]")
+    else:
+        yield f"{path} {TYPES[type(value)]}"
+
+
+def documents(text):
+    """Those of a command's output, as far as it is JSON: what a filter has cut is not."""
+    decoder = json.JSONDecoder()
+    text = text.strip()
+    while text.startswith("{"):
+        try:
+            value, end = decoder.raw_decode(re.sub(r"\b(SECONDS|N)\b(?=[,}\s])", "1", text))
+        except json.JSONDecodeError:
+            return
+        yield value
+        text = re.sub(r"\b(SECONDS|N)\b(?=[,}\s])", "1", text)[end:].strip()
+
+
+def name_of(words):
+    words = [word for word in words.split(" | ")[0].split() if re.fullmatch(r"[a-z]+", word)]
+    return " ".join(words[:2]) if words and words[0] not in ("batch", "explain", "simulate", "top", "monitor", "help") else words[0] if words else ""
+
+
+def found():
+    rows = set()
+    for path in glob.glob(f"{HERE}/*/*.txt"):
+        with open(path, encoding="utf-8") as f:
+            runs = re.split(r"^(?=\$ )", f.read(), flags=re.M)
+        for run in runs:
+            line, _, printed = run.partition("\n")
+            asked = WORDS.fullmatch(line)
+            if not asked or " | " in line:
+                continue
+            for document in documents(printed.rsplit("= ", 1)[0]):
+                assert document["schema"] == 1, f"{path}: {line}"
+                rows.update(members(document, name_of(asked[1])))
+    return rows
+
+
+def written():
+    with open(FILE, encoding="utf-8") as f:
+        return set(f.read().splitlines())
+
+
+def test_schema_only_grows():
+    assert len(written()) > 100
+    assert sorted(written() - found()) == []
+
+
+if __name__ == "__main__" and "--write" in sys.argv:
+    rows = sorted(found())
+    with open(FILE, "w", encoding="utf-8") as out:
+        out.writelines(f"{row}\n" for row in rows)
