@@ -342,13 +342,6 @@ void out_moment(const char *key, const char *label, unsigned long long mono_ns)
 	out_str(key, label, moment_text(mono_ns, text));
 }
 
-static unsigned long long round_units(unsigned long long seconds)
-{
-	unsigned long long unit = seconds >= 2 * 86400 ? 3600 : seconds >= 600 ? 60 : 1;
-
-	return (seconds + unit / 2) / unit * unit;
-}
-
 void out_ago(const char *key, const char *label, unsigned long long mono_ns)
 {
 	unsigned long long now = kern_now_ns(), seconds = mono_ns < now ? (now - mono_ns) / 1000000000 : 0;
@@ -358,7 +351,7 @@ void out_ago(const char *key, const char *label, unsigned long long mono_ns)
 		out_str(key, label, NULL);
 		return;
 	}
-	snprintf(text, sizeof(text), "%s ago", duration_text(round_units(seconds), span));
+	snprintf(text, sizeof(text), "%s ago", duration_text(textvalue_round(seconds), span));
 	if (out.json)
 		out_num(key, NULL, seconds);
 	else
@@ -374,7 +367,7 @@ static unsigned long long seconds_until(unsigned long long until_ns)
 
 const char *out_left(unsigned long long until_ns, char text[32])
 {
-	return duration_text(round_units(seconds_until(until_ns)), text);
+	return duration_text(textvalue_round(seconds_until(until_ns)), text);
 }
 
 void out_until(unsigned long long until_ns)

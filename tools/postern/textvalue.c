@@ -10,6 +10,13 @@
 
 #define NEST_MAX 6
 
+unsigned long long textvalue_round(unsigned long long seconds)
+{
+	unsigned long long unit = seconds >= 2 * 86400 ? 3600 : seconds >= 600 ? 60 : 1;
+
+	return (seconds + unit / 2) / unit * unit;
+}
+
 /* "first_seen_seconds_ago": 90 reads "first seen  1m30s ago". True when the key is of that kind. */
 static bool text_span(const char *key, json_t *v)
 {
@@ -19,7 +26,7 @@ static bool text_span(const char *key, json_t *v)
 
 	if (!json_is_integer(v))
 		return false;
-	duration_text((unsigned long long)json_integer_value(v), span);
+	duration_text(textvalue_round((unsigned long long)json_integer_value(v)), span);
 	if (!strcmp(key, left)) {
 		textout_field("left", span, false);
 	} else if (!strcmp(key, ago + 1)) {

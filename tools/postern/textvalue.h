@@ -11,4 +11,7 @@ void textvalue_rows(json_t *rows);
 /* The members of an object, but for "schema", as fields of what is open. */
 void textvalue_members(json_t *object);
 
+/* A span for people: whole minutes from ten minutes on, whole hours from two days on. */
+unsigned long long textvalue_round(unsigned long long seconds);
+
 #endif
