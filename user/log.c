@@ -17,18 +17,25 @@
 
 static struct {
 	char role[32];
+	pid_t pid;
 	bool to_syslog, json, debug, prefixed;
 } log_to = { .role = "posternd" };
 
 void log_init(const char *role, bool to_syslog, bool json, bool debug)
 {
 	snprintf(log_to.role, sizeof(log_to.role), "%s", role);
+	log_to.pid = getpid(); /* a system call each time, and busy processes write many lines */
 	log_to.to_syslog = to_syslog;
 	log_to.json = json;
 	log_to.debug = debug;
 	log_to.prefixed = getenv("JOURNAL_STREAM");
 	if (to_syslog)
 		openlog("postern", LOG_PID | LOG_NDELAY, LOG_MAIL);
+}
+
+static pid_t own_pid(void)
+{
+	return log_to.pid ? log_to.pid : getpid();
 }
 
 /* The caller's line is one line whatever its arguments hold. */
@@ -46,12 +53,12 @@ static size_t head_of(int priority, char *out, size_t size)
 		return log_to.json ? 0 : snprintf(out, size, "%s: ", log_to.role);
 	if (log_to.prefixed)
 		return snprintf(out, size, log_to.json ? "<%d>" : "<%d>%s: ", priority, log_to.role);
-	return log_to.json ? 0 : snprintf(out, size, "postern-%s[%d]: ", log_to.role, getpid());
+	return log_to.json ? 0 : snprintf(out, size, "postern-%s[%d]: ", log_to.role, own_pid());
 }
 
 static size_t body_of(int priority, const char *line, char *out, size_t size)
 {
-	struct log_source from = { .role = log_to.role, .pid = getpid(), .priority = priority };
+	struct log_source from = { .role = log_to.role, .pid = own_pid(), .priority = priority };
 	size_t n = strlen(line);
 
 	if (log_to.json) {
