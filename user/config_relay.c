@@ -103,6 +103,8 @@ static void check_route(struct config_reader *r, const struct conf *c, size_t i)
 
 	if (!route->rules.ndomains && !is_diversion(c, route->name))
 		config_err(r, r->path, route->line, "route \"%s\": no domains; set domains = { \"example.org\" }", route->name);
+	if (route->rules.session_size && route->rules.session_size < route->rules.message_size)
+		config_err(r, r->path, route->line, "route \"%s\": session_size is less than message_size; a session must have room for one message", route->name);
 	if (!strcmp(route->name, DEFAULT_ROUTE))
 		config_err(r, r->path, route->line, "route \"%s\": that is the name of the way that all other domains go; choose another", route->name);
 	for (size_t j = 1; j < i; j++)

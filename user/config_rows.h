@@ -201,6 +201,10 @@ struct config_whole {
 	L("route", entries,      RULES, CONFIG_ROUTE, rules.entries.rule, rules.entries.nrules, "", "addresses, networks, and names of clients that may send to these domains") \
 	S("route", message_size, BYTES, "", CONFIG_ROUTE, rules.message_size, "0", 0, 1ull << 40, "octets of a message; 0 = as the listener's, which is the limit anyway") \
 	S("route", rcpts,        NUMBER, "", CONFIG_ROUTE, rules.rcpt_max, "0", 0, 100000, "recipients of a message; 0 = as the listener's, which is the limit anyway") \
+	S("route", session_size, BYTES, "", CONFIG_ROUTE, rules.session_size, "0", 0, 1ull << 50, "octets of all messages of a session in which one goes this way; 0 = as the listener's, which is the limit anyway") \
+	S("route", messages,     NUMBER, "", CONFIG_ROUTE, rules.messages_max, "0", 0, 1000000, "messages of a session, whichever way, behind which none goes this way; 0 = as the listener's, which is the limit anyway") \
+	S("route", data_timeout, SECONDS, "", CONFIG_ROUTE, rules.data_timeout_s, "0s", 0, 3600, "wait between blocks of a message; 0s = as the listener's, which is the limit anyway") \
+	S("route", data_rate,    BYTES, "", CONFIG_ROUTE, rules.data_rate, "0", 0, 1 << 30, "octets of a message a second, as in limits; 0 = as the listener's, which is the minimum anyway") \
 	S("route", tls,          WORD, CONFIG_DEMANDS, CONFIG_ROUTE, rules.needs_tls, "may", 0, 0, "require: recipients of these domains are taken in TLS only, otherwise 550 5.7.10") \
 	S("route", auth,         WORD, CONFIG_DEMANDS, CONFIG_ROUTE, rules.needs_auth, "may", 0, 0, "require: and from clients only that authenticated, otherwise 530 5.7.0") \
 	S("connect", mode,    WORD, CONFIG_ACCESS, CONFIG_WHOLE, conf.relay.connect.mode, "except", 0, 0, "only these, or all except these") \

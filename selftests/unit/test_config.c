@@ -302,6 +302,10 @@ static void test_domains(void **state)
 	}
 	assert_int_equal(c->nroutes, 5);
 	assert_int_equal(c->relay.nroutes, 5);
+	assert_int_equal(c->relay.route[1].messages_max, 7);
+	assert_int_equal(c->relay.route[1].session_size, 2 << 20);
+	assert_int_equal(c->relay.route[1].data_timeout_s, 30);
+	assert_int_equal(c->relay.route[1].data_rate, 1024);
 	assert_int_equal(c->senders.list[0].action, SENDER_DIVERT);
 	assert_int_equal(c->senders.list[0].route, 4);
 	assert_int_equal(c->route[4].backend[0], 2);

@@ -526,12 +526,15 @@ static void named_rule(struct fixture *f, struct access_list *l, enum access_mod
 static const struct domain_rule sealed[] = { { STR("sealed.example"), "test", 7 } }, users[] = { { STR("users.example"), "test", 8 } };
 static const struct domain_rule far[] = { { STR("far.example"), "test", 3 } }, small[] = { { STR("small.local.test"), "test", 4 } };
 static const struct domain_rule no_mail[] = { { STR(".mute.example"), "test", 5 }, { STR("mx.local.test"), "test", 6 } };
+static const struct domain_rule narrow[] = { { STR("narrow.example"), "test", 9 } }, slim[] = { { STR("slim.example"), "test", 10 } };
 static const struct relay_route routes[] = {
 	{ .name = "default" },
 	{ .name = "far", .domain = far, .ndomains = 1, .open = true },
 	{ .name = "small", .domain = small, .ndomains = 1, .open = true, .message_size = 500, .rcpt_max = 1 },
 	{ .name = "sealed", .file = "test", .line = 17, .domain = sealed, .ndomains = 1, .open = true, .needs_tls = true },
 	{ .name = "users", .file = "test", .line = 18, .domain = users, .ndomains = 1, .open = true, .needs_auth = true },
+	{ .name = "narrow", .domain = narrow, .ndomains = 1, .open = true, .messages_max = 2, .data_timeout_s = 20, .data_rate = 10 },
+	{ .name = "slim", .domain = slim, .ndomains = 1, .open = true, .session_size = 5 },
 };
 
 static void option(struct play *p, const char *key, char *value)

@@ -67,7 +67,11 @@ struct relay_route {
 	struct access_list entries; /* may send to these domains; ACCESS_ONLY */
 	bool open;		    /* so may everybody who may use the gate: a backup MX, a department's server */
 	unsigned long long message_size; /* octets; 0 = as the session's. Where both are set, the smaller one holds */
-	unsigned rcpt_max;		 /* likewise */
+	unsigned rcpt_max;		 /* likewise, and so those that follow */
+	unsigned long long session_size; /* octets of all messages of a session with one that goes this way */
+	unsigned messages_max;		 /* of a session before one that goes this way */
+	unsigned data_timeout_s;
+	unsigned data_rate; /* the larger one holds */
 	bool needs_tls, needs_auth;	 /* mail to these domains is taken in TLS only, from those only who logged in */
 };
 

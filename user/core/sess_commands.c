@@ -24,14 +24,12 @@ unsigned promised(const struct sess *s)
 	return s->esmtp ? s->caps.bits | CAP_SIZE : 0;
 }
 
-/* Of two limits the one that binds; 0 = none. */
-static unsigned long long stricter(unsigned long long a, unsigned long long b)
+unsigned long long stricter(unsigned long long a, unsigned long long b)
 {
 	return !a || (b && b < a) ? b : a;
 }
 
-/* NULL = the default route, which has no limits of its own. */
-static const struct relay_route *own_route(const struct sess *s)
+const struct relay_route *own_route(const struct sess *s)
 {
 	return s->route < s->conf->relay->nroutes ? &s->conf->relay->route[s->route] : NULL;
 }
@@ -41,6 +39,13 @@ unsigned long long size_limit(const struct sess *s)
 	const struct relay_route *route = own_route(s);
 
 	return stricter(stricter(s->conf->body.size, route ? route->message_size : 0), s->caps.size);
+}
+
+unsigned long long session_max(const struct sess *s)
+{
+	const struct relay_route *route = own_route(s);
+
+	return stricter(s->conf->session_max, route ? route->session_size : 0);
 }
 
 void syntax(struct sess *s, struct sess_step *step, const char *line, struct str evidence)
@@ -79,7 +84,7 @@ static void refuse(struct sess *s, struct sess_step *step, enum smtp_flaw flaw, 
 /* The next session takes what this one has no room for. The first message of a session always has. */
 static bool session_full(const struct sess *s, unsigned long long size)
 {
-	unsigned long long max = s->conf->session_max;
+	unsigned long long max = session_max(s);
 
 	return max && s->content && (s->content >= max || size > max - s->content);
 }
@@ -139,6 +144,19 @@ void defer_rcpt(struct sess *s, struct sess_step *step, const char *line)
 	step->reply = str_of(line); /* nor an error: a mailing list's sender may hear it a thousand times */
 }
 
+/* By the limits of the way that this message is to go. */
+static bool session_over(struct sess *s, struct sess_step *step)
+{
+	const struct relay_route *route = own_route(s);
+	bool full = session_full(s, s->declared);
+
+	if (!full && !(route && route->messages_max && s->messages >= route->messages_max))
+		return false;
+	tally(s, PST_CNT_RCPT_DEFERRED);
+	say_last(s, step, full ? "421 4.7.0 Session size limit reached\r\n" : "421 4.7.0 Too many messages in one session\r\n", PST_CNT_SESS_REFUSED);
+	return true;
+}
+
 /*
  * One backend per transaction: the first recipient that is accepted chooses the route of all. Who logged in stays with
  * the backend that knows him.
@@ -152,6 +170,8 @@ static bool route_fits(struct sess *s, struct sess_step *step, const struct rela
 		return false;
 	}
 	s->route = route;
+	if (!s->rcpts && session_over(s, step))
+		return false;
 	if (size_limit(s) && s->declared > size_limit(s)) {
 		tally(s, PST_CNT_RCPT_REJECTED);
 		s->refused = true;

@@ -18,7 +18,7 @@ static const struct {
 /* What is left to this message: its own limit, or what the messages before it left of the session's. */
 static unsigned long long room(const struct sess *s)
 {
-	unsigned long long size = size_limit(s), max = s->conf->session_max;
+	unsigned long long size = size_limit(s), max = session_max(s);
 
 	if (!max || !s->content)
 		return size;
@@ -100,12 +100,13 @@ static bool out_of_patience(const struct sess *s)
 
 void data_deadline(struct sess *s)
 {
-	unsigned rate = s->conf->data_rate;
+	const struct relay_route *route = own_route(s);
+	unsigned rate = route && route->data_rate > s->conf->data_rate ? route->data_rate : s->conf->data_rate;
 	__u64 seconds, fair_ns;
 
 	if (s->state != S_DATA && s->state != S_CHUNK)
 		return;
-	s->deadline_ns = s->now_ns + s->conf->data_timeout_s * NS_PER_S;
+	s->deadline_ns = s->now_ns + stricter(s->conf->data_timeout_s, route ? route->data_timeout_s : 0) * NS_PER_S;
 	seconds = rate ? s->body.bytes / rate + SESS_RATE_GRACE_S : 0;
 	fair_ns = s->data_ns + seconds * NS_PER_S;
 	if (rate && seconds < DURATION_MAX_S && fair_ns < s->deadline_ns)

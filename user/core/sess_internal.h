@@ -72,7 +72,11 @@ void syntax(struct sess *s, struct sess_step *step, const char *line, struct str
 #define NOT_IMPLEMENTED "502 5.5.1 Command not implemented\r\n"
 
 unsigned promised(const struct sess *s); /* enum sess_cap bits whose parameters this client may use */
-unsigned long long size_limit(const struct sess *s); /* 0 = none */
+const struct relay_route *own_route(const struct sess *s); /* of this transaction; NULL = there are no routes */
+unsigned long long stricter(unsigned long long a, unsigned long long b); /* of two limits the one that binds; 0 = none */
+/* Both by the listener and the route; 0 = none. */
+unsigned long long size_limit(const struct sess *s);
+unsigned long long session_max(const struct sess *s);
 
 /* sess_filter.c. For the log: a rule of ours is against the recipient, or the sender. */
 void deny(struct sess_step *step, const struct mailbox *m, bool sender, const char *why, const char *file, unsigned line);
