@@ -4,6 +4,7 @@
 
 #include "tools/postern/call.h"
 #include "tools/postern/cli.h"
+#include "tools/postern/config_postfix.h"
 #include "tools/postern/out.h"
 #include "tools/postern/place.h"
 #include "user/config_rows.h"
@@ -71,7 +72,7 @@ static void show_setting(void *ctx, const struct config_shown *s)
 	if ((shown == SHOW_CHANGED && !s->set) || (shown == SHOW_DEFAULTS && s->set))
 		return;
 	snprintf(name, sizeof(name), "%s%s%s%s%s", s->row->section, *title ? " " : "", title, *s->row->section ? "." : "", s->row->name);
-	snprintf(place, sizeof(place), "%s:%u", place_config(), s->line);
+	snprintf(place, sizeof(place), "%s:%u", s->set ? s->file : "", s->line);
 	out_row();
 	out_str("setting", "setting", name);
 	out_str("value", "value", s->value);
@@ -80,6 +81,8 @@ static void show_setting(void *ctx, const struct config_shown *s)
 	out_str(NULL, "from", s->set ? place : "default");
 	if (s->set)
 		out_num("line", NULL, s->line);
+	if (s->set)
+		out_str("file", NULL, s->file);
 }
 
 static void show_error(void *ctx, const char *message)
@@ -116,6 +119,7 @@ static const struct cmd cmds[] = {
 	  "Prints every setting with its value and the file and line that set it; changed: only those that a line sets, with their defaults; defaults: only the others.", do_show },
 	{ "check", "[FILE]", "Reads the configuration as posternd would and says every error with its line; nothing changes.", do_check },
 	{ "reload", NULL, "Makes posternd read its configuration again; with an error it keeps the old one and says so.", do_reload },
+	{ "from-postfix", "[FOLDER]", "Prints a configuration made of Postfix's main.cf and postscreen's tables in FOLDER (/etc/postfix); nothing is written.", config_from_postfix },
 	{ 0 },
 };
 
