@@ -218,7 +218,7 @@ $(O)/postern.conf: $(O)/postern
 
 install: all man $(O)/postern.bash $(O)/postern.conf
 	$(Q)install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPDIR) \
-		$(DESTDIR)/etc/postern $(DESTDIR)$(UNITDIR) $(DESTDIR)$(LIBDIR)/sysusers.d $(DESTDIR)$(LIBDIR)/tmpfiles.d
+		$(DESTDIR)/etc/postern/postern.conf.d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(LIBDIR)/sysusers.d $(DESTDIR)$(LIBDIR)/tmpfiles.d
 	$(Q)install -m 755 $(PROGRAMS) $(DESTDIR)$(SBINDIR)
 	$(Q)install -m 644 $(filter %.5,$(MAN)) $(DESTDIR)$(MANDIR)/man5
 	$(Q)install -m 644 $(filter %.7,$(MAN)) $(DESTDIR)$(MANDIR)/man7

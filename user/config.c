@@ -92,11 +92,21 @@ void config_say(struct config_reader *r, const char *message)
 static void config_verr(struct config_reader *r, const char *file, unsigned line, const char *fmt, va_list ap)
 {
 	char message[768];
-	int n = snprintf(message, sizeof(message), "%s:%u: ", file, line ? line : 1);
+	bool numbered = file == r->path && line / CONF_FILE_LINES < r->nfiles;
+	int n = snprintf(message, sizeof(message), "%s:%u: ", numbered ? r->file[line / CONF_FILE_LINES] : file, conf_line(line) ? conf_line(line) : 1);
 
 	if (n > 0 && (size_t)n < sizeof(message))
 		vsnprintf(message + n, sizeof(message) - n, fmt, ap);
 	config_say(r, message);
+}
+
+const char *config_place(const struct config_reader *r, unsigned line, char out[CONFIG_PLACE_MAX])
+{
+	if (line < CONF_FILE_LINES)
+		snprintf(out, CONFIG_PLACE_MAX, "line %u", line);
+	else
+		snprintf(out, CONFIG_PLACE_MAX, "%s:%u", r->file[line / CONF_FILE_LINES], conf_line(line));
+	return out;
 }
 
 void config_err(struct config_reader *r, const char *file, unsigned line, const char *fmt, ...)
@@ -139,6 +149,11 @@ static unsigned distance(const char *a, const char *b)
 	return row[n];
 }
 
+static unsigned line_now(const cfg_t *cfg)
+{
+	return reading->base + (unsigned)cfg->line;
+}
+
 static void unknown_setting(cfg_t *cfg, const char *name)
 {
 	const char *nearest = NULL, *place = strcmp(cfg->name, "root") ? cfg->name : "the top level";
@@ -154,9 +169,9 @@ static void unknown_setting(cfg_t *cfg, const char *name)
 	}
 	str_escape(str_of(name), shown, sizeof(shown));
 	if (nearest)
-		config_err(reading, reading->path, cfg->line, "unknown setting \"%s\" in %s; did you mean \"%s\"?", shown, place, nearest);
+		config_err(reading, reading->path, line_now(cfg), "unknown setting \"%s\" in %s; did you mean \"%s\"?", shown, place, nearest);
 	else
-		config_err(reading, reading->path, cfg->line, "unknown setting \"%s\" in %s; `postern config show` lists them", shown, place);
+		config_err(reading, reading->path, line_now(cfg), "unknown setting \"%s\" in %s; `postern config show` lists them", shown, place);
 }
 
 static void grammar_error(cfg_t *cfg, const char *fmt, va_list ap)
@@ -170,9 +185,9 @@ static void grammar_error(cfg_t *cfg, const char *fmt, va_list ap)
 	vsnprintf(what, sizeof(what), fmt, ap);
 	str_escape(str_of(what), shown, sizeof(shown));
 	if (!strncmp(fmt, "found duplicate title", 21))
-		config_err(reading, reading->path, cfg->line, "%s; names of a kind of section are unique", shown);
+		config_err(reading, reading->path, line_now(cfg), "%s; names of a kind of section are unique", shown);
 	else
-		config_err(reading, reading->path, cfg->line,
+		config_err(reading, reading->path, line_now(cfg),
 			   "%s; expected name = value, name = { value, ... } or section { ... }", shown);
 }
 
@@ -180,13 +195,13 @@ static void grammar_error(cfg_t *cfg, const char *fmt, va_list ap)
 static int stamp_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 {
 	size_t need = strlen(value) + 16;
-	char *more;
+	char *more, place[CONFIG_PLACE_MAX];
 
 	if (opt->nvalues <= 1 && opt->def.number)
-		config_err(reading, reading->path, cfg->line, "%s is set twice, first in line %ld; set it once%s", opt->name,
-			   opt->def.number, opt->flags & CFGF_LIST ? ", append with +=" : "");
+		config_err(reading, reading->path, line_now(cfg), "%s is set twice, first in %s; set it once%s", opt->name,
+			   config_place(reading, (unsigned)opt->def.number, place), opt->flags & CFGF_LIST ? ", append with +=" : "");
 	if (!opt->def.number)
-		opt->def.number = cfg->line;
+		opt->def.number = line_now(cfg);
 	if (need > reading->stamp_size) {
 		more = realloc(reading->stamp, need);
 		if (!more) {
@@ -196,7 +211,7 @@ static int stamp_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *resu
 		reading->stamp = more;
 		reading->stamp_size = need;
 	}
-	snprintf(reading->stamp, need, "%d:%s", cfg->line, value);
+	snprintf(reading->stamp, need, "%u:%s", line_now(cfg), value);
 	*(const char **)result = reading->stamp;
 	return 0;
 }
@@ -243,32 +258,55 @@ static cfg_t *grammar(void)
 	return cfg_init(top, CFGF_NONE);
 }
 
+/* Sections that have no setting are known by the line that the parser gave them: of this file, too. */
+static void number_sections(cfg_t *cfg, unsigned base)
+{
+	for (size_t i = 1; i < config_nsections; i++)
+		for (unsigned k = 0; config_sections[i].multi && k < cfg_size(cfg, config_sections[i].name); k++) {
+			cfg_t *sec = cfg_getnsec(cfg, config_sections[i].name, k);
+
+			if ((unsigned)sec->line < CONF_FILE_LINES)
+				sec->line += (int)base;
+		}
+}
+
+static bool parse_one(struct config_reader *r, cfg_t *cfg, unsigned file)
+{
+	char *text = config_text(r, r->file[file]);
+	int rc = CFG_PARSE_ERROR;
+
+	if (!text)
+		return false;
+	r->base = file * CONF_FILE_LINES;
+	rc = cfg_parse_buf(cfg, text);
+	if (!file)
+		r->last_line = (unsigned)cfg->line;
+	else
+		number_sections(cfg, r->base);
+	if (rc != CFG_SUCCESS && !r->errors)
+		config_err(r, r->path, r->base + (unsigned)cfg->line, "%s", "cannot be parsed; see postern.conf(5)");
+	free(text);
+	return rc == CFG_SUCCESS;
+}
+
 /* NULL after having said why. */
 static cfg_t *config_parse(struct config_reader *r)
 {
-	char *text = config_text(r);
-	cfg_t *cfg;
-	int rc;
+	cfg_t *cfg = config_files(r) ? grammar() : NULL;
+	bool good = cfg;
 
-	if (!text)
-		return NULL;
-	reading = r;
-	cfg = grammar();
-	if (cfg) {
-		cfg_set_error_function(cfg, grammar_error);
-		rc = cfg_parse_buf(cfg, text);
-		r->last_line = cfg->line;
-		if (rc != CFG_SUCCESS) {
-			if (!r->errors)
-				config_err(r, r->path, cfg->line, "%s", "cannot be parsed; see postern.conf(5)");
-			cfg_free(cfg);
-			cfg = NULL;
-		}
-	} else {
+	if (!cfg && !r->errors)
 		r->no_memory = true;
-	}
+	reading = r;
+	if (cfg)
+		cfg_set_error_function(cfg, grammar_error);
+	for (unsigned i = 0; good && i < r->nfiles; i++)
+		good = parse_one(r, cfg, i);
 	reading = NULL;
-	free(text);
+	if (cfg && !good) {
+		cfg_free(cfg);
+		cfg = NULL;
+	}
 	free(r->stamp);
 	r->stamp = NULL;
 	r->stamp_size = 0;
@@ -291,7 +329,7 @@ static struct config_item item_of(struct config_reader *r, cfg_opt_t *o, unsigne
 	char *text;
 	unsigned long line = strtoul(cfg_opt_getnstr(o, i), &text, 10);
 
-	return (struct config_item){ text + 1, r->path, line, where };
+	return (struct config_item){ text + 1, r->file[line / CONF_FILE_LINES], conf_line(line), where };
 }
 
 static void show_setting(struct config_reader *r, const struct config_row *row, const char *title, cfg_opt_t *o)
@@ -312,6 +350,7 @@ static void show_setting(struct config_reader *r, const struct config_row *row, 
 		struct config_item it = item_of(r, o, i, "");
 
 		s.line = s.line ? s.line : it.line;
+		s.file = it.file;
 		used += snprintf(text + used, size - used, config_is_list(row->kind) ? "%s\"%s\"" : "%s%s", i ? ", " : "", it.text);
 	}
 	if (s.set)
@@ -443,6 +482,23 @@ static struct sender_list *take_senders(struct config_reader *r, cfg_t *cfg, siz
 	return v;
 }
 
+static const char *const *keep_files(struct config_reader *r)
+{
+	const char **kept = config_alloc(r, CONF_FILES_MAX * sizeof(*kept));
+
+	for (unsigned i = 0; kept && i < r->nfiles; i++)
+		kept[i] = config_keep(r, r->file[i]);
+	return kept;
+}
+
+static void place_list(struct config_reader *r, cfg_t *cfg, const char *section, struct access_list *l)
+{
+	unsigned line = section_line(cfg_getsec(cfg, section));
+
+	l->file = config_keep(r, r->file[line / CONF_FILE_LINES]);
+	l->line = conf_line(line);
+}
+
 static void take_whole(struct config_reader *r, cfg_t *cfg, struct config_whole *w)
 {
 	struct conf *c = &w->conf;
@@ -480,9 +536,9 @@ static void take_whole(struct config_reader *r, cfg_t *cfg, struct config_whole 
 	route = take_titled(r, cfg, "route", &(struct conf_route){ 0 }, sizeof(*route), &nroutes);
 	name_titled(r, cfg, c);
 	NAME_ALL("route", route, nroutes)
-	c->relay.connect.file = c->relay.relay.file = c->path;
-	c->relay.connect.line = section_line(cfg_getsec(cfg, "connect"));
-	c->relay.relay.line = section_line(cfg_getsec(cfg, "relay"));
+	c->file = keep_files(r);
+	place_list(r, cfg, "connect", &c->relay.connect);
+	place_list(r, cfg, "relay", &c->relay.relay);
 	config_relay(r, c, route, nroutes);
 }
 

@@ -24,6 +24,13 @@ enum identity { IDENTITY_AUTO, IDENTITY_XCLIENT, IDENTITY_PROXY, IDENTITY_RECEIV
 enum backend_tls { BACKEND_TLS_OFF, BACKEND_TLS_MAY, BACKEND_TLS_REQUIRE, BACKEND_TLS_VERIFY };
 enum backend_protocol { BACKEND_SMTP, BACKEND_LMTP };
 
+/*
+ * A configuration is a file and those of the folder beside it. A line of one is kept as one number, in which the file is, too; conf_file() and
+ * conf_line() take it apart.
+ */
+#define CONF_FILES_MAX	64
+#define CONF_FILE_LINES (1u << 24)
+
 struct conf_listener {
 	const char *name;
 	struct pst_addr addr; /* :: = every address of both families, 0.0.0.0 = IPv4 only */
@@ -104,6 +111,7 @@ struct conf_refuse {
 #define CONF_INTERFACES_MAX 64
 
 struct conf {
+	const char *const *file; /* path is the first */
 	const char *path;
 	char **interface; /* NULL-terminated */
 	size_t ninterfaces;
@@ -161,8 +169,19 @@ struct conf {
 	void *owner; /* what config_free() frees */
 };
 
+static inline const char *conf_file(const struct conf *c, unsigned line)
+{
+	return c->file[line / CONF_FILE_LINES];
+}
+
+static inline unsigned conf_line(unsigned line)
+{
+	return line % CONF_FILE_LINES;
+}
+
 /*
- * Parses path. On success *out is the caller's until config_free(). On failure -EINVAL after
+ * Parses path, then, in the order of their names, what ends in .conf in the folder path.d; each is whole by itself, and no setting is set twice.
+ * On success *out is the caller's until config_free(). On failure -EINVAL after
  * calling err once per error with a whole message "FILE:LINE: what is wrong; what would be right".
  */
 int config_read(const char *path, struct conf **out, void (*err)(void *ctx, const char *message), void *ctx);

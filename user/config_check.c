@@ -31,12 +31,12 @@ static bool addr_covers(const struct pst_addr *a, const struct pst_addr *b)
 
 static void check_overlap(struct config_reader *r, const struct conf_listener *a, const struct conf_listener *b)
 {
-	char text[ADDR_TEXT_MAX];
+	char text[ADDR_TEXT_MAX], place[CONFIG_PLACE_MAX];
 
 	if (!a->port || a->port != b->port || !(addr_covers(&a->addr, &b->addr) || addr_covers(&b->addr, &a->addr)))
 		return;
-	config_err(r, r->path, b->line, "listener \"%s\" overlaps with listener \"%s\" of line %u (%s port %u); give one another address or port",
-		   b->name, a->name, a->line, addr_text(&a->addr, text), a->port);
+	config_err(r, r->path, b->line, "listener \"%s\" overlaps with listener \"%s\" of %s (%s port %u); give one another address or port",
+		   b->name, a->name, config_place(r, a->line, place), addr_text(&a->addr, text), a->port);
 }
 
 /* Else loading it might wait for a writer. */

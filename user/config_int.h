@@ -15,6 +15,9 @@ struct config_chunk;
 
 struct config_reader {
 	const char *path;
+	const char *file[CONF_FILES_MAX]; /* path, and those beside it */
+	unsigned nfiles;
+	unsigned base; /* of the lines of the file being parsed, see conf_line() */
 	unsigned last_line; /* of the file: the place of what is missing */
 	void *parsed;	    /* libconfuse's tree, while there is one */
 	unsigned errors;
@@ -44,6 +47,10 @@ void config_free_chunks(struct config_chunk *c);
 void config_err(struct config_reader *r, const char *file, unsigned line, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
+#define CONFIG_PLACE_MAX 320
+/* "line 7", or "FILE:7" of another file than the first. Returns out. */
+const char *config_place(const struct config_reader *r, unsigned line, char out[CONFIG_PLACE_MAX]);
+
 /* The line that set name in section ("" = the top); the last line when none did. */
 unsigned config_line(const struct config_reader *r, const char *section, const char *name);
 
@@ -52,8 +59,10 @@ void config_say(struct config_reader *r, const char *message);
 
 /* A regular file to read, NULL with the reason in *why. Never waits: not for the writer of a pipe, either. */
 FILE *config_open(const char *path, const char **why);
-/* The whole of r->path, NUL-terminated, for free(); NULL after having said why. */
-char *config_text(struct config_reader *r);
+/* Names all files: r->path and those of the folder beside it. False after having said why. */
+bool config_files(struct config_reader *r);
+/* The whole of one of them, NUL-terminated, for free(); NULL after having said why. */
+char *config_text(struct config_reader *r, const char *path);
 
 /* Turns items into the row's member of the section's struct at base. Says what is wrong itself. */
 void config_store(struct config_reader *r, const struct config_row *row, const struct config_item *items, size_t n, void *base);

@@ -116,8 +116,8 @@ static void name_rules(struct conf *c, struct conf_route *route)
 	struct relay_route *rules = &route->rules;
 
 	rules->name = route->name;
-	rules->file = rules->entries.file = c->path;
-	rules->line = rules->entries.line = route->line;
+	rules->file = rules->entries.file = conf_file(c, route->line);
+	rules->line = rules->entries.line = conf_line(route->line);
 	sort_domains(rules->domain, rules->ndomains);
 }
 

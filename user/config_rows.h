@@ -355,6 +355,7 @@ struct config_shown {
 	const char *value; /* as written; the default's text when not set */
 	bool set;
 	unsigned line; /* 0 = not set */
+	const char *file; /* that it is a line of */
 };
 
 /* As config_read(), but calls show once per setting in place of making a struct conf. Values are not checked against the world. */

@@ -133,7 +133,7 @@ static void say_unbound(const struct conf *c, const struct conf_listener *l, int
 {
 	char addr[ADDR_TEXT_MAX];
 
-	snprintf(err, errsize, "%s:%u: listener \"%s\": cannot bind %s port %u: %s%s", c->path, l->line, l->name, addr_text(&l->addr, addr), l->port,
+	snprintf(err, errsize, "%s:%u: listener \"%s\": cannot bind %s port %u: %s%s", conf_file(c, l->line), conf_line(l->line), l->name, addr_text(&l->addr, addr), l->port,
 		 strerror(-rc), bind_hint(-rc));
 }
 

@@ -22,7 +22,7 @@ static int certificates(struct serving *s, char *err, size_t errsize)
 		int rc = tls_load(cert->chain, cert->key, &s->names->ctx[s->names->n], why, sizeof(why));
 
 		if (rc) {
-			snprintf(err, errsize, "%s:%u: certificate \"%s\": %s", c->path, cert->line, cert->name, why);
+			snprintf(err, errsize, "%s:%u: certificate \"%s\": %s", conf_file(c, cert->line), conf_line(cert->line), cert->name, why);
 			return rc;
 		}
 	}
@@ -44,7 +44,7 @@ static int listeners(struct serving *s, char *err, size_t errsize)
 			continue;
 		rc = tls_load(l->tls_certificate, l->tls_key, &s->tls[i], why, sizeof(why));
 		if (rc) {
-			snprintf(err, errsize, "%s:%u: listener \"%s\": %s", s->conf->path, l->line, l->name, why);
+			snprintf(err, errsize, "%s:%u: listener \"%s\": %s", conf_file(s->conf, l->line), conf_line(l->line), l->name, why);
 			return rc;
 		}
 		tls_by_name(s->tls[i], s->names);
@@ -67,7 +67,7 @@ static int backends(struct serving *s, char *err, size_t errsize)
 			continue;
 		rc = tls_client_load(b->tls_ca, b->tls == BACKEND_TLS_VERIFY, &s->backend_tls[i], why, sizeof(why));
 		if (rc) {
-			snprintf(err, errsize, "%s:%u: backend \"%s\": %s", s->conf->path, b->line, b->name, why);
+			snprintf(err, errsize, "%s:%u: backend \"%s\": %s", conf_file(s->conf, b->line), conf_line(b->line), b->name, why);
 			return rc;
 		}
 	}
