@@ -88,6 +88,25 @@ def test_openmetrics_is_for_who_asks(exporter):
     assert "# TYPE postern_bans counter\n" in body and body.endswith("# EOF\n")
 
 
+@pytest.mark.parametrize("accept, is_open", [
+    ("application/openmetrics-text", True), ("application/openmetrics-text; version=1.0.0; charset=utf-8", True), ("Application/OpenMetrics-Text;Version=1.0.0", True),
+    ("application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1", True),
+    ("application/openmetrics-text;version=0.0.1,text/plain", False), ("application/openmetrics-text;q=0", False), ("application/openmetrics-text;q=0.2, text/plain;q=0.9", False),
+    ("application/openmetrics-text;q=0.9,text/plain;q=0.9", True), ("text/plain", False), ("*/*", False), ("", False), ("application/openmetrics-textual", False),
+    (",,;q=,application/openmetrics-text;q=x", False), ("text/html," * 90 + "application/openmetrics-text", True), ("x" * 3000 + ",application/openmetrics-text", False),
+])
+def test_what_is_accepted_is_weighed(exporter, accept, is_open):
+    code, head, body = metrics(f"Accept: {accept}")
+    assert code == 200 and head["content-type"].startswith("application/openmetrics-text; version=1.0.0" if is_open else "text/plain; version=0.0.4")
+    assert body.endswith("# EOF\n") == is_open
+
+
+def test_no_label_is_about_somebody(exporter):
+    """No address, no name of others: few values for each label, whoever comes."""
+    for name, values in re.findall(r"^(\w+)\{(.*)\}", metrics()[2], re.M):
+        assert not re.search(r"\d+\.\d+\.\d+\.\d+|[0-9a-f]+:[0-9a-f:]+", values) or name == "postern_build_info", (name, values)
+
+
 def promtool():
     return f"{mta.unpack('prometheus')}/usr/bin/promtool"
 
@@ -129,6 +148,50 @@ def test_the_page_stands_alone(exporter):
     assert "<script" not in body and not re.search(r'(?:src|href)="(?:https?:)?//', body)
     assert "default-src 'none'" in head["content-security-policy"]
     assert body.count("<svg") == body.count("</svg>") > 0 and body.rstrip().endswith("</html>")
+
+
+@pytest.fixture(scope="module")
+def browse(lab, module_gate, tmp_path_factory):  # pylint: disable=unused-argument
+    """browse(url, *options): what a real browser makes of it, as text of the document."""
+    process = lab.gateway.start(EXPORTER, "-l", "127.0.0.1:9727", "-u", str(USER), stderr=subprocess.DEVNULL)
+
+    def run(url, *options, deed="--dump-dom"):
+        profile = tmp_path_factory.mktemp("profile")
+        return subprocess.run(lab.gateway.command(
+            "timeout", "120", "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+            "--disable-component-update", "--disable-sync", f"--user-data-dir={profile}", *options, deed, url), capture_output=True, text=True, check=True).stdout
+
+    until("it listens", lambda: lab.gateway.listening(9727))
+    yield run
+    stop(process)
+
+
+def test_a_browser_shows_every_figure(browse, module_gate):
+    """There is no script, and the page's own policy forbids any."""
+    shown = browse("http://127.0.0.1:9727/")
+    assert shown.count("<path") == shown.count("<figure") == 8
+    rows = re.findall(r"<tr[^>]*>(?:<td>[^<]*</td>)+<td class=\"n\">(\d+)</td></tr>", shown)
+    assert len(rows) >= len([name for name in module_gate.counters() if "findings" not in name])
+    assert re.search(r"<td>planned</td><td class=\"n\">[1-9]", shown)
+
+
+def test_a_browser_paints_it(browse, tmp_path):
+    browse("http://127.0.0.1:9727/", deed=f"--screenshot={tmp_path}/page.png")
+    browse("about:blank", deed=f"--screenshot={tmp_path}/blank.png")
+    assert os.path.getsize(tmp_path / "page.png") > 4 * os.path.getsize(tmp_path / "blank.png")
+
+
+@pytest.mark.parametrize("width", [1280, 600, 360])
+def test_nothing_is_wider_than_the_window(browse, tmp_path, width):
+    """A copy of the page that measures itself, in a frame: at the width of a telephone, too."""
+    _, _, body = get("exporter.sock", "/")
+    (tmp_path / "page.html").write_text(re.sub(r'<meta http-equiv="refresh"[^>]*>', "", body).replace(
+        "</body>", "<script>parent.postMessage(document.documentElement.scrollWidth, '*')</script></body>"))
+    (tmp_path / "frame.html").write_text(
+        "<script>onmessage = e => document.title = e.data</script>"
+        f"<iframe src='page.html' width={width} height=900 style='border:0'></iframe>")
+    shown = browse(f"file://{tmp_path}/frame.html", "--window-size=1400,1000", "--virtual-time-budget=3000")
+    assert 0 < int(re.search(r"<title>(\d+)</title>", shown)[1]) <= width
 
 
 @pytest.mark.parametrize("request_", [

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tools/exporter/page.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "user/core/names.h"
@@ -12,12 +13,16 @@ static const char head[] =
 	"<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Postern</title>\n"
 	"<meta name=\"viewport\" content=\"width=device-width\"><meta http-equiv=\"refresh\" content=\"10\">\n"
 	"<style>\n"
+	":root{color-scheme:light dark}a{color:inherit}\n"
 	"body{font:14px/1.4 system-ui,sans-serif;margin:1em auto;max-width:78em;padding:0 1em;color:#1b1f24;background:#fff}\n"
 	".plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(20em,1fr));gap:1em}\n"
-	"figure{margin:0;padding:.6em;border:1px solid #ccd;border-radius:4px}figcaption{display:flex;justify-content:space-between}\n"
-	"svg{width:100%;height:60px;display:block}path{fill:#cfe3f7;stroke:#1f6fb5;stroke-width:1}\n"
-	"table{border-collapse:collapse;margin:.3em 0 1em}td,th{padding:.1em .8em .1em 0;text-align:left}td.n{text-align:right;font-variant-numeric:tabular-nums}\n"
-	".bad{color:#a40000;font-weight:bold}h2{font-size:1.1em;margin:1.2em 0 .2em}\n"
+	"figure{margin:0;padding:.6em;border:1px solid #ccd;border-radius:4px}figcaption,small{display:flex;justify-content:space-between}\n"
+	"small,th{font-weight:normal;opacity:.7}svg{width:100%;height:60px;display:block;margin:.3em 0 .1em;border-bottom:1px solid #99a}\n"
+	"path{fill:#cfe3f7;stroke:#1f6fb5;stroke-width:1;vector-effect:non-scaling-stroke}\n"
+	".tables{columns:24em;column-gap:2em;margin-top:1em}section{break-inside:avoid;margin-bottom:1.2em}h2{font-size:1em;margin:0 0 .2em}\n"
+	"table{border-collapse:collapse;width:100%}td,th{padding:.1em .8em .1em 0;text-align:left;overflow-wrap:anywhere}\n"
+	"tr+tr td{border-top:1px solid #8883}.n{text-align:right;font-variant-numeric:tabular-nums;padding-right:0}.zero{opacity:.55}\n"
+	".bad{color:#a40000;font-weight:bold}\n"
 	"@media(prefers-color-scheme:dark){body{color:#dde;background:#14171b}path{fill:#1d3a55;stroke:#6db3f2}figure{border-color:#445}.bad{color:#ff8080}}\n"
 	"</style></head><body>\n";
 
@@ -61,12 +66,45 @@ static void put_plot(FILE *f, const struct history *h, enum history_series serie
 {
 	const struct history_row *row = &history_rows[series];
 	double most = most_of(h, series), now = h->n ? history_at(h, series, h->n - 1) : 0;
+	bool rate = strchr(row->unit, '/');
 
-	fprintf(f, "<figure><figcaption><span>%s</span><strong>%.*f %s</strong></figcaption>", row->title, now < 10 ? 1 : 0, now, row->unit);
+	fprintf(f, "<figure><figcaption><span>%s</span><strong>%.*f %s</strong></figcaption>", row->title, rate && now < 10 ? 1 : 0, now, row->unit);
 	fprintf(f, "<svg viewBox=\"0 0 %d %d\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"%s, the last hour, at most %.1f %s\">", PLOT_WIDTH,
 		PLOT_HEIGHT, row->title, most, row->unit);
 	put_path(f, h, series, most);
-	fputs("</svg></figure>\n", f);
+	fprintf(f, "</svg><small><span>an hour ago</span><span>at most %.*f</span><span>now</span></small></figure>\n", rate && most < 10 ? 1 : 0, most);
+}
+
+/* Labels are a="x",b="y": a cell for each name, or for each value. */
+static void put_labels(FILE *f, const char *labels, bool names)
+{
+	char name[64], value[64];
+	int n;
+
+	if (!*labels)
+		fputs(names ? "<th></th>" : "<td>all</td>", f);
+	for (; *labels; labels += n + (labels[n] == ',')) {
+		n = 0;
+		if (sscanf(labels, "%63[^=]=\"%63[^\"]\"%n", name, value, &n) != 2 || !n)
+			return;
+		fputs(names ? "<th>" : "<td>", f);
+		put_escaped(f, names ? name : value);
+		fputs(names ? "</th>" : "</td>", f);
+	}
+}
+
+static void put_head(FILE *f, const struct counter_row *row)
+{
+	fputs("<section><h2>", f);
+	put_escaped(f, row->help);
+	fputs("</h2>\n<table>\n<tr>", f);
+	put_labels(f, row->labels, true);
+	fputs("<th class=\"n\"></th></tr>\n", f);
+}
+
+static void put_count(FILE *f, unsigned long long n)
+{
+	fprintf(f, "<td class=\"n\">%llu</td></tr>\n", n);
 }
 
 static void put_counters(FILE *f, const struct pst_stats *s)
@@ -78,22 +116,25 @@ static void put_counters(FILE *f, const struct pst_stats *s)
 		const struct counter_row *row = &counter_rows[i];
 
 		if (strcmp(row->family, family)) {
-			fprintf(f, "%s<h2>%s</h2>\n<table>\n", n ? "</table>\n" : "", row->help);
+			fputs(n ? "</table></section>\n" : "", f);
+			put_head(f, row);
 			family = row->family;
 		}
-		fputs("<tr><td>", f);
-		put_escaped(f, row->labels[0] ? row->labels : "total");
-		fprintf(f, "</td><td class=\"n\">%llu</td></tr>\n", (unsigned long long)s->counter[i]);
+		fputs(s->counter[i] ? "<tr>" : "<tr class=\"zero\">", f);
+		put_labels(f, row->labels, false);
+		put_count(f, s->counter[i]);
 	}
-	fputs("</table>\n", f);
+	fputs("</table></section>\n", f);
 }
 
 static void put_findings(FILE *f, const struct pst_stats *s)
 {
-	fputs("<h2>Offences found</h2>\n<table>\n", f);
-	for (unsigned i = 0; i < PST_RSN_MAX; i++)
-		fprintf(f, "<tr><td>%s</td><td class=\"n\">%llu</td></tr>\n", reason_rows[i].name, (unsigned long long)s->found[i]);
-	fputs("</table>\n", f);
+	fputs("<section><h2>Offences found</h2>\n<table>\n", f);
+	for (unsigned i = 0; i < PST_RSN_MAX; i++) {
+		fprintf(f, "<tr%s><td>%s</td>", s->found[i] ? "" : " class=\"zero\"", reason_rows[i].name);
+		put_count(f, s->found[i]);
+	}
+	fputs("</table></section>\n", f);
 }
 
 void page_print(FILE *f, const struct page_facts *facts, const struct pst_stats *s, const struct history *h)
@@ -106,8 +147,8 @@ void page_print(FILE *f, const struct page_facts *facts, const struct pst_stats 
 	fputs(" <a href=\"metrics\">Metrics</a></p>\n<div class=\"plots\">\n", f);
 	for (int i = 0; i < HISTORY_SERIES_MAX; i++)
 		put_plot(f, h, (enum history_series)i);
-	fputs("</div>\n", f);
+	fputs("</div>\n<div class=\"tables\">\n", f);
 	put_counters(f, s);
 	put_findings(f, s);
-	fputs("</body></html>\n", f);
+	fputs("</div></body></html>\n", f);
 }

@@ -43,12 +43,52 @@ static void print_facts(FILE *f, const struct serve *s)
 		fprintf(f, "postern_gate_mode{mode=\"%s\"} %d\n", mode_name(m), m == mode_of(s));
 }
 
-/* A scraper that takes OpenMetrics says so; who says nothing gets the format that everybody reads. */
+/* How much a media range of an Accept field is liked (RFC 9110, 12.4.2), in thousandths: 1000 when it does not say. */
+static int weight_of(const char *range)
+{
+	const char *q = strcasestr(range, ";q=");
+	double w = q ? strtod(q + 3, NULL) : 1;
+
+	return w >= 0 && w <= 1 ? (int)(w * 1000) : 0;
+}
+
+/* Is it "TYPE" or "TYPE;..."? */
+static bool is_type(const char *range, const char *type)
+{
+	size_t n = strlen(type);
+
+	return !strncasecmp(range, type, n) && (!range[n] || range[n] == ';');
+}
+
+/* Of OpenMetrics there is version 1.0.0 alone. */
+static bool is_openmetrics(const char *range)
+{
+	const char *version = strcasestr(range, ";version=");
+
+	return is_type(range, OPENMETRICS) && (!version || !strncmp(version + 9, "1.0.0", 5));
+}
+
+/* A scraper that takes OpenMetrics, and likes nothing better, says so; who says nothing gets the format that everybody reads. */
 static bool wants_openmetrics(struct evhttp_request *r)
 {
 	const char *accept = evhttp_find_header(evhttp_request_get_input_headers(r), "Accept");
+	char plain[1024], *save = NULL;
+	int open = 0, text = 0;
+	size_t n = 0;
 
-	return accept && strstr(accept, OPENMETRICS);
+	for (; accept && *accept && n < sizeof(plain) - 1; accept++)
+		if (*accept != ' ' && *accept != '\t')
+			plain[n++] = *accept;
+	plain[n] = 0;
+	for (char *range = strtok_r(plain, ",", &save); range; range = strtok_r(NULL, ",", &save)) {
+		int w = weight_of(range);
+
+		if (is_openmetrics(range) && w > open)
+			open = w;
+		else if (is_type(range, "text/plain") && w > text)
+			text = w;
+	}
+	return open && open >= text;
 }
 
 /* --- answers -------------------------------------------------------------------- */
