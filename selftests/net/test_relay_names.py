@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Clients by name: forward-confirmed reverse DNS from a real resolver, and what happens when it has no answer."""
 
+import json
+import subprocess
 import time
 
 import pytest
 
 import resolver as resolver_
-from lab import until
+from gate import POSTERN
+from lab import HOME, until
 
 FROM, OWN, FAR = "sender@example.net", "user@example.org", "t@remote.example"
 TRUSTING = {"identity": "none", "port": 10027}
@@ -117,6 +120,29 @@ def test_name_in_received(gate, dial, box, unbound, identity, port, nobody):
         with dial(source) as d:
             assert d.mail(FROM, [OWN], f"Subject: from {source}\r\n\r\n".encode()) == 250
         assert said in box.wait_for(f"from {source}".encode())
+
+
+def test_addresses_of_a_name_for_a_list(lab, unbound):
+    """What has two addresses, of which one does not say the name back; and what is no name."""
+    unbound.tell(*records(OFFICE), ("mx.office.example", "2001:db8:ace::7", 300))
+    path = f"{HOME}/resolv.conf"
+    with open(path, "w", encoding="ascii") as f:
+        f.write("nameserver 127.0.0.1\n")
+
+    def asked(*words):
+        return subprocess.run(lab.gateway.command("unshare", "--mount", "--propagation", "private", "sh", "-c",
+                              'mount --bind "$1" "$(readlink -f /etc/resolv.conf)" && shift && exec "$@"', "sh", path, POSTERN, *words),
+                              capture_output=True, text=True, check=False)
+
+    found = json.loads(asked("-j", "relay", "resolve", "MX.Office.example").stdout)
+    assert found["host"] == "mx.office.example"
+    assert {row["address"]: (row["name"], row["confirmed"]) for row in found["addresses"]} == {
+        "203.0.113.7": ("mx.office.example", True), "2001:db8:ace::7": (None, False)}
+    assert sorted(found["entries"].split(", ")) == ["2001:db8:ace::7", "203.0.113.7"]
+    assert "203.0.113.7" in asked("relay", "resolve", "mx.office.example").stdout
+    missing = asked("relay", "resolve", "none.office.example")
+    assert missing.returncode == 1 and "none.office.example" in missing.stderr
+    assert asked("relay", "resolve", "two..dots").returncode == 2
 
 
 def test_nothing_is_asked_where_no_entry_is_a_name(gate, dial, unbound):

@@ -11,6 +11,9 @@ static const struct cmd cmds[] = {
 	  "Asks a mail server, as a stranger would, to relay to an address in every spelling that has opened other servers, and delivers nothing: "
 	  "each recipient is taken back by RSET. Exit status 0 = closed, 1 = open or undecided.",
 	  relay_do_check },
+	{ "resolve", "HOST",
+	  "Looks up a name's addresses once, to be written into a list as they are now; and says of each whether the name itself could stand there, which is looked up for every client.",
+	  relay_do_resolve },
 	{ 0 },
 };
 

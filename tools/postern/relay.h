@@ -7,5 +7,6 @@
 
 int relay_do_explain(struct args *a); /* relay_explain.c */
 int relay_do_check(struct args *a);   /* relay_check.c */
+int relay_do_resolve(struct args *a); /* relay_resolve.c */
 
 #endif
