@@ -12,14 +12,19 @@
  * Neighbours differ in the last octets, which a little-endian load puts on top, where a multiplication loses them: so
  * the upper half is folded down before each.
  */
-PKT_INLINE __u64 ban_index_hash(const struct pst_prefix *p)
+PKT_INLINE __u64 ban_index_mix(__u64 upper, __u64 lower, __u32 len)
 {
-	__u64 h = (PKT_LOAD(__u64, p->addr.b) ^ p->len) * 0x9e3779b97f4a7c15ull;
+	__u64 h = (upper ^ len) * 0x9e3779b97f4a7c15ull;
 
-	h ^= h >> 32 ^ PKT_LOAD(__u64, p->addr.b + 8);
+	h ^= h >> 32 ^ lower;
 	h = (h ^ h >> 32) * 0xd6e8feb86659fd93ull;
 	h = (h ^ h >> 32) * 0xd6e8feb86659fd93ull;
 	return h ^ h >> 32;
+}
+
+PKT_INLINE __u64 ban_index_hash(const struct pst_prefix *p)
+{
+	return ban_index_mix(PKT_LOAD(__u64, p->addr.b), PKT_LOAD(__u64, p->addr.b + 8), p->len);
 }
 
 /* The bit of pst_ban_bits: word, and bit in it. mask: pst_conf.ban_mask. */

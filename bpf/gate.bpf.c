@@ -18,6 +18,7 @@
 #include "bpf/answer.h"
 #include "bpf/ban.h"
 #include "bpf/budget.h"
+#include "bpf/clock.h"
 #include "bpf/list.h"
 #include "bpf/maps.h"
 #include "bpf/pkt.h"
@@ -122,11 +123,11 @@ PKT_INLINE __u32 decide(struct xdp_md *ctx, struct pkt *p, struct refuse_why *wh
 	if (allowed(conf, &p->src))
 		return is_guarded ? PST_CNT_PASS_ALLOWED : PST_CNT_PASS_UNGUARDED;
 	if (lens[0] || budget_on(conf) || conf->dead_man_ns)
-		now_ns = bpf_ktime_get_coarse_ns();
+		now_ns = clock_ns();
 	if (conf->dead_man_ns && now_ns >= conf->dead_man_ns)
 		return is_guarded ? PST_CNT_PASS_DEAD_MAN : PST_CNT_PASS_UNGUARDED;
 	if (lens[0])
-		answer = banned(p, kind, is_guarded, now_ns);
+		answer = ban_of(conf, lens, kind, p, is_guarded, now_ns);
 	ban = BAN_ACTION(answer);
 	why->text = PST_TEXT_REASON(BAN_REASON(answer));
 	if (!is_guarded)

@@ -302,14 +302,14 @@ int ban_index_one(const struct kern_maps *m)
 	if (table.put++ <= table.mask)
 		return 0;
 	table.put = 0;
-	return ban_index_room(m, 2 * ((size_t)table.mask + 1));
+	return ban_index_room(m, 4 * ((size_t)table.mask + 1));
 }
 
 int ban_index_room(const struct kern_maps *m, size_t bans)
 {
 	__u32 before = table.mask;
 
-	while (table.mask && bans / 2 > table.mask && table.mask < PST_BAN_ROWS_MAX - 1)
+	while (table.mask && bans / 2 > (size_t)table.mask + 1 && table.mask < PST_BAN_ROWS_MAX - 1)
 		grow();
 	return table.mask == before ? 0 : say_mask(m);
 }
