@@ -380,6 +380,19 @@ struct pst_cells {
 	__u8 cell[PST_CELLS];
 };
 
+/*
+ * pst_some4, one entry: a bit per IPv4 /24. Not set = its byte in pst_cell4 is 0; set is only a reason to look. An eighth of the room of the
+ * bytes, so that who is on no list, nearly everybody, is told from a cache that the bytes do not fit into. Set before the byte is, cleared after it.
+ */
+struct pst_some {
+	__u64 word[PST_CELLS / 64];
+};
+
+/*
+ * pst_part4, one entry: a byte per IPv4 /24, read only where a leaf tells its addresses apart. Bit n not set = none of the 32 addresses from 32 n on
+ * is on a list. Most such /24s have one listed address, and a leaf costs three misses of the cache. Set before the leaf is in force.
+ */
+
 #define PST_CELL_BITS 252
 #define PST_CELL_RICH 254
 #define PST_LEAF_KEY(net, cell) ((net) << 1 | ((cell) & 1)) /* net: the upper 24 bits of the address */
@@ -570,6 +583,7 @@ _Static_assert(sizeof(struct pst_lpm_key) == 20, "LPM key");
 _Static_assert(sizeof(struct pst_ban) == 64, "ban value");
 _Static_assert(sizeof(struct pst_ban_bits) == 8 * PST_BAN_ROWS_MAX && sizeof(struct pst_quick) == 64, "in front of the bans");
 _Static_assert(sizeof(struct pst_class) == 16, "class");
+_Static_assert(sizeof(struct pst_some) == PST_CELLS / 8, "a bit for every byte");
 _Static_assert(sizeof(struct pst_leaf4) == 40, "leaf");
 _Static_assert(sizeof(struct pst_net6) == 8, "IPv6 list value");
 _Static_assert(sizeof(struct pst_lens6) == 3104, "IPv6 list lengths");

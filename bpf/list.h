@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * list.h: which lists a source is on. IPv4 is answered by one byte per /24 and, where a list
- * covers a /24 in part, by one hash lookup; IPv6 by one byte per /27 and, where that is not
+ * list.h: which lists a source is on. IPv4 is answered by one bit per /24 where there is nothing to say, else by one byte and, where
+ * a list covers a /24 in part, by a second one and one hash lookup; IPv6 by one byte per /27 and, where that is not
  * zero, by a hash lookup for each prefix length the byte may speak of.
  *
- * Writers change the tables under running packets. They rely on the order here: a cell is read
- * before the leaf it points to, and an answer that refuses is taken wherever it is found.
+ * Writers change the tables under running packets. They rely on the order here: a bit is read before its cell, which says too
+ * little only where the table of before did; a cell before the leaf it points to, and an answer that refuses is taken wherever it is found.
  */
 #ifndef PST_LIST_H
 #define PST_LIST_H
@@ -23,13 +23,27 @@ PKT_INLINE __u32 list_cell(void *map, __u32 i)
 	return cells && i < PST_CELLS ? cells->cell[i] : 0;
 }
 
+/* May there be anything in the /24? */
+PKT_INLINE int list_some4(__u32 addr)
+{
+	const __u32 only = 0;
+	const struct pst_some *some = bpf_map_lookup_elem(&pst_some4, &only);
+
+	return some && some->word[addr >> 14] >> (addr >> 8 & 63) & 1;
+}
+
 /* The class of an IPv4 address in host order; 0 = none. */
 PKT_INLINE __u32 list_class4(__u32 addr)
 {
-	__u32 cell = list_cell(&pst_cell4, addr >> 8), key;
+	__u32 cell, key;
 
+	if (!list_some4(addr))
+		return 0;
+	cell = list_cell(&pst_cell4, addr >> 8);
 	if (cell < PST_CELL_BITS)
 		return cell;
+	if (!(list_cell(&pst_part4, addr >> 8) >> (addr >> 5 & 7) & 1))
+		return 0;
 	key = PST_LEAF_KEY(addr >> 8, cell);
 	if (cell < PST_CELL_RICH) {
 		const struct pst_leaf4 *leaf = bpf_map_lookup_elem(&pst_leaf4, &key);

@@ -103,6 +103,24 @@ struct {
 	__type(value, struct pst_cells);
 } pst_cell4 SEC(".maps");
 
+/* In front of pst_cell4: a million prefixes leave nine in ten /24s without a bit. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct pst_some);
+} pst_some4 SEC(".maps");
+
+/* In front of the leaves. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct pst_cells);
+} pst_part4 SEC(".maps");
+
 /* Not preallocated: a machine without lists pays for its buckets only. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

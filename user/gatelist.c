@@ -324,6 +324,10 @@ static int maps_in(struct replace *r)
 	int e = map_in(&r->cell4, r->m->cell4, PST_CELLS);
 
 	if (!e)
+		e = map_in(&r->some4, r->m->some4, sizeof(*r->some4));
+	if (!e)
+		e = map_in(&r->part4, r->m->part4, PST_CELLS);
+	if (!e)
 		e = map_in(&r->cell6, r->m->cell6, PST_CELLS);
 	if (!e)
 		e = map_in(&r->class, r->m->class, class_bytes);
@@ -350,6 +354,10 @@ static void state_free(struct replace *r)
 {
 	if (r->cell4)
 		munmap(r->cell4, PST_CELLS);
+	if (r->some4)
+		munmap(r->some4, sizeof(*r->some4));
+	if (r->part4)
+		munmap(r->part4, PST_CELLS);
 	if (r->cell6)
 		munmap(r->cell6, PST_CELLS);
 	if (r->class)
@@ -431,6 +439,17 @@ static int replace(struct replace *r, const struct pst_list_info *info, char *er
 	if (!e)
 		e = infos_clear(r->m, info, row);
 	return e ? say(err, errsize, e, "the lists are only partly in the kernel's table; load them again") : 0;
+}
+
+int list_some_fill(const struct kern_maps *m)
+{
+	struct replace r = { .m = m };
+	int e = maps_in(&r);
+
+	if (!e)
+		list4_some_add(&r);
+	state_free(&r);
+	return e;
 }
 
 /* --- memory ---------------------------------------------------------------------- */

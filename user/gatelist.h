@@ -20,6 +20,11 @@
  */
 int list_replace(const struct kern_maps *m, struct lists_entry *e, size_t n, const struct pst_list_info info[PST_LISTS_MAX],
 		 char *err, size_t errsize);
+/*
+ * Sets the bits in front of the lists (pst_some4, pst_part4) where another than this file wrote lists, or shares them: until then they are not
+ * obeyed. Those that nobody needs any more go with the next replacement.
+ */
+int list_some_fill(const struct kern_maps *m);
 /* What the kernel would find for a: the lists it is on (rows of pst_list_info) and what they do to it. -ENOENT: on none. */
 int list_find(const struct kern_maps *m, const struct pst_addr *a, struct pst_class *out);
 /* Row i of the lists; its texts end in NUL. -ENOENT: a free one. */

@@ -241,22 +241,98 @@ void list4_undo(struct replace *r)
 	leaves_undo(&r->rich);
 }
 
-void list4_switch(struct replace *r)
+/* Which of 64 cells are not 0. */
+static __u64 some_of(const __u8 *cell)
 {
-	__u8 *want = r->t->cell4;
+	__u64 some = 0;
 
-	for (size_t i = 0; i < PST_CELLS; i++) {
+	for (unsigned i = 0; i < 64; i++)
+		some |= (__u64)(cell[i] != 0) << i;
+	return some;
+}
+
+void list4_some_add(struct replace *r)
+{
+	for (size_t w = 0; w < PST_CELLS / 64; w++)
+		r->some4->word[w] |= some_of(r->cell4 + 64 * w);
+	for (size_t i = 0; i < PST_CELLS; i++)
+		if (r->cell4[i] >= PST_CELL_BITS)
+			r->part4[i] = 0xff;
+}
+
+static __u8 parts_of_bits(const struct pst_leaf4 *leaf)
+{
+	unsigned parts = 0;
+
+	for (unsigned i = 0; i < 8; i++)
+		parts |= (unsigned)((__u32)(leaf->bits[i / 2] >> (i % 2 * 32)) != 0) << i;
+	return (__u8)parts;
+}
+
+static __u8 parts_of_rich(const struct pst_rich4 *rich)
+{
+	unsigned parts = 0;
+
+	for (unsigned i = 0; i < 256; i++)
+		parts |= (unsigned)(rich->class[i] != 0) << i / 32;
+	return (__u8)parts;
+}
+
+/* Before the new leaves are in force, theirs besides those of the old ones; afterwards theirs alone. */
+static void parts_put(struct replace *r, __u8 keep)
+{
+	for (size_t i = 0; i < r->t->nleaf4; i++) {
+		__u8 *part = &r->part4[r->t->leaf4[i].net];
+
+		__atomic_store_n(part, (*part & keep) | parts_of_bits(&r->t->leaf4[i].leaf), __ATOMIC_RELEASE);
+	}
+	for (size_t i = 0; i < r->t->nrich4; i++) {
+		__u8 *part = &r->part4[r->t->rich4[i].net];
+
+		__atomic_store_n(part, (*part & keep) | parts_of_rich(&r->t->rich4[i].rich), __ATOMIC_RELEASE);
+	}
+}
+
+/* Bits that no cell needs, a dead writer's too. */
+static void some_trim(struct replace *r)
+{
+	for (size_t w = 0; w < PST_CELLS / 64; w++) {
+		__u64 some = some_of(r->cell4 + 64 * w);
+
+		if (r->some4->word[w] != some)
+			__atomic_store_n(&r->some4->word[w], some, __ATOMIC_RELAXED);
+	}
+}
+
+/* 64 cells, and their bits before them. */
+static void switch_word(struct replace *r, size_t w)
+{
+	__u8 *want = r->t->cell4 + 64 * w, *have = r->cell4 + 64 * w;
+	__u64 some = some_of(want), before = r->some4->word[w];
+
+	if (some & ~before)
+		__atomic_store_n(&r->some4->word[w], before | some, __ATOMIC_RELAXED);
+	for (unsigned i = 0; i < 64; i++) {
 		if (want[i] < PST_CELL_BITS)
 			want[i] = r->number[want[i]];
-		if (want[i] != r->cell4[i])
-			__atomic_store_n(&r->cell4[i], want[i], __ATOMIC_RELEASE);
+		if (want[i] != have[i])
+			__atomic_store_n(&have[i], want[i], __ATOMIC_RELEASE);
 	}
+}
+
+void list4_switch(struct replace *r)
+{
+	parts_put(r, 0xff);
+	for (size_t w = 0; w < PST_CELLS / 64; w++)
+		switch_word(r, w);
 }
 
 int list4_remove(struct replace *r)
 {
 	int e = leaves_sweep(&r->leaf, r->cell4);
 
+	some_trim(r);
+	parts_put(r, 0);
 	return e ? e : leaves_sweep(&r->rich, r->cell4);
 }
 

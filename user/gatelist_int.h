@@ -29,7 +29,8 @@ struct leaves {
 struct replace {
 	const struct kern_maps *m;
 	struct table *t;
-	__u8 *cell4, *cell6; /* the kernel's own, as are the next two */
+	__u8 *cell4, *cell6, *part4; /* the kernel's own, as are the next three */
+	struct pst_some *some4;
 	struct pst_class *class;
 	struct pst_lens6 *lens6;
 	bool used[256];	   /* classes that a packet may meet in the old table */
@@ -51,6 +52,8 @@ int list4_add(struct replace *r);
 int list6_add(struct replace *r);
 void list4_undo(struct replace *r);
 void list6_undo(struct replace *r);
+/* Sets the bit of every /24 that has something, and all the bits in front of every leaf. */
+void list4_some_add(struct replace *r);
 /* Makes the new table the one in force. list6_switch() waits in between. */
 void list4_switch(struct replace *r);
 int list6_switch(struct replace *r);

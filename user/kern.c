@@ -18,6 +18,7 @@
 
 #include "gate.skel.h"
 #include "user/ban.h"
+#include "user/gatelist.h"
 #include "user/kern_pins.h"
 #include "user/migrate.h"
 #include "user/refuse.h"
@@ -310,8 +311,10 @@ static int load_over(const char *dir, const char *older, struct gate *g, char *e
 	if (e)
 		return e;
 	e = ban_index_all(&m);
+	if (!e)
+		e = list_some_fill(&m);
 	if (e) {
-		snprintf(err, errsize, "indexing the bans: %s", strerror(-e));
+		snprintf(err, errsize, "indexing the bans and lists: %s", strerror(-e));
 		return e;
 	}
 	e = kern_pins_put_prog(dir, bpf_program__fd(g->progs.gate));

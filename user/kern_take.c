@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "user/ban.h"
+#include "user/gatelist.h"
 #include "user/kern_pins.h"
 #include "user/migrate.h"
 
@@ -28,6 +29,8 @@ static int take_older(const char *dir, const char *older, int prog_fd, char *err
 		e = migrate_counters(older, &m);
 	if (!e) /* of maps in common: what the older daemon has written since the copy */
 		e = ban_index_all(&m);
+	if (!e)
+		e = list_some_fill(&m);
 	kern_close(&m);
 	if (e) {
 		snprintf(err, errsize, "taking over the counters and bans from %s: %s", older, strerror(-e));

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "user/ban.h"
+#include "user/gatelist.h"
 #include "user/stats.h"
 
 #define BATCH 4096
@@ -406,6 +407,10 @@ int migrate_copy(const char *old, const struct kern_maps *to, bool again, char *
 	if (!e) {
 		what = "the index of pst_bans";
 		e = ban_index_all(to);
+	}
+	if (!e) {
+		what = "the index of pst_cell4";
+		e = list_some_fill(to);
 	}
 	if (!e && !l->shared) {
 		what = "pst_lists";

@@ -130,6 +130,20 @@ static void answers_as_the_words_say(void **state)
 	}
 }
 
+/* A bit for every /24 that has something, and no other. */
+static void bits_are_right(void)
+{
+	static struct pst_cells cells;
+	static struct pst_some some;
+	__u32 only = 0, wrong = 0;
+
+	assert_int_equal(bpf_map_lookup_elem(r.maps.cell4, &only, &cells), 0);
+	assert_int_equal(bpf_map_lookup_elem(r.maps.some4, &only, &some), 0);
+	for (size_t i = 0; i < PST_CELLS; i++)
+		wrong += (some.word[i / 64] >> (i % 64) & 1) != (cells.cell[i] != 0);
+	assert_int_equal(wrong, 0);
+}
+
 /* After a replacement the maps hold what the new table needs, and nothing else. */
 static void leaves_nothing_behind(void **state)
 {
@@ -142,9 +156,11 @@ static void leaves_nothing_behind(void **state)
 	for (int round = 0; round < 5; round++) {
 		rnd_actions(info);
 		replace(e, rnd_set(e), info);
+		bits_are_right();
 	}
 	memset(info, 0, sizeof(info));
 	replace(e, 0, info);
+	bits_are_right();
 	assert_int_not_equal(bpf_map_get_next_key(r.maps.leaf4, NULL, &key), 0);
 	assert_int_not_equal(bpf_map_get_next_key(r.maps.rich4, NULL, &key), 0);
 	assert_int_equal(lpm_read(r.maps.net6, &nets), 0);
@@ -274,6 +290,7 @@ static void too_much_changes_nothing(void **state)
 static void repairs_what_a_dead_writer_left(void **state)
 {
 	static struct lists_entry e[SET_MAX];
+	static struct pst_some some;
 	struct pst_list_info info[PST_LISTS_MAX];
 	__u64 hits[NLISTS] = { 0 };
 	__u32 key, n;
@@ -282,6 +299,12 @@ static void repairs_what_a_dead_writer_left(void **state)
 	for (int round = 0; round < 8; round++) {
 		size_t nset = rnd_set(e);
 		struct pst_lens6 lens;
+
+		key = 0; /* bits without a cell */
+		assert_int_equal(bpf_map_lookup_elem(r.maps.some4, &key, &some), 0);
+		for (unsigned i = 0; i < 50; i++)
+			some.word[rnd_below(PST_CELLS / 64)] |= 1ull << rnd_below(64);
+		assert_int_equal(bpf_map_update_elem(r.maps.some4, &key, &some, BPF_ANY), 0);
 
 		for (unsigned i = 0; i < 50; i++) {
 			struct pst_leaf4 leaf = { { ~0ull }, 1 + rnd_below(PST_CLASSES_MAX) };
@@ -306,6 +329,7 @@ static void repairs_what_a_dead_writer_left(void **state)
 		assert_int_equal(bpf_map_update_elem(r.maps.lens6, &key, &lens, BPF_ANY), 0);
 		rnd_actions(info);
 		replace(e, nset, info);
+		bits_are_right();
 		for (int i = 0; i < 100; i++)
 			ask(e, nset, info, model_probe(e, nset), hits);
 	}
