@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "user/core/names.h"
+#include "user/core/when.h"
 #include "user/ctl.h"
 #include "user/gatelist.h"
 #include "user/log.h"
@@ -71,7 +72,7 @@ static json_t *seconds_left(__u64 until_ns, __u64 now_ns)
 
 static json_t *seconds_ago(__u64 then_ns, __u64 now_ns)
 {
-	return json_integer(now_ns > then_ns ? (now_ns - then_ns) / S_NS : 0);
+	return json_integer(when_since(then_ns, now_ns) / S_NS);
 }
 
 json_t *ctl_ban_json(const struct pst_prefix *p, const struct pst_ban *b, const char *note, __u64 now_ns)
@@ -322,7 +323,7 @@ static int rank_cmp(const void *a, const void *b)
 
 	if (x->score != y->score)
 		return x->score < y->score ? 1 : -1;
-	return x->entry->last_ns < y->entry->last_ns ? 1 : x->entry->last_ns > y->entry->last_ns ? -1 : 0;
+	return when_before(x->entry->last_ns, y->entry->last_ns) ? 1 : -when_before(y->entry->last_ns, x->entry->last_ns);
 }
 
 static json_t *do_client_list(struct judge *j, json_t *request)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "user/core/names.h"
+#include "user/core/when.h"
 #include "user/ctl.h"
 
 #define S_NS	     1000000000ull
@@ -64,7 +65,7 @@ static const char *state_of(const struct grey_rules *r, const struct grey_entry 
 
 static json_t *ago(__u64 then_ns, __u64 now_ns)
 {
-	return then_ns ? json_integer(now_ns > then_ns ? (now_ns - then_ns) / S_NS : 0) : json_null();
+	return then_ns ? json_integer(when_since(then_ns, now_ns) / S_NS) : json_null();
 }
 
 /* Until a try passes, or until it is forgotten if nothing happens. */
@@ -73,7 +74,7 @@ static __u64 left_s(const struct grey_rules *r, const struct grey_entry *e, __u6
 	bool waits = !grey_is_source(e) && !e->passed;
 	__u64 until_ns = waits ? e->since_ns + r->delay_s * S_NS : e->last_ns + r->keep_s * S_NS;
 
-	return until_ns > now_ns ? (until_ns - now_ns + S_NS - 1) / S_NS : 0;
+	return (when_since(now_ns, until_ns) + S_NS - 1) / S_NS;
 }
 
 static json_t *entry_json(const struct grey_rules *r, const struct grey_entry *e, __u64 now_ns)
@@ -89,7 +90,7 @@ static int by_last(const void *a, const void *b)
 {
 	const struct grey_entry *x = *(const struct grey_entry *const *)a, *y = *(const struct grey_entry *const *)b;
 
-	return x->last_ns != y->last_ns ? (x->last_ns < y->last_ns ? 1 : -1) : x < y ? -1 : x > y;
+	return x->last_ns != y->last_ns ? (when_before(x->last_ns, y->last_ns) ? 1 : -1) : x < y ? -1 : x > y;
 }
 
 /* The live entries of source, "" = of all. NULL when memory is out. */

@@ -404,6 +404,36 @@ static void moves_and_forgets(void **state)
 	free(big.room);
 }
 
+/* Times before the machine was up count as any other: who had waited long enough waits no more, and nothing is younger than it is. */
+static void time_before_the_machine_was_up_counts(void **state)
+{
+	static struct grey_entry room[GREY_ENTRIES_MIN];
+	struct grey_entry waiting = { .key = { 1, 2 }, .source = "192.0.2.0/24", .since_ns = -400 * S, .last_ns = -400 * S, .count = 1 };
+	struct grey_entry source = { .source = "example.net", .since_ns = -50 * S, .last_ns = -50 * S, .count = 3 };
+	const __u64 seed[2] = { 3, 4 }, fresh[2] = { 5, 6 };
+	struct grey g;
+
+	(void)state;
+	grey_init(&g, room, NROWS(room), seed);
+	for (int twice = 0; twice < 2; twice++) {
+		grey_restore(&g, &rules, &waiting, 20 * S);
+		grey_restore(&g, &rules, &source, 20 * S);
+	}
+	assert_int_equal(grey_try(&g, &rules, "192.0.2.0/24", waiting.key, 21 * S).what, GREY_PASS);
+	assert_int_equal(grey_try(&g, &rules, "example.net", fresh, 21 * S).what, GREY_KNOWN);
+	assert_int_equal(grey_try(&g, &rules, "198.51.100.0/24", fresh, 21 * S).what, GREY_DEFER);
+	/* tried again since, before the store was read: the first try counts */
+	waiting.key[0] = 9;
+	assert_int_equal(grey_try(&g, &rules, "192.0.2.0/24", waiting.key, 22 * S).what, GREY_DEFER);
+	grey_restore(&g, &rules, &waiting, 23 * S);
+	assert_int_equal(grey_try(&g, &rules, "192.0.2.0/24", waiting.key, 24 * S).what, GREY_PASS);
+	/* over while the machine was down */
+	waiting.key[0] = 11;
+	waiting.since_ns = waiting.last_ns = -(__u64)rules.window_s * S;
+	grey_restore(&g, &rules, &waiting, 25 * S);
+	assert_int_equal(grey_try(&g, &rules, "192.0.2.0/24", waiting.key, 26 * S).what, GREY_DEFER);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -414,6 +444,7 @@ int main(void)
 		cmocka_unit_test(a_flood_makes_nobody_wait_longer),
 		cmocka_unit_test(one_source_cannot_fill_the_table),
 		cmocka_unit_test(a_wave_counts_once),
+		cmocka_unit_test(time_before_the_machine_was_up_counts),
 		cmocka_unit_test(moves_and_forgets),
 	};
 

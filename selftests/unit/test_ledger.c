@@ -6,6 +6,8 @@
 #include "rnd.h"
 #include "user/core/ledger.h"
 
+#define NS_PER_S 1000000000ull
+
 static const struct policy policy = { .half_life_s = 3600 };
 
 static struct ledger_entry *room(size_t n)
@@ -225,6 +227,71 @@ static void the_hash_spreads(void **state)
 	free(space);
 }
 
+/* What comes back from the store beside what was heard since; in any order, twice as once. */
+static void restores_beside_what_is_there(void **state)
+{
+	static struct ledger_entry room[64], once[64];
+	struct ledger l, m;
+	struct policy p;
+	__u64 now = 1000 * NS_PER_S;
+
+	(void)state;
+	policy_defaults(&p);
+	for (int round = 0; round < 2000; round++) {
+		struct ledger_entry old = { .source = { rnd_addr4(), 128 }, .first_ns = now - rnd() % (1ull << 52), .last_ns = now - rnd() % (1ull << 50),
+					    .sessions = 1 + rnd_below(9), .messages = rnd_below(9) };
+		const struct ledger_entry *e;
+
+		old.record = (struct record){ rnd_below(200000), now - rnd() % (1ull << 42), 0, rnd_below(5), rnd_below(9) };
+		old.pass_until_ns[TEST_PREGREET] = now + rnd_below(100) * NS_PER_S - 50 * NS_PER_S;
+		for (unsigned i = 0; i < LEDGER_FINDINGS / 2; i++) /* newest first, all before the machine was up */
+			old.finding[old.nfindings++] = (struct finding){ .when_ns = -(__u64)(i + 1) * NS_PER_S, .addr = old.source.addr, .session = i };
+		memset(room, 0, sizeof(room));
+		memset(once, 0, sizeof(once));
+		ledger_init(&l, room, NROWS(room), 7);
+		ledger_init(&m, once, NROWS(once), 7);
+		if (rnd_below(2)) { /* it has been heard of since */
+			struct ledger_entry *a = ledger_take(&l, &old.source.addr, &p, now);
+			const struct finding f = { .when_ns = now, .addr = old.source.addr, .session = 99 };
+
+			a->sessions = 3;
+			ledger_note(a, &f);
+			*ledger_take(&m, &old.source.addr, &p, now) = *a;
+		}
+		ledger_restore(&l, &old, &p, now);
+		ledger_restore(&m, &old, &p, now);
+		ledger_restore(&m, &old, &p, now);
+		e = ledger_find(&l, &old.source.addr);
+		assert_non_null(e);
+		assert_memory_equal(e, ledger_find(&m, &old.source.addr), sizeof(*e));
+		assert_true(e->sessions >= old.sessions && e->messages == old.messages && e->record.relapse == old.record.relapse);
+		assert_true(e->first_ns == old.first_ns);
+		assert_true(judgement_score(&p, &e->record, now) <= (old.record.score_milli + 500) / 1000);
+		assert_int_equal(ledger_passes(e, now) >> TEST_PREGREET & 1, old.pass_until_ns[TEST_PREGREET] > now);
+		for (unsigned i = 1; i < e->nfindings; i++)
+			assert_true((__s64)(e->finding[i - 1].when_ns - e->finding[i].when_ns) > 0);
+		assert_int_equal(e->finding[e->nfindings - 1].session, LEDGER_FINDINGS / 2 - 1);
+	}
+}
+
+/* A place among the last ones is the younger's. */
+static void recalls_in_order(void **state)
+{
+	struct ledger_entry e = { 0 };
+
+	(void)state;
+	for (unsigned i = 0; i < 3 * LEDGER_FINDINGS; i++) {
+		unsigned turn = i * 7 % (3 * LEDGER_FINDINGS); /* every one once, in no order */
+		const struct finding f = { .when_ns = (turn + 1) * NS_PER_S, .session = turn };
+
+		ledger_recall(&e, &f);
+		ledger_recall(&e, &f);
+	}
+	assert_int_equal(e.nfindings, LEDGER_FINDINGS);
+	for (unsigned i = 0; i < LEDGER_FINDINGS; i++)
+		assert_int_equal(e.finding[i].session, 3 * LEDGER_FINDINGS - 1 - i);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +302,8 @@ int main(void)
 		cmocka_unit_test(gives_away_the_lowest_then_the_oldest),
 		cmocka_unit_test(scores_decay_before_they_are_compared),
 		cmocka_unit_test(the_hash_spreads),
+		cmocka_unit_test(restores_beside_what_is_there),
+		cmocka_unit_test(recalls_in_order),
 	};
 
 	return cmocka_run_group_tests_name("ledger", tests, NULL, NULL);

@@ -2,6 +2,7 @@
 #include "user/core/grey.h"
 
 #include "user/core/hash.h"
+#include "user/core/when.h"
 
 #define NS_PER_S 1000000000ull
 
@@ -17,18 +18,13 @@ static bool is_waiting(const struct grey_entry *e)
 	return !is_free(e) && !grey_is_source(e) && !e->passed;
 }
 
-static __u64 since(__u64 then_ns, __u64 now_ns)
-{
-	return now_ns > then_ns ? now_ns - then_ns : 0;
-}
-
 bool grey_is_live(const struct grey_rules *r, const struct grey_entry *e, __u64 now_ns)
 {
 	if (is_free(e))
 		return false;
 	if (is_waiting(e))
-		return since(e->since_ns, now_ns) <= r->window_s * NS_PER_S;
-	return since(e->last_ns, now_ns) <= r->keep_s * NS_PER_S;
+		return when_since(e->since_ns, now_ns) <= r->window_s * NS_PER_S;
+	return when_since(e->last_ns, now_ns) <= r->keep_s * NS_PER_S;
 }
 
 static bool has_key(const struct grey_entry *e, const char *source, const __u64 key[2])
@@ -94,7 +90,7 @@ static struct grey_entry *place(struct grey *g, const struct grey_rules *r, cons
 		struct grey_entry *e = nth(g, from, i);
 		enum rank rank = !is_free(e) && has_key(e, source, key) ? SAME : rank_of(r, e, source, for_source, now_ns);
 
-		if (rank < best_rank || (best && rank == best_rank && e->last_ns < best->last_ns)) {
+		if (rank < best_rank || (best && rank == best_rank && when_before(e->last_ns, best->last_ns))) {
 			best = e;
 			best_rank = rank;
 		}
@@ -121,6 +117,30 @@ void grey_adopt(struct grey *g, const struct grey_rules *r, const struct grey_en
 
 	if (to)
 		*to = *e;
+}
+
+/* Of two words on one source or triplet: the first try, the last one, and whatever makes it wait less. */
+static void join(struct grey_entry *to, const struct grey_entry *e)
+{
+	bool later = !to->since_ns || (e->since_ns && when_before(to->since_ns, e->since_ns));
+
+	if (later == grey_is_source(to) && e->since_ns) /* a triplet's first try, a source's last pass */
+		to->since_ns = e->since_ns;
+	if (when_before(to->last_ns, e->last_ns))
+		to->last_ns = e->last_ns;
+	if (to->count < e->count)
+		to->count = e->count;
+	to->passed |= e->passed;
+}
+
+void grey_restore(struct grey *g, const struct grey_rules *r, const struct grey_entry *e, __u64 now_ns)
+{
+	struct grey_entry *standing = find(g, r, e->source, e->key, now_ns);
+
+	if (!standing)
+		grey_adopt(g, r, e, now_ns);
+	else if (grey_is_live(r, e, now_ns))
+		join(standing, e);
 }
 
 size_t grey_forget(struct grey *g, const char *source)
@@ -151,7 +171,7 @@ static void note_pass(struct grey *g, const struct grey_rules *r, const char *so
 		s = place(g, r, source, the_source, now_ns);
 	if (!s)
 		return;
-	s->passed |= first_ns >= s->since_ns;
+	s->passed |= !s->since_ns || !when_before(first_ns, s->since_ns);
 	s->last_ns = now_ns;
 }
 
@@ -194,8 +214,9 @@ struct grey_answer grey_try(struct grey *g, const struct grey_rules *r, const ch
 	if (!t)
 		return begin_wait(g, r, source, key, now_ns);
 	t->count += t->count < ~0u;
-	t->last_ns = now_ns > t->last_ns ? now_ns : t->last_ns;
-	waited_ns = since(t->since_ns, now_ns);
+	if (when_before(t->last_ns, now_ns))
+		t->last_ns = now_ns;
+	waited_ns = when_since(t->since_ns, now_ns);
 	if (!t->passed && waited_ns < r->delay_s * NS_PER_S)
 		return (struct grey_answer){ GREY_DEFER, (unsigned)((r->delay_s * NS_PER_S - waited_ns + NS_PER_S - 1) / NS_PER_S), t->count };
 	if (!t->passed) {

@@ -53,7 +53,7 @@ struct grey_rules {
 struct grey_entry {
 	__u64 key[2]; /* grey_key(); both zero = the source itself */
 	char source[GREY_SOURCE_MAX]; /* grey_source(), NUL-terminated; "" = free */
-	__u64 since_ns; /* triplet: the first try; source: the last pass that counted, 0 = none yet */
+	__u64 since_ns; /* moments: see when.h. triplet: the first try; source: the last pass that counted, 0 = none yet */
 	__u64 last_ns;	/* triplet: the last try; source: the last pass, or the last message once it waits no more */
 	__u32 count;	/* triplet: tries; source: passes that count */
 	bool passed;	/* triplet: it has; source: it has, and the message is not taken yet */
@@ -100,6 +100,8 @@ static inline bool grey_is_source(const struct grey_entry *e)
 }
 /* Takes over an entry of another table, as far as there is room: a triplet that waits never takes anybody's. */
 void grey_adopt(struct grey *g, const struct grey_rules *r, const struct grey_entry *e, __u64 now_ns);
+/* As grey_adopt(), of an entry that was kept elsewhere, and beside which another of the same name may have come up; twice is as once. */
+void grey_restore(struct grey *g, const struct grey_rules *r, const struct grey_entry *e, __u64 now_ns);
 /* All entries of the source, "" = all there are. Returns how many there were. */
 size_t grey_forget(struct grey *g, const char *source);
 

@@ -2,6 +2,7 @@
 #include "user/core/judgement.h"
 
 #include "user/core/names.h"
+#include "user/core/when.h"
 
 #define S_NS 1000000000ull
 #define SCORE_MAX_MILLI 0xffffffffull /* 4.2 million points; times 2^32 it still fits 64 bits */
@@ -59,6 +60,12 @@ static __u64 ban_length_ns(const struct policy *p, unsigned relapse)
 	return (s < p->ban_max_s ? s : p->ban_max_s) * S_NS;
 }
 
+/* The last ban, which may have ended before the machine was up. */
+static bool has_ended(const struct record *r, __u64 now_ns)
+{
+	return r->banned_until_ns != ~0ull && !when_before(now_ns, r->banned_until_ns);
+}
+
 /* How many bans count before the next one. A live ban is prolonged, not counted again. */
 static unsigned relapse_before(const struct policy *p, const struct record *r, __u64 now_ns)
 {
@@ -66,7 +73,7 @@ static unsigned relapse_before(const struct policy *p, const struct record *r, _
 
 	if (!relapse)
 		return 0;
-	if (now_ns < r->banned_until_ns)
+	if (r->banned_until_ns && !has_ended(r, now_ns))
 		return relapse - 1;
 	return now_ns - r->banned_until_ns > p->relapse_s * S_NS ? 0 : relapse;
 }
@@ -88,7 +95,7 @@ struct verdict judgement_ban(const struct policy *p, const struct record *r, uns
 	if (life_s && life_s * S_NS < length_ns)
 		length_ns = life_s * S_NS;
 	until_ns = now_ns + length_ns;
-	v.until_ns = until_ns > r->banned_until_ns ? until_ns : r->banned_until_ns;
+	v.until_ns = has_ended(r, now_ns) || until_ns > r->banned_until_ns ? until_ns : r->banned_until_ns;
 	v.next.banned_until_ns = v.until_ns;
 	v.next.relapse = v.relapse < RELAPSE_MAX ? v.relapse + 1 : RELAPSE_MAX;
 	return v;
@@ -121,6 +128,31 @@ struct verdict judgement(const struct policy *p, const struct record *r, const s
 unsigned judgement_score(const struct policy *p, const struct record *r, __u64 now_ns)
 {
 	return whole_points(score_at(p, r, now_ns));
+}
+
+struct record record_settle(const struct policy *p, const struct record *r, __u64 now_ns)
+{
+	struct record then = { .score_milli = r->score_milli }, now = *r;
+
+	now.score_milli = score_at(p, &then, when_since(r->updated_ns, now_ns));
+	now.updated_ns = now_ns;
+	return now;
+}
+
+/* The worse of both at now, the later end, and no more than either has. */
+struct record record_join(const struct policy *p, const struct record *a, const struct record *b, __u64 now_ns)
+{
+	struct record r = record_settle(p, a, now_ns), other = record_settle(p, b, now_ns);
+
+	if (r.score_milli < other.score_milli)
+		r.score_milli = other.score_milli;
+	if (b->banned_until_ns && (!r.banned_until_ns || when_before(r.banned_until_ns, b->banned_until_ns)))
+		r.banned_until_ns = b->banned_until_ns;
+	if (r.relapse < b->relapse)
+		r.relapse = b->relapse;
+	if (r.findings < b->findings)
+		r.findings = b->findings;
+	return r;
 }
 
 void policy_defaults(struct policy *p)

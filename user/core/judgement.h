@@ -69,4 +69,9 @@ __u64 judgement_halved(__u64 milli, __u64 past_ns, unsigned half_life_s);
 /* The score at now_ns, in whole points, without judging anything. */
 unsigned judgement_score(const struct policy *p, const struct record *r, __u64 now_ns);
 
+/* The score as of now_ns: of a record whose moments may lie before the machine's start (see when.h), as those of a judgement may not. */
+struct record record_settle(const struct policy *p, const struct record *r, __u64 now_ns);
+/* One record of what was kept of a source twice. */
+struct record record_join(const struct policy *p, const struct record *a, const struct record *b, __u64 now_ns);
+
 #endif

@@ -2,6 +2,7 @@
 #include "user/core/ledger.h"
 
 #include "user/core/hash.h"
+#include "user/core/when.h"
 
 /*
  * A source lives in one of PROBE neighbouring entries, the first of which is its hash. A search
@@ -44,7 +45,7 @@ static struct ledger_entry *least(struct ledger *l, __u64 h, const struct policy
 			return e;
 		score = judgement_score(p, &e->record, now_ns);
 		if (!best || score < best_score ||
-		    (score == best_score && e->last_ns < best->last_ns)) {
+		    (score == best_score && when_before(e->last_ns, best->last_ns))) {
 			best = e;
 			best_score = score;
 		}
@@ -79,7 +80,7 @@ struct ledger_entry *ledger_take(struct ledger *l, const struct pst_addr *a,
 			l->evicted++;
 		*e = (struct ledger_entry){ .source = source, .first_ns = now_ns };
 	}
-	if (e->last_ns < now_ns)
+	if (when_before(e->last_ns, now_ns))
 		e->last_ns = now_ns;
 	return e;
 }
@@ -113,6 +114,62 @@ unsigned ledger_passes(const struct ledger_entry *e, __u64 now_ns)
 	for (unsigned i = 0; i < TEST_MAX; i++)
 		bits |= (unsigned)(e->pass_until_ns[i] > now_ns) << i;
 	return bits;
+}
+
+static bool has_finding(const struct ledger_entry *e, const struct finding *f)
+{
+	for (unsigned i = 0; i < e->nfindings; i++)
+		if (e->finding[i].when_ns == f->when_ns && e->finding[i].reason == f->reason && e->finding[i].session == f->session)
+			return true;
+	return false;
+}
+
+/* Newest first; what has no place is the oldest. */
+void ledger_recall(struct ledger_entry *e, const struct finding *f)
+{
+	unsigned at = 0, n = e->nfindings < LEDGER_FINDINGS ? e->nfindings : LEDGER_FINDINGS - 1;
+
+	while (at < e->nfindings && !when_before(e->finding[at].when_ns, f->when_ns))
+		at++;
+	if (at == LEDGER_FINDINGS || has_finding(e, f))
+		return;
+	memmove(&e->finding[at + 1], &e->finding[at], (n - at) * sizeof(*f));
+	e->finding[at] = *f;
+	e->nfindings = (__u8)(n + 1);
+}
+
+static void join(struct ledger_entry *e, const struct ledger_entry *old, const struct policy *p, __u64 now_ns)
+{
+	e->record = record_join(p, &e->record, &old->record, now_ns);
+	if (when_before(old->first_ns, e->first_ns))
+		e->first_ns = old->first_ns;
+	if (when_before(e->last_ns, old->last_ns))
+		e->last_ns = old->last_ns;
+	if (e->sessions < old->sessions)
+		e->sessions = old->sessions;
+	if (e->messages < old->messages)
+		e->messages = old->messages;
+	for (unsigned i = 0; i < TEST_MAX; i++)
+		if (when_before(now_ns, old->pass_until_ns[i]) && e->pass_until_ns[i] < old->pass_until_ns[i])
+			e->pass_until_ns[i] = old->pass_until_ns[i];
+	for (unsigned i = 0; i < old->nfindings; i++)
+		ledger_recall(e, &old->finding[i]);
+}
+
+void ledger_restore(struct ledger *l, const struct ledger_entry *old, const struct policy *p, __u64 now_ns)
+{
+	struct ledger_entry *e = ledger_find(l, &old->source.addr);
+
+	if (e) {
+		join(e, old, p, now_ns);
+		return;
+	}
+	e = ledger_take(l, &old->source.addr, p, now_ns);
+	*e = *old;
+	e->record = record_settle(p, &old->record, now_ns);
+	for (unsigned i = 0; i < TEST_MAX; i++)
+		if (!when_before(now_ns, e->pass_until_ns[i]))
+			e->pass_until_ns[i] = 0;
 }
 
 bool ledger_forget(struct ledger *l, const struct pst_addr *a)

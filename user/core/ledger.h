@@ -17,7 +17,7 @@
 struct ledger_entry {
 	struct pst_prefix source; /* prefix_source(); len 0 = free */
 	struct record record;
-	__u64 first_ns, last_ns;
+	__u64 first_ns, last_ns; /* see when.h */
 	__u64 pass_until_ns[TEST_MAX]; /* tests that the source has passed, 0 = not */
 	__u64 sessions, messages; /* opened; accepted by the backend */
 	struct breaker_count mail; /* messages accepted of late */
@@ -46,6 +46,13 @@ void ledger_note(struct ledger_entry *e, const struct finding *f);
 void ledger_pass(struct ledger_entry *e, unsigned passes, const struct triage_rule *rule, __u64 now_ns);
 /* Those that are remembered, likewise. */
 unsigned ledger_passes(const struct ledger_entry *e, __u64 now_ns);
+/*
+ * Takes over what was kept elsewhere of a source, which may have been heard of since; twice is as once. A pass that is over is none. old
+ * is sound, and its moments may be before the machine's start.
+ */
+void ledger_restore(struct ledger *l, const struct ledger_entry *old, const struct policy *p, __u64 now_ns);
+/* Puts a finding of before into its place among the last ones, if there is one; a finding that is there is not put twice. */
+void ledger_recall(struct ledger_entry *e, const struct finding *f);
 bool ledger_forget(struct ledger *l, const struct pst_addr *a);
 
 #endif
