@@ -152,8 +152,30 @@ struct ruleset {
 #define FS_IOCTL    (UINT64_C(1) << 15)	      /* ABI 5 */
 #define SCOPE_ALL   UINT64_C(3)		      /* ABI 6: abstract unix sockets, signals */
 
-/* Every right handled, no rule that grants one: nothing can be opened, renamed or run. */
-static int landlock_nothing(void)
+/* What a folder of data needs: files are written, read, made and removed. */
+#define FS_DATA (UINT64_C(1) << 1 | UINT64_C(1) << 2 | UINT64_C(1) << 3 | UINT64_C(1) << 5 | UINT64_C(1) << 8 | FS_TRUNCATE)
+
+struct beneath { /* as the kernel has it: packed */
+	uint64_t allowed;
+	int32_t fd;
+} __attribute__((packed));
+
+/* A folder that is not there is nothing to be reached. */
+static int allow_dir(int ruleset, const char *dir, uint64_t handled)
+{
+	struct beneath b = { .allowed = FS_DATA & handled, .fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC) };
+	int err = 0;
+
+	if (b.fd < 0)
+		return 0;
+	if (syscall(SYS_landlock_add_rule, ruleset, 1 /* beneath a path */, &b, 0))
+		err = -errno;
+	close(b.fd);
+	return err;
+}
+
+/* Every right handled, and none granted but in dir, which may be NULL: nothing else can be opened, renamed or run. */
+static int landlock_but(const char *dir)
 {
 	int abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION_FLAG);
 	struct ruleset r = { .fs = FS_ABI1 };
@@ -167,7 +189,9 @@ static int landlock_nothing(void)
 	fd = (int)syscall(SYS_landlock_create_ruleset, &r, size, 0);
 	if (fd < 0)
 		return -errno;
-	if (syscall(SYS_landlock_restrict_self, fd, 0))
+	if (dir)
+		err = allow_dir(fd, dir, r.fs);
+	if (!err && syscall(SYS_landlock_restrict_self, fd, 0))
 		err = -errno;
 	close(fd);
 	if (err)
@@ -197,7 +221,7 @@ static int worker(uid_t uid, gid_t gid, bool datagrams)
 	int err = become(uid, gid);
 
 	if (!err)
-		err = landlock_nothing();
+		err = landlock_but(NULL);
 	if (err && err != -ENOSYS)
 		return err;
 	err = cage_filter_worker(datagrams);
@@ -223,6 +247,18 @@ int cage_judge(uid_t uid, gid_t gid)
 	return err ? err : socket_refused(AF_INET);
 }
 
+int cage_store(uid_t uid, gid_t gid, const char *dir)
+{
+	int err = become(uid, gid);
+
+	if (!err)
+		err = landlock_but(dir);
+	if (err && err != -ENOSYS)
+		return err;
+	err = cage_filter_store();
+	return err ? err : socket_refused(AF_INET);
+}
+
 /* Whoever it is already, it stays; what it was started with beyond that goes. */
 static int stay(void)
 {
@@ -240,7 +276,7 @@ int cage_exporter(uid_t uid, gid_t gid)
 	int err = geteuid() ? stay() : become(uid, gid);
 
 	if (!err)
-		err = landlock_nothing();
+		err = landlock_but(NULL);
 	if (err && err != -ENOSYS)
 		return err;
 	err = cage_filter_exporter();

@@ -29,6 +29,12 @@ int cage_worker_names(uid_t uid, gid_t gid);
 int cage_judge(uid_t uid, gid_t gid);
 
 /*
+ * Store: as a worker, but it may open, make and remove files in the one folder dir, if that is there, has no socket at all, and of
+ * bpf() may look up elements of maps whose descriptors it holds.
+ */
+int cage_store(uid_t uid, gid_t gid, const char *dir);
+
+/*
  * Exporter: as cage_worker(), but no socket at all can be made, and of bpf() it may look up elements of maps whose descriptors it
  * holds. Bind the listening socket and read the counters once before. Started as somebody else than root it stays who it is.
  */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -56,6 +57,16 @@ static const unsigned judge_bpf[] = {
 	BPF_OBJ_GET_INFO_BY_FD,	 BPF_MAP_LOOKUP_BATCH,	   BPF_MAP_LOOKUP_AND_DELETE_BATCH, BPF_MAP_UPDATE_BATCH,
 	BPF_MAP_DELETE_BATCH,	 BPF_MAP_LOOKUP_AND_DELETE_ELEM,
 };
+
+/* What LMDB and setting files aside need besides a worker's calls. Which files is landlock's business. */
+static const int store_calls[] = {
+	SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(pwritev), SCMP_SYS(fsync), SCMP_SYS(fdatasync),
+	SCMP_SYS(ftruncate), SCMP_SYS(fallocate), SCMP_SYS(flock), SCMP_SYS(rename), SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(stat),
+	SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(statfs), SCMP_SYS(fstatfs), SCMP_SYS(uname), SCMP_SYS(msync),
+	SCMP_SYS(mlock), SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(get_robust_list),
+};
+
+static const unsigned store_bpf[] = { BPF_MAP_LOOKUP_ELEM, BPF_MAP_LOOKUP_BATCH, BPF_OBJ_GET_INFO_BY_FD };
 
 #define BPF_COMMANDS 64 /* more than any kernel has; those above are refused as one */
 
@@ -136,6 +147,31 @@ int cage_filter_exporter(void)
 		err = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 1, SCMP_A0_32(SCMP_CMP_EQ, BPF_MAP_LOOKUP_ELEM));
 	if (!err)
 		err = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 0);
+	if (!err)
+		err = seccomp_load(f);
+	seccomp_release(f);
+	return err;
+}
+
+/* LMDB copies with a second thread; no process. */
+static int store_arguments(scmp_filter_ctx f)
+{
+	int err = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+
+	for (size_t i = 0; i < NROWS(store_bpf) && !err; i++)
+		err = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 1, SCMP_A0_32(SCMP_CMP_EQ, store_bpf[i]));
+	return err ? err : seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 0);
+}
+
+int cage_filter_store(void)
+{
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+	int err = f ? allow_quiet_calls(f) : -ENOMEM;
+
+	if (!err)
+		err = add_all(f, SCMP_ACT_ALLOW, store_calls, NROWS(store_calls));
+	if (!err)
+		err = store_arguments(f);
 	if (!err)
 		err = seccomp_load(f);
 	seccomp_release(f);

@@ -9,5 +9,6 @@
 int cage_filter_worker(bool datagrams);
 int cage_filter_judge(void);
 int cage_filter_exporter(void);
+int cage_filter_store(void);
 
 #endif

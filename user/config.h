@@ -107,6 +107,14 @@ struct conf_refuse {
 	unsigned source_replies, all_replies; /* a second; of one IPv4 address or IPv6 /64, and together; 0 = no limit */
 };
 
+/* Where state is kept on disk. */
+struct conf_store {
+	bool enabled;
+	const char *path; /* a folder */
+	unsigned long long bytes;
+	unsigned interval_s;
+};
+
 #define CONFIG_URL_MAX 60
 #define CONF_INTERFACES_MAX 64
 
@@ -149,6 +157,7 @@ struct conf {
 	struct grey_rules grey;
 	struct conf_dns dns;
 	struct conf_refuse refuse;
+	struct conf_store store;
 	const struct triage_rule *test; /* TEST_MAX of them, as every listener has them */
 
 	unsigned grace_window_s;

@@ -97,6 +97,7 @@ struct config_whole {
 	X("sender",   true,  "Sender addresses that are refused. Of several lists that speak of a sender the strictest decides.")  \
 	X("accounts", false, "What clients that authenticated may do. An account is the name that the client logged in with, in lower case.") \
 	X("greylist", false, "Strangers' recipients are deferred once, for what does not keep mail does not come again. Whoever has delivered mail, may relay, authenticated or is on the allow list never waits.") \
+	X("store",    false, "What outlives a reboot: bans, what is known of sources, the greylist. A process of its own writes it; where it cannot, memory goes on.") \
 	X("list",     true,  "One per blacklist file; kept in the kernel.")                                     \
 	X("ban",      false, "When a source is banned, and for how long.")                                      \
 	X("rates",    false, "Ceilings for all workers together. They hold neither for the allow list, balancers and who authenticated, nor, those of prefixes and of all, for sources whose mail is accepted.") \
@@ -241,6 +242,10 @@ struct config_whole {
 	S("list", action, WORD, CONFIG_ACTIONS, CONFIG_LIST, action, "drop", 0, 0, "what the kernel does with a listed source") \
 	S("list", follow, BOOL, "", CONFIG_LIST, follow, "no", 0, 1, "load it again when it changes, not only on reload") \
 	S("list", everything, BOOL, "", CONFIG_LIST, everything, "no", 0, 1, "take 0.0.0.0/0 and ::/0, which list everybody; without it they are an error in the file") \
+	S("store", enabled,  BOOL, "", CONFIG_WHOLE, conf.store.enabled, "yes", 0, 1, "no: state lives as long as the daemon, and bans as long as the gate is loaded") \
+	S("store", path,     PATH, "", CONFIG_WHOLE, conf.store.path, "/var/lib/postern/store", 0, 0, "folder; it belongs to judge_user, and is made if it is not there") \
+	S("store", size,     BYTES, "", CONFIG_WHOLE, conf.store.bytes, "1G", 1 << 20, 1ull << 44, "octets that its file may grow to; a million bans take a fifth of the default") \
+	S("store", interval, SECONDS, "", CONFIG_WHOLE, conf.store.interval_s, "2s", 1, 3600, "what is new is written so often; what a power cut can cost") \
 	S("ban", threshold, NUMBER, "", CONFIG_WHOLE, conf.policy.threshold, "100", 1, 1000000, "points at which a source is banned") \
 	S("ban", half_life, SECONDS, "", CONFIG_WHOLE, conf.policy.half_life_s, "1h", 1, 30 * CONFIG_DAY, "time in which a score halves") \
 	S("ban", first,     SECONDS, "", CONFIG_WHOLE, conf.policy.ban_s, "10m", 1, CONFIG_YEAR, "length of the first ban; each relapse doubles it") \

@@ -15,6 +15,8 @@
  *   {"command":"grey show","source":S,"limit":N}, S = an address, a network or a domain; both may be missing
  *   {"command":"grey del","source":S}       {"command":"grey flush"}   {"command":"grey stats"}
  *   {"command":"session show"|"session count","prefix":P}, which may be missing
+ *   {"command":"store show"}   {"command":"store compact"}
+ *   {"command":"store import","rows":N,"force":B}, and then N lines of an export (user/core/saved.h)
  *   {"command":"monitor"}
  *
  * Replies: {"schema":1, ...} or {"schema":1,"error":TEXT,"usage":B}; usage true = the request was malformed, "again":true = a judge that
@@ -27,7 +29,7 @@
  *                  live[as session show] live_sessions
  *   client list    known clients[{source score ...}], the worst first
  *   daemon show    version warden_pid judge_pid uptime_seconds config mode sessions sources_* breaker{open seconds_left share share_max messages
- *                  banned_sources} workers[{pid sessions}]
+ *                  banned_sources} workers[{pid sessions}] store
  *   ban import     bans evicted noteless (whose reason found no room), after the last row; the first row that is wrong ends it,
  *                  and what came before stands
  *   never show     never_ban[{prefix why}]
@@ -35,6 +37,8 @@
  *   grey show      source known entries[{source state key count since_seconds_ago last_seconds_ago seconds}]
  *   grey del, grey flush: forgotten
  *   grey stats     mode waiting passed sources known room evicted full
+ *   store show     state path why aside records bytes bytes_max ...; store compact: compactions done before; it is done in a while
+ *   store import   records bans skipped (over already, or another stands), after the last row; as ban import
  *   config reload  reloaded errors[], once it is over
  * Events of monitor: {"event":E,"time":T,...}, E = a name of CTL_EVENTS (user/ctl_watch.h). A client that reads too slowly
  * is dropped. Evidence and notes are escaped: no terminal is reached by a stranger's bytes.

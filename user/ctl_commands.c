@@ -224,6 +224,7 @@ static json_t *do_ban_del(struct judge *j, json_t *request)
 	if (rc)
 		return failed("the ban could not be deleted", rc);
 	pardon_source(j, &p);
+	judge_store_changed(j, &p);
 	j->setup->stats->counter[PST_CNT_BAN_DELETED]++;
 	ctl_event_ban(j->ctl, &p, &b, NULL, 0, "unban");
 	return ctl_ok();
@@ -360,6 +361,7 @@ static json_t *do_client_forget(struct judge *j, json_t *request)
 		return error;
 	if (!ledger_forget(j->setup->ledger, &a))
 		return ctl_error(false, "%s is not known", addr_text(&a, text));
+	judge_store_forgot(j);
 	return ctl_ok();
 }
 
@@ -428,6 +430,7 @@ static json_t *do_daemon_show(struct judge *j, json_t *request)
 						(json_int_t)s->ledger->evicted));
 	json_object_set_new(reply, "breaker", breaker_json(j));
 	json_object_set_new(reply, "workers", workers);
+	json_object_set_new(reply, "store", ctl_store_state(j));
 	return reply;
 }
 
@@ -457,6 +460,9 @@ static const struct {
 	{ "grey del", ctl_grey_del, true },
 	{ "grey flush", ctl_grey_flush, true },
 	{ "grey stats", ctl_grey_stats, false },
+	{ "store show", ctl_store_show, false },
+	{ "store compact", ctl_store_compact, true },
+	{ "store import", NULL, true },
 	{ "config reload", NULL, true },
 	{ "monitor", NULL, false },
 };
@@ -511,7 +517,7 @@ enum ctl_then ctl_command(struct judge *j, json_t *request, const char *who, jso
 	if (!strcmp(name, "monitor"))
 		return CTL_STREAMS;
 	log_request(request, who, "asked");
-	if (!strcmp(name, "ban import"))
+	if (!strcmp(name, "ban import") || !strcmp(name, "store import"))
 		return CTL_ROWS;
 	if (judge_ask_reload(j) && !j->reloading) {
 		*reply = ctl_error(false, "the warden does not answer");

@@ -168,6 +168,7 @@ static json_t *forget(struct judge *j, const char *source)
 	if (!j->setup->grey)
 		return is_off();
 	reply = ctl_ok();
+	judge_store_forgot(j);
 	json_object_set_new(reply, "forgotten", json_integer((json_int_t)grey_forget(j->setup->grey, source)));
 	return reply;
 }

@@ -14,25 +14,30 @@
 
 #define S_NS  1000000000ull
 #define BATCH 1024
+#define RECORDS_MAX 33554432 /* of a store import */
 
 struct ctl_import {
 	struct judge *judge;
 	size_t left, at; /* rows to come; rows that came */
 	bool force;
+	bool records; /* of an export of the store, not bans alone */
+	size_t skipped;
 	struct ban_many done;
 	unsigned n; /* in the batch */
 	struct ban_row row[BATCH];
 	char note[BATCH][PST_NOTE_MAX];
+	struct saved record;
 };
 
 struct ctl_import *ctl_import_begin(struct judge *j, json_t *request, json_t **error)
 {
 	json_int_t rows = json_integer_value(json_object_get(request, "rows"));
-	size_t room = ban_capacity(j->setup->maps);
+	bool records = !strcmp(json_string_value(json_object_get(request, "command")), "store import");
+	size_t room = records ? RECORDS_MAX : ban_capacity(j->setup->maps);
 	struct ctl_import *m;
 
 	if (rows < 1 || (size_t)rows > room) {
-		*error = ctl_error(true, "rows is no number from 1 to %zu, the room of the ban table", room);
+		*error = ctl_error(true, "rows is no number from 1 to %zu%s", room, records ? "" : ", the room of the ban table");
 		return NULL;
 	}
 	m = calloc(1, sizeof(*m));
@@ -42,6 +47,7 @@ struct ctl_import *ctl_import_begin(struct judge *j, json_t *request, json_t **e
 	}
 	m->judge = j;
 	m->left = rows;
+	m->records = records;
 	m->force = json_is_true(json_object_get(request, "force"));
 	return m;
 }
@@ -131,6 +137,8 @@ static json_t *finish(struct ctl_import *m)
 		return reply;
 	ctl_event_import(m->judge->ctl, m->done.written);
 	reply = ctl_ok();
+	if (m->records)
+		json_object_update_new(reply, json_pack("{s:I s:I}", "records", (json_int_t)m->at, "skipped", (json_int_t)m->skipped));
 	json_object_update_new(reply, json_pack("{s:I s:I s:I}", "bans", (json_int_t)m->done.written, "evicted", (json_int_t)m->done.evicted,
 						"noteless", (json_int_t)m->done.noteless));
 	return reply;
@@ -148,19 +156,42 @@ static json_t *stop(struct ctl_import *m, json_t *why)
 	return error;
 }
 
-json_t *ctl_import_row(struct ctl_import *m, const char *line, size_t n)
+/* A record of another kind than a ban is taken at once. */
+static json_t *take_record(struct ctl_import *m, struct str line, bool *is_ban)
 {
 	struct ban_row *row = &m->row[m->n];
-	const char *flaw = take_row((struct str){ line, n }, row, m->note[m->n]);
+	struct str at;
+	const char *flaw = ctl_store_take(m->judge, line, &m->record, row, is_ban, &at);
+
+	if (flaw)
+		return ctl_error(true, "row %zu: \"%.*s\": %s", m->at, (int)at.n, at.p, flaw);
+	m->skipped += m->record.kind == SAVED_BAN && !*is_ban;
+	if (*is_ban && row->note)
+		row->note = strcpy(m->note[m->n], row->note);
+	return NULL;
+}
+
+static json_t *take_ban(struct ctl_import *m, struct str line)
+{
+	const char *flaw = take_row(line, &m->row[m->n], m->note[m->n]);
+
+	return flaw ? ctl_error(true, "row %zu: %s is wrong; PREFIX SECONDS|- ACTION SCOPE PORT GRACE [REASON]", m->at, flaw) : NULL;
+}
+
+json_t *ctl_import_row(struct ctl_import *m, const char *line, size_t n)
+{
+	struct str text = { line, n };
+	bool is_ban = true;
 	json_t *error;
 
 	m->at++;
 	m->left--;
-	if (flaw)
-		return stop(m, ctl_error(true, "row %zu: %s is wrong; PREFIX SECONDS|- ACTION SCOPE PORT GRACE [REASON]", m->at, flaw));
-	if (!m->force && (error = ctl_objection(m->judge, &row->prefix)))
+	error = m->records ? take_record(m, text, &is_ban) : take_ban(m, text);
+	if (!error && is_ban && !m->force)
+		error = ctl_objection(m->judge, &m->row[m->n].prefix);
+	if (error)
 		return stop(m, error);
-	m->n++;
+	m->n += is_ban;
 	if (!m->left)
 		return finish(m);
 	return m->n == BATCH ? flush(m) : NULL;

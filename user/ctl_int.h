@@ -48,10 +48,18 @@ json_t *ctl_grey_del(struct judge *j, json_t *request);
 json_t *ctl_grey_flush(struct judge *j, json_t *request);
 json_t *ctl_grey_stats(struct judge *j, json_t *request);
 
+/* The store (ctl_store.c). */
+json_t *ctl_store_show(struct judge *j, json_t *request);
+json_t *ctl_store_compact(struct judge *j, json_t *request);
+/* Its state, as a part of other replies. */
+json_t *ctl_store_state(struct judge *j);
+/* One line of an export. NULL, or what is wrong with it. *is_ban: *row is to be written; what it points to lives as long as r. */
+const char *ctl_store_take(struct judge *j, struct str line, struct saved *r, struct ban_row *row, bool *is_ban, struct str *at);
+
 /* A ban of p that an operator must say force for, as an error, or NULL. */
 json_t *ctl_objection(struct judge *j, const struct pst_prefix *p);
 
-/* `ban import`: NULL and *error when the request is wrong; otherwise so many rows follow. */
+/* `ban import` and `store import`: NULL and *error when the request is wrong; otherwise so many rows follow. */
 struct ctl_import *ctl_import_begin(struct judge *j, json_t *request, json_t **error);
 /* Takes a row. The reply when it was the last, or is wrong; then nothing more may come. NULL = go on. */
 json_t *ctl_import_row(struct ctl_import *m, const char *line, size_t n);

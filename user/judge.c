@@ -228,6 +228,8 @@ static bool judge_open(struct judge *j)
 	j->sigterm = watch(j, SIGTERM, EV_SIGNAL | EV_PERSIST, stop, j);
 	j->sweep = event_new(j->base, -1, 0, sweep, j);
 	j->kicks = event_new(j->base, -1, 0, judge_kick_some, j);
+	if (!judge_store_open(j))
+		return false;
 	if (!j->ctl || !j->warden || !j->sigterm || !j->sweep || !j->kicks)
 		return false;
 	event_add(j->sweep, &soon);

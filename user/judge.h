@@ -18,11 +18,13 @@
 #include "user/kern.h"
 #include "user/never.h"
 #include "user/stats.h"
+#include "user/store_share.h"
 
 #define JUDGE_SLOT   0 /* of pst_slots */
 #define WARDEN_SLOT  1
 #define WORKER_SLOT  2 /* the first of the workers */
-#define WORKER_SLOTS (STATS_CARRY_SLOT - WORKER_SLOT)
+#define STORE_SLOT   (STATS_CARRY_SLOT - 1)
+#define WORKER_SLOTS (STORE_SLOT - WORKER_SLOT)
 
 /* Between warden and judge, SOCK_SEQPACKET, one message a send. The warden treats the judge's as hostile. */
 enum judge_tag {
@@ -60,6 +62,7 @@ struct judge_setup {
 	struct quotas *quotas; /* likewise */
 	struct judge_keep *keep; /* likewise */
 	struct grey *grey; /* likewise; NULL = there was no greylist yet */
+	struct store_share *store; /* likewise; NULL = state is not kept on disk */
 	const struct never_list *never;
 	int control_fd;			    /* listening */
 	int warden_fd;

@@ -74,6 +74,7 @@ int judge_ban(struct judge *j, const struct pst_prefix *p, const struct pst_ban 
 		return rc;
 	}
 	judge_count(j, by_hand ? PST_CNT_BAN_OPERATOR : PST_CNT_BAN_AUTOMATIC, 1);
+	judge_store_changed(j, p);
 	if (b->reason != PST_RSN_PREFIX)
 		good_del(j->setup->maps, &p->addr);
 	if (b->action != PST_ACT_OBSERVE && enforced && !(b->reason == PST_RSN_PREFIX ? kick_prefix(j, p) : judge_kick(j, p, true)))

@@ -29,6 +29,7 @@ struct judge {
 	struct live live;
 	struct judge_channel channel[WORKER_SLOTS];
 	struct event *warden, *sweep, *sigterm;
+	struct event *restore; /* looks for what the store gives back, until it has all been given */
 	bool bans_high; /* said that the ban table fills, and it has not emptied since */
 	bool breaker_open; /* as it was last said */
 	bool reloading; /* a reload was asked for and has not ended */
@@ -59,6 +60,16 @@ void rates_recount(struct judge *j);
 /* judge_grey.c: a worker asks about a stranger's recipient, known: its source is none; the backend has taken messages. */
 void judge_grey_asked(struct judge *j, struct judge_channel *c, const struct ipc_record *r, bool known);
 void judge_grey_took(struct judge *j, const struct ipc_record *r);
+
+/* judge_store.c. False = there is no memory. */
+bool judge_store_open(struct judge *j);
+/* A ban of p was written, or deleted; more was forgotten than can be said so. */
+void judge_store_changed(struct judge *j, const struct pst_prefix *p);
+void judge_store_forgot(struct judge *j);
+/* A record of before, sound and in the time of this boot. *out: to be written with ban_put_many(); false when it must not be, or another ban stands there now. */
+bool judge_restore_ban(struct judge *j, const struct saved_ban *b, __u64 now_ns, struct ban_row *out);
+void judge_restore_source(struct judge *j, const struct ledger_entry *e, __u64 now_ns);
+void judge_restore_grey(struct judge *j, const struct grey_entry *e, __u64 now_ns);
 
 /* judge_ban.c */
 void judge_count(const struct judge *j, enum pst_counter c, __u64 n);

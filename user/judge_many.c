@@ -75,6 +75,7 @@ int judge_ban_many(struct judge *j, const struct ban_row *row, size_t n, struct 
 	stats->counter[PST_CNT_BAN_EVICTED] += done->evicted;
 	stats->counter[PST_CNT_BAN_FULL] += rc == -ENOSPC || rc == -E2BIG;
 	for (size_t i = 0; i < done->written; i++) {
+		judge_store_changed(j, &row[i].prefix);
 		good_del(j->setup->maps, &row[i].prefix.addr);
 		if (enforced)
 			kick_within(j, &row[i]);

@@ -19,7 +19,7 @@
 	X("would-ban", "prefix for reason score action origin relapse session note", "A ban that was not written, or does not bite, and why") \
 	X("breaker-open", "share limit sources seconds", "Automatic bans would hit too much accepted mail: none is made for a while") \
 	X("breaker-closed", "share", "Automatic bans are made again") \
-	X("ban-failed", "prefix reason", "A ban could not be written") \
+	X("ban-failed", "prefix reason bans", "A ban could not be written") \
 	X("bans-expired", "bans", "So many bans have ended by themselves") \
 	X("ban-table-fills", "bans room", "The table of bans is nearly full") \
 	X("control", "uid pid command bans result", "An operator's request that changes something; its other keys are the request's own") \
@@ -68,6 +68,13 @@
 	X("restart-needed", "setting next now", "A setting cannot change while the daemon runs") \
 	X("ledger-kept", "", "The ledger could not be made larger or smaller") \
 	X("grey-kept", "", "The greylist could not be made larger or smaller") \
+	X("store-up", "dir", "State is kept on disk") \
+	X("store-failed", "dir", "State is not kept on disk, and why; memory goes on") \
+	X("store-restored", "bans sources entries seconds", "What was kept before has been taken over") \
+	X("store-damaged", "records", "So many records could not be read, and are dropped") \
+	X("store-set-aside", "file", "The store was not whole, or of another version, and is kept under another name") \
+	X("store-clock", "", "The clock is not believed: how long the machine was off is not known") \
+	X("store-not-compacted", "", "") \
 	X("list-loading", "list prefixes", "How far the reading of a long list is") \
 	X("list-loaded", "list prefixes seconds", "") \
 	X("list-error", "", "What is wrong with a list, and where") \
@@ -103,7 +110,7 @@
 	X("relapse", NUMBER, "bans of the source before") X("bans", NUMBER, "how many") X("room", NUMBER, "of the table") \
 	X("clients", NUMBER, "connections to the control socket") X("uid", NUMBER, "of who asked") X("pid", NUMBER, "of a process") \
 	X("slot", NUMBER, "of a worker, from 0") X("records", NUMBER, "how many") X("signal", NUMBER, "that ended it") X("status", NUMBER, "its exit status") \
-	X("sessions", NUMBER, "how many") X("listeners", NUMBER, "how many") X("workers", NUMBER, "how many") X("entries", NUMBER, "how many") \
+	X("sessions", NUMBER, "how many") X("listeners", NUMBER, "how many") X("workers", NUMBER, "how many") X("entries", NUMBER, "how many") X("sources", NUMBER, "how many") \
 	X("prefixes", NUMBER, "how many") X("limit", NUMBER, "of open files") X("wanted", NUMBER, "open files") X("enough", NUMBER, "sessions that it is enough for")
 
 #endif

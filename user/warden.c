@@ -91,17 +91,19 @@ static void stop_now(evutil_socket_t fd, short what, void *ctx)
 	event_base_loopbreak(w->base);
 }
 
-/* Workers first: their last findings are still judged. */
+/* Workers first: their last findings are still judged; the store last: it writes what the judge has said. */
 static void stop_goes_on(struct warden *w)
 {
 	struct judge_msg m = { .tag = JUDGE_STOP };
 
 	if (children_alive(w))
 		return;
-	if (!w->judge.pid)
-		event_base_loopbreak(w->base);
-	else
+	if (w->judge.pid)
 		judge_tell(w, &m);
+	else if (w->store_child.pid)
+		store_stop(w);
+	else
+		event_base_loopbreak(w->base);
 }
 
 static void stop(struct warden *w)
@@ -293,7 +295,8 @@ static int warden_open(struct warden *w, const struct serving *left)
 		return rc;
 	never_collect(w->now.conf, &w->never);
 	if ((rc = watch_signals(w)) || (rc = watch_links(w)) || (rc = watch_the_watchdog(w)) || (rc = children_open(w)) ||
-	    (rc = ledger_open(w, w->now.conf->ledger_entries)) || (rc = quotas_open(w)) || (rc = grey_open(w, &w->now.conf->grey)))
+	    (rc = ledger_open(w, w->now.conf->ledger_entries)) || (rc = quotas_open(w)) || (rc = grey_open(w, &w->now.conf->grey)) ||
+	    (rc = store_open(w)))
 		log_warnx("start-failed: the warden cannot start: %s", strerror(-rc));
 	else
 		lists_follow(w);
@@ -361,6 +364,7 @@ int warden_run(const char *path, struct conf *conf, bool debug, struct handover 
 		return start_failed(&w);
 	if (!handed) { /* they may have more rights than the warden keeps, to give them up */
 		judge_start(&w);
+		store_renew(&w);
 		workers_start(&w, conf->workers);
 	}
 	rc = cage_warden(conf->shared);

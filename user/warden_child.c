@@ -19,6 +19,7 @@
 #include "user/ipc.h"
 #include "user/log.h"
 #include "user/stats.h"
+#include "user/store.h"
 #include "user/worker.h"
 
 #define S_NS		 1000000000ull
@@ -129,8 +130,7 @@ static void restart_later(struct child *c)
 	event_add(c->restart, &wait);
 }
 
-/* In the child: what was the warden's alone. */
-static void leave_warden(struct warden *w)
+void leave_warden(struct warden *w)
 {
 	sigset_t mask = w->signal_mask;
 
@@ -174,6 +174,8 @@ static int worker_child(struct warden *w, struct child *c, int warden_fd)
 	munmap(w->ledger, w->ledger_bytes); /* strangers' bytes and the ledger never share a process */
 	if (w->grey)
 		munmap(w->grey, w->grey_bytes);
+	if (w->store)
+		munmap(w->store, sizeof(*w->store));
 	setup.stats = stats_map_slot(&w->maps, WORKER_SLOT + c->slot);
 	keep[n++] = warden_fd;
 	keep[n++] = setup.judge_fd;
@@ -191,9 +193,10 @@ static int worker_child(struct warden *w, struct child *c, int warden_fd)
 
 static int judge_child(struct warden *w, int warden_fd)
 {
-	struct judge_setup setup = { .conf = w->now.conf, .maps = &w->maps, .ledger = w->ledger, .quotas = w->quotas, .keep = w->keep, .grey = w->grey, .never = &w->never, .control_fd = w->control_fd,
+	struct judge_setup setup = { .conf = w->now.conf, .maps = &w->maps, .ledger = w->ledger, .quotas = w->quotas, .keep = w->keep, .grey = w->grey,
+				     .store = w->now.conf->store.enabled ? w->store : NULL, .never = &w->never, .control_fd = w->control_fd,
 				     .warden_fd = warden_fd, .started_ns = w->started_ns, .apply_conf = w->apply_conf };
-	int keep[2 + WORKER_SLOTS + sizeof(struct kern_maps) / sizeof(int)];
+	int keep[3 + WORKER_SLOTS + sizeof(struct kern_maps) / sizeof(int)];
 	size_t n = 0;
 
 	leave_warden(w);
@@ -201,6 +204,7 @@ static int judge_child(struct warden *w, int warden_fd)
 	setup.stats = stats_map_slot(&w->maps, JUDGE_SLOT);
 	keep[n++] = warden_fd;
 	keep[n++] = w->control_fd;
+	keep[n++] = w->life[1];
 	for (size_t i = 0; i < WORKER_SLOTS; i++) {
 		keep[n++] = setup.worker_fd[i] = w->judge_end[i];
 		setup.worker_pid[i] = w->worker[i].pid;
@@ -213,8 +217,14 @@ static int judge_child(struct warden *w, int warden_fd)
 	return judge_run(&setup);
 }
 
-/* Forks c with a channel of its own. In the child it does not return. */
-static int child_start(struct warden *w, struct child *c)
+static int child_run(struct warden *w, struct child *c, int fd)
+{
+	if (c == &w->judge)
+		return judge_child(w, fd);
+	return c == &w->store_child ? store_child(w, fd) : worker_child(w, c, fd);
+}
+
+int child_start(struct warden *w, struct child *c)
 {
 	int pair[2], rc = channel(pair);
 	pid_t pid;
@@ -224,7 +234,7 @@ static int child_start(struct warden *w, struct child *c)
 	pid = fork();
 	if (pid == 0) {
 		close(pair[0]);
-		_exit(c == &w->judge ? judge_child(w, pair[1]) : worker_child(w, c, pair[1]));
+		_exit(child_run(w, c, pair[1]));
 	}
 	close(pair[1]);
 	if (pid < 0) {
@@ -330,6 +340,8 @@ static void restart(evutil_socket_t fd, short what, void *ctx)
 		return;
 	if (c == &w->judge)
 		judge_start(w);
+	else if (c == &w->store_child)
+		store_start(w);
 	else
 		worker_start(w, c, true);
 }
@@ -413,6 +425,8 @@ static struct child *child_of(struct warden *w, pid_t pid)
 {
 	if (w->judge.pid == pid)
 		return &w->judge;
+	if (w->store_child.pid == pid)
+		return &w->store_child;
 	for (size_t i = 0; i < WORKER_SLOTS; i++)
 		if (w->worker[i].pid == pid)
 			return &w->worker[i];
@@ -421,9 +435,9 @@ static struct child *child_of(struct warden *w, pid_t pid)
 
 static void log_death(const struct warden *w, const struct child *c, int status)
 {
-	const char *role = c == &w->judge ? "judge" : "worker";
+	const char *role = c == &w->judge ? "judge" : c == &w->store_child ? "store" : "worker";
 
-	if (WIFEXITED(status) && !WEXITSTATUS(status))
+	if (WIFEXITED(status) && (!WEXITSTATUS(status) || WEXITSTATUS(status) == STORE_AGAIN))
 		log_info("child-ended role=%s pid=%d", role, c->pid);
 	else if (WIFSIGNALED(status))
 		log_warnx("child-died role=%s pid=%d signal=%d: %s", role, c->pid, WTERMSIG(status), strsignal(WTERMSIG(status)));
@@ -450,9 +464,11 @@ void child_died(struct warden *w, pid_t pid, int status)
 		if (c->kept[i] >= 0)
 			close(c->kept[i]);
 	c->kept[0] = c->kept[1] = -1;
-	if (c != &w->judge)
+	if (c != &w->judge && c != &w->store_child)
 		tell_worker(w, c);
 	c->quick_deaths = kern_now_ns() - c->started_ns < QUICK_DEATH_NS ? c->quick_deaths + 1 : 0;
+	if (c == &w->store_child && store_died(w, status))
+		c->quick_deaths = 0;
 	if (w->stopping)
 		return;
 	if (c == &w->judge && w->replacing_judge)
@@ -488,6 +504,8 @@ void children_kill(struct warden *w)
 			kill(w->worker[i].pid, SIGKILL);
 	if (w->judge.pid)
 		kill(w->judge.pid, SIGKILL);
+	if (w->store_child.pid)
+		kill(w->store_child.pid, SIGKILL);
 }
 
 /*
@@ -512,8 +530,8 @@ static int take_channel(struct warden *w, struct child *c, int pair[2])
 
 int children_open(struct warden *w)
 {
-	for (size_t i = 0; i <= WORKER_SLOTS; i++) {
-		struct child *c = i < WORKER_SLOTS ? &w->worker[i] : &w->judge;
+	for (size_t i = 0; i < WORKER_SLOTS + 2; i++) {
+		struct child *c = i < WORKER_SLOTS ? &w->worker[i] : i == WORKER_SLOTS ? &w->judge : &w->store_child;
 		int pair[2], rc;
 
 		c->warden = w;
@@ -522,8 +540,8 @@ int children_open(struct warden *w)
 		c->restart = evtimer_new(w->base, restart, c);
 		if (!c->restart)
 			return -ENOMEM;
-		if (i == WORKER_SLOTS)
-			break;
+		if (i >= WORKER_SLOTS)
+			continue;
 		rc = take_channel(w, c, pair);
 		if (rc)
 			return rc;

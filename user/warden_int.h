@@ -67,7 +67,12 @@ struct warden {
 	size_t grey_bytes;
 	struct handover_room room[ROOM_MAX]; /* where those four are */
 
-	struct child judge, worker[WORKER_SLOTS];
+	struct store_share *store; /* likewise, NULL = never turned on */
+	int life[2]; /* a pipe whose write end judges hold besides us: its reader learns that none is left */
+	char boot[SAVED_BOOT_MAX]; /* the kernel's name for this boot; "" = it has none */
+	bool store_aside; /* the last store died over its file */
+
+	struct child judge, store_child, worker[WORKER_SLOTS];
 	struct event *judge_readable;
 	bool apply_conf; /* the next judge sets mode and ports */
 	bool replacing_judge; /* a reload waits for the old one to end */
@@ -143,7 +148,21 @@ void *room_inherit(struct warden *w, enum room r, size_t *bytes);
 
 /* warden_grey.c: likewise. */
 int grey_open(struct warden *w, const struct grey_rules *r);
+/* warden_store.c: memory for it, and the folder, while we may make it. A store that cannot be is said, and is no error. */
+int store_open(struct warden *w);
+/* Starts it, or ends it, or replaces it by one of the configuration in force. */
+void store_renew(struct warden *w);
+void store_start(struct warden *w);
+void store_stop(struct warden *w);
+/* In the child. */
+int store_child(struct warden *w, int warden_fd);
+/* It is gone: was it the file's fault? True when it wants to be started again in silence. */
+bool store_died(struct warden *w, int status);
 void judge_start(struct warden *w);
+/* Forks c with a channel of its own. 0 or -errno; in the child it does not return. */
+int child_start(struct warden *w, struct child *c);
+/* In the child: what was the warden's alone. */
+void leave_warden(struct warden *w);
 /* Starts n new workers in free slots; those that find none are started when one is. */
 void workers_start(struct warden *w, unsigned n);
 /* Old workers serve their last sessions; when it returns, they accept no more. One that hangs is given up after a second. */

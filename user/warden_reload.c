@@ -89,7 +89,10 @@ void judge_replace(struct warden *w)
 	w->replacing_judge = false;
 	event_del(w->judge_timer);
 	event_del(w->judge.restart);
+	if (store_open(w))
+		log_warnx("store-failed: there is no memory for it");
 	judge_start(w);
+	store_renew(w);
 	if (w->reload_again) {
 		w->reload_again = false;
 		warden_reload(w);

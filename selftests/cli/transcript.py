@@ -35,8 +35,10 @@ VARYING = [
     (re.compile(r'(seconds_left(?:": ?|=))\d+'), r"\1SECONDS"),
     (re.compile(r"( for )\d+s( action )"), r"\1SECONDS\2"),
     (re.compile(r"((?:generic|native)(?: +(?:yes|no))? )( *\d+)"), lambda m: m[1] + "N".rjust(len(m[2]))),
-    (re.compile(r'("(?:program|pid|[a-z]+_pid|uptime_seconds|read_ms|took_ms|[a-z_]*seconds_ago)": ?)\d+'), r"\1N"),
+    (re.compile(r'("(?:program|pid|[a-z]+_pid|uptime_seconds|read_ms|took_ms|[a-z_]*seconds_ago|since_seconds|[a-z]+_ms|bytes|bytes_before)": ?)\d+'), r"\1N"),
     (re.compile(r"((?:pid|uptime(?: seconds)?)\w* +)\d\w*$", re.M), r"\1N"),
+    (re.compile(r"((?:since seconds|written seconds ago|write ms|restore ms|bytes) +)\d+$", re.M), r"\1N"),
+    (re.compile(r"(compacted: |, before )\d+"), r"\1N"),
     (re.compile(r"\b\d+s ago"), "Ns ago"),
     (re.compile(r"\b(read|imported) in \d+\.\d s"), r"\1 in N.N s"),
     (re.compile(r"\b[0-9a-f]{16}\b"), "0123456789abcdef"),
@@ -110,7 +112,7 @@ def replay(path, folder):
             elif line.startswith("& "):
                 yield line + background.act(line[2:])
             elif line.startswith("% "):
-                subprocess.run(line[2:], shell=True, check=True, cwd=HERE, stdout=subprocess.DEVNULL)
+                subprocess.run(line[2:].replace("DIR", folder), shell=True, check=True, cwd=HERE, stdout=subprocess.DEVNULL)
                 yield line
             elif line.startswith(";"):
                 yield line
@@ -135,7 +137,7 @@ def daemon(folder):
             subprocess.Popen([f"{BUILD}/posternd", "-c", f"{folder}/conf"], stderr=log) as process:
         try:
             for _ in range(200):
-                if "pid" in run("-j gate show", folder):
+                if '"state":"up"' in run("-j store show", folder):
                     break
                 time.sleep(0.05)
             yield
@@ -149,6 +151,7 @@ def daemon(folder):
 def transcribe(path, gate, with_daemon):
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="postern-cli-"))
+        os.chmod(folder, 0o755)  # the judge's user passes through it
         if gate or with_daemon:
             stack.enter_context(bpffs(folder))
         if with_daemon:

@@ -99,7 +99,7 @@ static struct saved some_grey(void)
 
 static struct saved some_head(void)
 {
-	struct saved r = { .kind = SAVED_HEAD, .head = { (__u32)rnd(), (__u32)rnd(), rnd(), some_time(), "01234567-89ab-cdef-0123-456789abcdef" } };
+	struct saved r = { .kind = SAVED_HEAD, .head = { (__u32)rnd(), 0, rnd(), rnd(), some_time(), "01234567-89ab-cdef-0123-456789abcdef" } };
 
 	return r;
 }
@@ -395,34 +395,36 @@ static void shifting_there_and_back_changes_nothing(void **state)
 
 static const struct {
 	const char *what, *boot;
-	__u64 wall_ns, mono_ns, offset_ns;
+	__u64 gate, wall_ns, mono_ns, offset_ns;
 	enum saved_clock how;
 } clocks[] = {
 	/* the head: boot A, offset WALL - 500 s, written at WALL */
-	{ "same boot, an hour later", BOOT_A, WALL_NS + 3600 * S, 4100 * S, WALL_NS - 500 * S, SAVED_CLOCK_SURE },
-	{ "same boot, the clock was set to 1970", BOOT_A, 5 * S, 600 * S, WALL_NS - 500 * S, SAVED_CLOCK_SURE },
-	{ "same boot, the clock was set ten years on", BOOT_A, WALL_NS + 3650 * DAY_NS, 600 * S, WALL_NS - 500 * S, SAVED_CLOCK_SURE },
-	{ "another boot after a day", BOOT_B, WALL_NS + DAY_NS, 30 * S, WALL_NS + DAY_NS - 30 * S, SAVED_CLOCK_SURE },
-	{ "another boot in 1970", BOOT_B, 40 * S, 30 * S, WALL_NS - 30 * S, SAVED_CLOCK_BEHIND },
-	{ "another boot ten years on", BOOT_B, WALL_NS + 3650 * DAY_NS, 30 * S, WALL_NS - 30 * S, SAVED_CLOCK_AHEAD },
-	{ "a boot without a name", "", WALL_NS + DAY_NS, 30 * S, WALL_NS + DAY_NS - 30 * S, SAVED_CLOCK_SURE },
+	{ "same boot, an hour later", BOOT_A, 7, WALL_NS + 3600 * S, 4100 * S, WALL_NS - 500 * S, SAVED_CLOCK_SURE },
+	{ "same boot, the clock was set to 1970", BOOT_A, 7, 5 * S, 600 * S, WALL_NS - 500 * S, SAVED_CLOCK_SURE },
+	{ "same boot, the clock was set ten years on", BOOT_A, 7, WALL_NS + 3650 * DAY_NS, 600 * S, WALL_NS - 500 * S, SAVED_CLOCK_SURE },
+	{ "another boot after a day", BOOT_B, 7, WALL_NS + DAY_NS, 30 * S, WALL_NS + DAY_NS - 30 * S, SAVED_CLOCK_SURE },
+	{ "another boot in 1970", BOOT_B, 7, 40 * S, 30 * S, WALL_NS - 30 * S, SAVED_CLOCK_BEHIND },
+	{ "another boot ten years on", BOOT_B, 7, WALL_NS + 3650 * DAY_NS, 30 * S, WALL_NS - 30 * S, SAVED_CLOCK_AHEAD },
+	{ "a boot without a name", "", 7, WALL_NS + DAY_NS, 30 * S, WALL_NS + DAY_NS - 30 * S, SAVED_CLOCK_SURE },
+	{ "a boot without a name, but the same tables", "", 5, 600 * S, 700 * S, WALL_NS - 500 * S, SAVED_CLOCK_SURE },
+	{ "nothing is known", "", 0, WALL_NS + DAY_NS, 30 * S, WALL_NS + DAY_NS - 30 * S, SAVED_CLOCK_SURE },
 };
 
 static void clocks_are_believed_as_far_as_they_can(void **state)
 {
-	const struct saved_head head = { .schema = 1, .offset_ns = WALL_NS - 500 * S, .written_ns = WALL_NS, .boot = BOOT_A };
+	const struct saved_head head = { .schema = 1, .gate = 5, .offset_ns = WALL_NS - 500 * S, .written_ns = WALL_NS, .boot = BOOT_A };
 	enum saved_clock how;
 
 	(void)state;
 	for (unsigned i = 0; i < NROWS(clocks); i++) {
-		__u64 offset = saved_offset(&head, clocks[i].boot, clocks[i].wall_ns, clocks[i].mono_ns, &how);
+		__u64 offset = saved_offset(&head, saved_same_boot(&head, clocks[i].boot, clocks[i].gate), clocks[i].wall_ns, clocks[i].mono_ns, &how);
 
 		if (offset != clocks[i].offset_ns || how != clocks[i].how)
 			print_error("%s\n", clocks[i].what);
 		assert_int_equal(offset, clocks[i].offset_ns);
 		assert_int_equal(how, clocks[i].how);
 	}
-	assert_int_equal(saved_offset(NULL, BOOT_A, WALL_NS, 7 * S, &how), WALL_NS - 7 * S);
+	assert_int_equal(saved_offset(NULL, false, WALL_NS, 7 * S, &how), WALL_NS - 7 * S);
 }
 
 /* A ban of ten minutes, four before the machine went down for five, has one left when it is up again; a source's score is that old. */

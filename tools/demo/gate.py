@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 
@@ -12,6 +13,7 @@ from mta import BUILD
 
 WORKER_UID, JUDGE_UID = 64321, 64322
 CONFIG = f"{HOME}/postern.conf"
+STORE = f"{HOME}/store"
 POSTERN, POSTERND = f"{BUILD}/postern", f"{BUILD}/posternd"
 
 
@@ -49,6 +51,7 @@ def standard():
         ("listener", "mx"): {"address": "::", "port": 25},
         ("backend", "main"): {"address": "127.0.0.1", "port": 10025, "identity": "xclient"},
         "relay": {"mode": "only", "entries": [], "authenticated": True},
+        "store": {"path": STORE, "interval": "1s"},
         # a handful of addresses are the whole world
         "ban": {"first": "5s", "max": "1h", "prefix_sources": 0, "breaker": 0},
         "rates": {"mode": "observe"},
@@ -124,6 +127,7 @@ class Gate:
         """Whatever state it is in: no daemon, and nothing of it in the kernel, afterwards."""
         self.stop()
         self.postern("gate", "unload", check=False)
+        shutil.rmtree(STORE, ignore_errors=True)
 
     def hup(self):
         self.process.send_signal(signal.SIGHUP)
@@ -145,7 +149,10 @@ class Gate:
         return self.process.pid
 
     def judge(self):
-        return next(iter(self._of_user(JUDGE_UID)), None)
+        return next((pid for pid in self._of_user(JUDGE_UID) if not is_store(pid)), None)
+
+    def store(self):
+        return next((pid for pid in self._of_user(JUDGE_UID) if is_store(pid)), None)
 
     def workers(self):
         return self._of_user(WORKER_UID)
@@ -184,6 +191,13 @@ class Gate:
 
     def banned(self, prefix):
         return until(f"{prefix} is banned", lambda: self.ban(prefix))
+
+
+def is_store(pid):
+    try:
+        return status(pid)["Name"] == "postern-store"
+    except OSError:
+        return False
 
 
 def status(pid):

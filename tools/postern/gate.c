@@ -350,7 +350,7 @@ static int do_unload(struct args *a)
 		return out_error("%s: no permission; run as root", place_pins());
 	if (rc)
 		return out_error("%s: %s", place_pins(), strerror(-rc));
-	out_line("gate unloaded: everything passes, bans and counters are gone");
+	out_line("gate unloaded: everything passes, bans and counters are gone from the kernel");
 	return CLI_OK;
 }
 
@@ -446,7 +446,7 @@ static const struct cmd cmds[] = {
 	{ "load", "[interface IF]...",
 	  "Loads and pins program and maps and attaches to the named interfaces, or to those of the configuration; maps that are pinned already keep their bans.",
 	  do_load },
-	{ "unload", NULL, "Detaches everywhere and removes the pins: everything passes, bans are forgotten.", do_unload },
+	{ "unload", NULL, "Detaches everywhere and removes the pins: everything passes. Bans come back from the store with the next gate, if posternd keeps one.", do_unload },
 	{ "attach", "IF [mode auto|native|generic] [shared]",
 	  "Attaches to an interface, or updates what is attached; auto falls back to generic and says why, native never does. With shared, "
 	  "or shared = yes in the configuration, other XDP programs can be beside it; attached alone, with the reason, where that cannot be.",

@@ -60,6 +60,11 @@ static struct grey_entry *find(struct grey *g, const struct grey_rules *r, const
 	return NULL;
 }
 
+const struct grey_entry *grey_find(const struct grey *g, const struct grey_rules *r, const char *source, const __u64 key[2], __u64 now_ns)
+{
+	return find((struct grey *)g, r, source, key, now_ns);
+}
+
 enum rank { SAME, FREE, DEAD, OWN_WAITING, PASSED, FRESH_SOURCE, KNOWN_SOURCE, KEPT };
 
 /* Who gives his place first. A triplet never takes a source's, and nobody takes that of somebody else's who waits. */

@@ -90,6 +90,8 @@ bool grey_exempts(const struct sender_list *l, const struct mailbox *m);
 void grey_init(struct grey *g, struct grey_entry *room, size_t nentries, const __u64 seed[2]);
 /* One try. now_ns may be slightly older than what is remembered: that counts as no time. */
 struct grey_answer grey_try(struct grey *g, const struct grey_rules *r, const char *source, const __u64 key[2], __u64 now_ns);
+/* Not to be changed; it lives until the next call. NULL = none that is live. */
+const struct grey_entry *grey_find(const struct grey *g, const struct grey_rules *r, const char *source, const __u64 key[2], __u64 now_ns);
 /* A message of the source was taken. */
 void grey_took(struct grey *g, const struct grey_rules *r, const char *source, __u64 now_ns);
 /* Does the entry still say anything? A free one does not. */

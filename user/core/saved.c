@@ -56,7 +56,7 @@
 	X(GREY, NUMBER, "count", grey.count) \
 	X(GREY, BOOL, "passed", grey.passed) \
 	X(HEAD, NUMBER, "schema", head.schema) \
-	X(HEAD, NUMBER, "bans_id", head.bans_id) \
+	X(HEAD, HEX, "gate", head.gate) \
 	X(HEAD, HEX, "offset", head.offset_ns) \
 	X(HEAD, TIME, "written", head.written_ns) \
 	X(HEAD, TEXT, "boot", head.boot)
@@ -92,6 +92,11 @@ static const struct saved_words words[] = {
 const char *saved_word(enum saved_kind kind)
 {
 	return kinds[kind].word;
+}
+
+char saved_first(enum saved_kind kind)
+{
+	return kinds[kind].key;
 }
 
 const struct saved_words *saved_words(unsigned type)
@@ -539,12 +544,17 @@ bool saved_is_over(const struct saved *r, __u64 now_ns)
 	return r->kind == SAVED_PASS && !when_before(now_ns, r->pass.until_ns);
 }
 
-__u64 saved_offset(const struct saved_head *head, const char *boot, __u64 wall_ns, __u64 mono_ns, enum saved_clock *how)
+bool saved_same_boot(const struct saved_head *head, const char *boot, __u64 gate)
+{
+	return (gate && head->gate == gate) || (*boot && !strcmp(head->boot, boot));
+}
+
+__u64 saved_offset(const struct saved_head *head, bool same_boot, __u64 wall_ns, __u64 mono_ns, enum saved_clock *how)
 {
 	*how = SAVED_CLOCK_SURE;
 	if (!head)
 		return wall_ns - mono_ns;
-	if (*boot && !strcmp(head->boot, boot))
+	if (same_boot)
 		return head->offset_ns;
 	if (when_before(wall_ns, head->written_ns))
 		*how = SAVED_CLOCK_BEHIND;

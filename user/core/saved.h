@@ -50,7 +50,8 @@ struct saved_finding {
 /* Of the store as a whole. */
 struct saved_head {
 	__u32 schema;
-	__u32 bans_id;	  /* of the table in the kernel that the bans were last made equal to, in this boot */
+	__u32 zero;
+	__u64 gate;	  /* chosen by chance when the tables in the kernel were made that the bans were last made equal to; they do not outlive a boot */
 	__u64 offset_ns;  /* wall clock less CLOCK_MONOTONIC, as decided once in this boot */
 	__u64 written_ns; /* wall clock of the last write */
 	char boot[SAVED_BOOT_MAX];
@@ -69,6 +70,7 @@ struct saved {
 };
 
 const char *saved_word(enum saved_kind kind);
+char saved_first(enum saved_kind kind); /* byte of the key on disk */
 
 /* --- on disk --- */
 
@@ -95,7 +97,9 @@ enum saved_clock { SAVED_CLOCK_SURE, SAVED_CLOCK_BEHIND, SAVED_CLOCK_AHEAD };
  * nothing. head NULL = a store without one. A clock behind the last write, or more than a year ahead of it, is not believed:
  * no time has passed then.
  */
-__u64 saved_offset(const struct saved_head *head, const char *boot, __u64 wall_ns, __u64 mono_ns, enum saved_clock *how);
+__u64 saved_offset(const struct saved_head *head, bool same_boot, __u64 wall_ns, __u64 mono_ns, enum saved_clock *how);
+/* Was head written in this boot? boot "" and gate 0 are not known. */
+bool saved_same_boot(const struct saved_head *head, const char *boot, __u64 gate);
 
 /* --- text --- */
 
