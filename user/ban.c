@@ -273,10 +273,9 @@ static int write_batch(const struct kern_maps *m, const struct rows *rows, __u32
 	return e;
 }
 
-static void write_notes(const struct kern_maps *m, const struct ban_row *row, size_t n, struct ban_many *done)
+/* old: there may be notes of bans that were there before. */
+static void write_notes(const struct kern_maps *m, const struct ban_row *row, size_t n, bool old, struct ban_many *done)
 {
-	bool old = !is_empty(m->notes);
-
 	for (size_t i = 0; i < n; i++) {
 		if (!row[i].note || !row[i].note[0]) {
 			if (old)
@@ -287,10 +286,10 @@ static void write_notes(const struct kern_maps *m, const struct ban_row *row, si
 	}
 }
 
-int ban_put_many(const struct kern_maps *m, const struct ban_row *row, size_t n, struct ban_many *done)
+/* fresh: no row has a live ban in the table. */
+static int put_rows(const struct kern_maps *m, const struct ban_row *row, size_t n, bool fresh, bool old, struct ban_many *done)
 {
 	struct rows *rows = malloc(sizeof(*rows));
-	bool fresh = is_empty(m->bans);
 	int e = rows ? index_ready(m) : -ENOMEM;
 
 	if (!e)
@@ -311,10 +310,32 @@ int ban_put_many(const struct kern_maps *m, const struct ban_row *row, size_t n,
 		}
 		e = write_batch(m, rows, take, done);
 		if (!e)
-			write_notes(m, row + at, take, done);
+			write_notes(m, row + at, take, old, done);
 	}
 	free(rows);
 	return e;
+}
+
+int ban_put_many(const struct kern_maps *m, const struct ban_row *row, size_t n, struct ban_many *done)
+{
+	return put_rows(m, row, n, is_empty(m->bans), !is_empty(m->notes), done);
+}
+
+int ban_put_new(const struct kern_maps *m, const struct ban_row *row, size_t n, bool empty, struct ban_many *done)
+{
+	return put_rows(m, row, n, true, !empty && !is_empty(m->notes), done);
+}
+
+bool ban_stands(const struct kern_maps *m, const struct pst_prefix *p, __u64 now_ns)
+{
+	struct pst_ban b;
+
+	return !bpf_map_lookup_elem(m->bans, p, &b) && alive(&b, now_ns);
+}
+
+bool ban_is_empty(const struct kern_maps *m)
+{
+	return is_empty(m->bans);
 }
 
 /* --- all bans ----------------------------------------------------------- */

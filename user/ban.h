@@ -35,6 +35,14 @@ int ban_put(const struct kern_maps *m, const struct pst_prefix *p, const struct 
  * above, before anything is written; after another error *done tells how far it came. One lookup a row unless the table is empty.
  */
 int ban_put_many(const struct kern_maps *m, const struct ban_row *row, size_t n, struct ban_many *done);
+/*
+ * The same for bans that come back, of prefixes that have no live ban (ban_stands()): no lookup a row. empty: the table was, when the
+ * first of them came, and nobody else has written since.
+ */
+int ban_put_new(const struct kern_maps *m, const struct ban_row *row, size_t n, bool empty, struct ban_many *done);
+/* Has p a live ban of its own? One lookup. */
+bool ban_stands(const struct kern_maps *m, const struct pst_prefix *p, __u64 now_ns);
+bool ban_is_empty(const struct kern_maps *m);
 int ban_get(const struct kern_maps *m, const struct pst_prefix *p, struct pst_ban *out, struct pst_note *note);
 /* The ban that the kernel would obey for a: the longest live one; one that only observes gives way to a shorter that does not, and a promoted prefix's spares who has delivered mail. Of any scope. -ENOENT = none alive. */
 int ban_find(const struct kern_maps *m, const struct pst_addr *a, __u64 now_ns, struct pst_prefix *p, struct pst_ban *out, struct pst_note *note);

@@ -103,7 +103,8 @@ static __u64 offset_of(const struct judge *j)
 static void take_part(struct judge *j, const struct saved *r, __u64 now_ns)
 {
 	const struct pst_prefix *source = r->kind == SAVED_PASS ? &r->pass.source : &r->finding.source;
-	struct ledger_entry old = { .source = *source, .first_ns = now_ns, .last_ns = now_ns };
+	const struct ledger_entry *e = ledger_find(j->setup->ledger, &source->addr);
+	struct ledger_entry old = { .source = *source, .first_ns = e ? e->first_ns : now_ns, .last_ns = e ? e->last_ns : now_ns };
 
 	if (r->kind == SAVED_PASS)
 		old.pass_until_ns[r->pass.test] = r->pass.until_ns;

@@ -29,6 +29,8 @@ struct judge {
 	struct live live;
 	struct judge_channel channel[WORKER_SLOTS];
 	struct event *warden, *sweep, *sigterm;
+	bool table_empty; /* of bans, when the store began to give back; nothing else was written since */
+	bool gives; /* the store has given something */
 	struct event *restore; /* looks for what the store gives back, until it has all been given */
 	bool bans_high; /* said that the ban table fills, and it has not emptied since */
 	bool breaker_open; /* as it was last said */

@@ -10,11 +10,13 @@
 
 #define ROWS_PER_TURN 4096
 #define POLL_US	      10000 /* while there may be something to give back */
+#define SOON_US	      1000  /* once there is */
 
 void judge_store_changed(struct judge *j, const struct pst_prefix *p)
 {
 	struct store_share *s = j->setup->store;
 
+	j->table_empty = false;
 	if (s && !store_hint(s, p))
 		judge_count(j, PST_CNT_STORE_DROPPED, 1);
 }
@@ -33,18 +35,10 @@ static bool is_pardoned(const struct judge *j, const struct saved_ban *b)
 	return b->ban.origin == PST_ORIGIN_AUTOMATIC && never_find(&j->never, &b->prefix);
 }
 
-/* What was said since wins. */
-static bool is_banned_anew(const struct judge *j, const struct pst_prefix *p, __u64 now_ns)
-{
-	struct pst_ban b;
-
-	return !ban_get(j->setup->maps, p, &b, NULL) && b.until_ns > now_ns;
-}
-
 bool judge_restore_ban(struct judge *j, const struct saved_ban *b, __u64 now_ns, struct ban_row *out)
 {
-	if (b->ban.until_ns <= now_ns || is_pardoned(j, b) || is_banned_anew(j, &b->prefix, now_ns))
-		return false;
+	if (b->ban.until_ns <= now_ns || is_pardoned(j, b) || (!j->table_empty && ban_stands(j->setup->maps, &b->prefix, now_ns)))
+		return false; /* what was said since wins */
 	*out = (struct ban_row){ .prefix = b->prefix, .ban = b->ban, .note = b->note[0] ? b->note : NULL };
 	return true;
 }
@@ -64,7 +58,7 @@ void judge_restore_grey(struct judge *j, const struct grey_entry *e, __u64 now_n
 static void write_bans(struct judge *j, const struct ban_row *row, size_t n)
 {
 	struct ban_many done;
-	int rc = n ? ban_put_many(j->setup->maps, row, n, &done) : 0;
+	int rc = n ? ban_put_new(j->setup->maps, row, n, j->table_empty, &done) : 0;
 
 	if (rc) {
 		errno = -rc;
@@ -104,12 +98,14 @@ static void look(evutil_socket_t fd, short what, void *ctx)
 	(void)fd, (void)what;
 	free(row);
 	store_rows_taken(j->setup->store, n);
-	if (n)
-		next.tv_usec = 0;
+	j->gives |= n != 0;
+	if (j->gives)
+		next.tv_usec = n ? 0 : SOON_US;
 	if (!store_is_restored(j->setup->store)) {
 		event_add(j->restore, &next);
 		return;
 	}
+	j->table_empty = false;
 	judge_kick_banned(j);
 }
 
@@ -119,6 +115,7 @@ bool judge_store_open(struct judge *j)
 
 	if (!j->setup->store || store_is_restored(j->setup->store))
 		return true;
+	j->table_empty = ban_is_empty(j->setup->maps);
 	j->restore = event_new(j->base, -1, 0, look, j);
 	return j->restore && !event_add(j->restore, &soon);
 }

@@ -14,7 +14,8 @@
 #define S_NS	    1000000000ull
 #define MS_NS	    1000000ull
 #define SWEEP_NS    (600 * S_NS) /* bans that ended, sources that made room for others: no hurry */
-#define SHARE	    20		 /* scans may take one part in this many of a CPU */
+#define SHARE	    4		 /* scans may take one part in this many of a CPU */
+#define PAUSE_MAX_MS 10000	 /* and are not put off longer for it */
 #define RETRY_MIN_MS 500	 /* doubles with every failure */
 #define RETRY_MAX_MS 15000
 #define LOCK_MS	    100
@@ -273,6 +274,8 @@ static int keep(struct store *s)
 		set_state(s, STORE_UP);
 		tell_size(s);
 		took_ms = (kern_now_ns() - from) / MS_NS * SHARE;
+		if (took_ms > PAUSE_MAX_MS)
+			took_ms = PAUSE_MAX_MS;
 		if (store_wait(s, took_ms > interval_ms ? (unsigned)took_ms : interval_ms))
 			return 0;
 	}

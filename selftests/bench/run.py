@@ -22,6 +22,7 @@ PARTS = {
     "prog": ([f"{BUILD}/selftests/bench/prog_run"], "ns per packet, by BPF_PROG_RUN; seconds to load a million bans"),
     "lists": ([f"{BUILD}/selftests/bench/lists"], "ns per list lookup beside a trie and a hash, seconds to replace a list"),
     "bulk": ([PYTHON, f"{HERE}/bulk.py"], "a million from a file: the gate, nft -f and ipset restore; memory"),
+    "store": ([PYTHON, f"{HERE}/store.py"], "a million bans onto the disk and back after a reboot; what it costs the judge"),
     "leak": ([f"{BUILD}/selftests/bench/leak"], "packets that pass while a list is replaced in a flood"),
     "refuse": ([f"{BUILD}/selftests/bench/refuse"], "ns per segment of a refused dialogue, by BPF_PROG_RUN"),
     "flood": ([f"{BUILD}/selftests/bench/flood"], "real frames against xdp-filter, nftables and ipset"),
@@ -42,7 +43,7 @@ TARGETS = (
     ("gate_clean_ns", "<=", 100), ("gate_banned_ns", "<=", (1, "gate_clean_ns")),
     ("flood_gate_to_xdpfilter", ">=", 1), ("flood_gate_to_nft_set", ">=", 2.5), ("flood_64k_gate_to_nft_set", ">=", 2.5),
     ("refuse_per_s", ">=", 2_000_000), ("refuse_dialogues_per_s", ">=", 200_000),
-    ("ban_latency_p99_us", "<=", 1000), ("bans_load_1m_s", "<=", 0.5), ("list_replace_1m_s", "<=", 1),
+    ("ban_latency_p99_us", "<=", 1000), ("bans_load_1m_s", "<=", 0.5), ("list_replace_1m_s", "<=", 1), ("store_restore_1m_s", "<=", 1),
     ("list_replace_leaked_packets", "<=", 0), ("proxy_new_1k.gate_to_haproxy", ">=", 0.9), ("proxy_reused_1k.gate_to_haproxy", ">=", 0.9),
     ("proxy_new_100k.gate_to_haproxy", ">=", 0.9), ("proxy_reused_100k.gate_to_haproxy", ">=", 0.9),
 )

@@ -141,6 +141,49 @@ def test_off_keeps_nothing_and_is_turned_on_by_a_reload(gate):
     assert set(rows(gate)) == {"198.51.100.7"}
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_an_export_comes_back_whole(gate, dial, form):
+    """Twice is as once, and nothing is another to the nanosecond."""
+    words = ["-c", CONFIG] + (["-j"] if form == "json" else [])
+    gate.configure(greylist={"mode": "enforce", "delay": "1h", "by_name": False, "timeout": "60s"}, ban={"observe": True}).start()
+    up(gate)
+    gate.postern("ban", "add", "198.51.100.7", "for", "7d", "reason", 'a \\ and a "')
+    gate.postern("ban", "add", "2001:db8:bad::/48", "forever", "action", "refuse", "grace", "3")
+    gate.postern("ban", "add", "198.51.100.8", "for", "1d", "scope", "port", "25")
+    for source in (GOOD, "2001:db8:ace::5"):
+        with dial(source) as d:
+            assert d.say("EHLO client.example.net") == 250
+            assert d.say(f"MAIL FROM:<{FROM}>") == 250
+            assert d.say(f"RCPT TO:<{TO}>") == 450
+            for n in range(10):
+                assert d.say(f"RCPT TO:<user{n}@elsewhere.test>") == 550
+            assert d.say("QUIT") == 221
+    until("all is on disk", lambda: len(kinds(gate)["finding"]) == 16 and len(kinds(gate)["grey"]) >= 2 and len(kinds(gate)["pass"]) > 2)
+    until("nothing more comes", lambda: (a := exported(gate), time.sleep(2.5)) and a == exported(gate))
+    before, path = exported(gate), f"{STORE}.export"
+    gate.postern(*words, "store", "export", path)
+    gate.stop()
+    gate.postern("gate", "unload")
+    shutil.rmtree(STORE)
+    make_dir()
+    gate.start()
+    up(gate)
+    assert not exported(gate)
+    for _ in range(2):
+        gate.postern("store", "import", path)
+    os.unlink(path)
+    until("all is on disk again", lambda: len(exported(gate)) == len(before))
+    assert kinds(gate) == kinds(gate, before)
+
+
+def kinds(gate, rows_=None):
+    """The records of an export by their kind, in an order of their own."""
+    sorted_ = {kind: [] for kind in ("ban", "source", "pass", "finding", "grey")}
+    for row in rows_ or exported(gate):
+        sorted_[row["kind"]].append(json.dumps(row, sort_keys=True))
+    return {kind: sorted(lines) for kind, lines in sorted_.items()}
+
+
 # --- killed ------------------------------------------------------------------------------
 
 def ask(request, tries=100):

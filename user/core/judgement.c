@@ -142,10 +142,12 @@ struct record record_settle(const struct policy *p, const struct record *r, __u6
 /* The worse of both at now, the later end, and no more than either has. */
 struct record record_join(const struct policy *p, const struct record *a, const struct record *b, __u64 now_ns)
 {
-	struct record r = record_settle(p, a, now_ns), other = record_settle(p, b, now_ns);
+	struct record r = *a, mine = record_settle(p, a, now_ns), other = record_settle(p, b, now_ns);
 
-	if (r.score_milli < other.score_milli)
+	if (mine.score_milli < other.score_milli) {
 		r.score_milli = other.score_milli;
+		r.updated_ns = now_ns;
+	}
 	if (b->banned_until_ns && (!r.banned_until_ns || when_before(r.banned_until_ns, b->banned_until_ns)))
 		r.banned_until_ns = b->banned_until_ns;
 	if (r.relapse < b->relapse)

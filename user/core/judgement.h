@@ -71,7 +71,7 @@ unsigned judgement_score(const struct policy *p, const struct record *r, __u64 n
 
 /* The score as of now_ns: of a record whose moments may lie before the machine's start (see when.h), as those of a judgement may not. */
 struct record record_settle(const struct policy *p, const struct record *r, __u64 now_ns);
-/* One record of what was kept of a source twice. */
+/* One record of what was kept of a source twice; a is one that judgements made. */
 struct record record_join(const struct policy *p, const struct record *a, const struct record *b, __u64 now_ns);
 
 #endif

@@ -166,7 +166,8 @@ void ledger_restore(struct ledger *l, const struct ledger_entry *old, const stru
 	}
 	e = ledger_take(l, &old->source.addr, p, now_ns);
 	*e = *old;
-	e->record = record_settle(p, &old->record, now_ns);
+	if (when_before(old->record.updated_ns, 0)) /* a judgement wants no such moments */
+		e->record = record_settle(p, &old->record, now_ns);
 	for (unsigned i = 0; i < TEST_MAX; i++)
 		if (!when_before(now_ns, e->pass_until_ns[i]))
 			e->pass_until_ns[i] = 0;
