@@ -100,6 +100,21 @@ def test_every_suite_and_resumption(gate, dial, box):
     assert gate.counter("tls_handshakes_total", result="failed") == len(UNFIT)
 
 
+@pytest.mark.parametrize("offered,chosen", [(["smtp"], "smtp"), (["http/1.1", "esmtp"], "esmtp"), (["h2", "http/1.1"], None), (["imap"], None)])
+def test_no_other_protocol_by_name(gate, dial, offered, chosen):
+    """ALPN: who asks for another protocol gets an alert and no session, and a cross-protocol attack no bytes to work with."""
+    gate.configure(listener__mx=TLS).start()
+    context = context_for(ssl.TLSVersion.TLSv1_3)
+    context.set_alpn_protocols(offered)
+    if chosen:
+        inside = shake_hands(dial(GOOD), context)
+        assert inside.sock.selected_alpn_protocol() == chosen
+        assert inside.say("EHLO client.example.net") == 250
+    else:
+        with pytest.raises(ssl.SSLError, match="(?i)alert[ _]no[ _]application[ _]protocol"):
+            shake_hands(dial(GOOD), context)
+
+
 def greeted(dialog):
     """Reads to the end of the greeting, behind the teaser."""
     while dialog.greeting.lines[-1][3:4] == "-":
