@@ -16,6 +16,7 @@
 #include "user/core/promote.h"
 #include "user/core/relay.h"
 #include "user/core/sess.h"
+#include "user/log.h"
 
 #define CONFIG_PATH "/etc/postern/postern.conf"
 
@@ -172,7 +173,7 @@ struct conf {
 	const char *worker_user, *judge_user; /* name or number */
 	const char *control_socket, *control_group;
 	const char *pin_dir;
-	enum { LOG_TO_STDERR, LOG_TO_SYSLOG } log_to;
+	enum log_target log_to;
 	enum { LOG_IS_TEXT, LOG_IS_JSON } log_format;
 
 	void *owner; /* what config_free() frees */

@@ -21,7 +21,7 @@
 #define CONFIG_LEVELS	       "|off|offer|require"
 #define CONFIG_ACCESS	       "|only|except"
 #define CONFIG_GRANTS	       "|entries|all"
-#define CONFIG_LOGS	       "|stderr|syslog"
+#define CONFIG_LOGS	       "|stderr|syslog|journal"
 #define CONFIG_LOG_FORMATS     "|text|json"
 #define CONFIG_SENDER(sym, name) "|" name
 #define CONFIG_SENDERS	       SENDER_ACTIONS(CONFIG_SENDER)
@@ -142,7 +142,7 @@ struct config_whole {
 	S("", control_socket,  PATH, "", CONFIG_WHOLE, conf.control_socket, "/run/postern/control.sock", 0, 0, "where the postern command asks") \
 	S("", control_group,   GROUP, "", CONFIG_WHOLE, conf.control_group, "", 0, 0, "group that may ask besides root, a name or a number; empty = none") \
 	S("", pin_dir,         PATH, "", CONFIG_WHOLE, conf.pin_dir, PST_PIN_DIR, 0, 0, "folder of the kernel half's pins, on a bpf file system") \
-	S("", log,             WORD, CONFIG_LOGS, CONFIG_WHOLE, conf.log_to, "stderr", 0, 0, "stderr is what systemd wants") \
+	S("", log,             WORD, CONFIG_LOGS, CONFIG_WHOLE, conf.log_to, "stderr", 0, 0, "journal: systemd's, with a field for each key of a line; stderr goes there, too, as lines") \
 	S("", log_format,      WORD, CONFIG_LOG_FORMATS, CONFIG_WHOLE, conf.log_format, "text", 0, 0, "json: every line of the log is an object") \
 	S("listener", address,         ADDRESS, "", CONFIG_LISTEN, addr, "::", 0, 0, ":: = every address of both families, 0.0.0.0 = of IPv4") \
 	S("listener", port,            NUMBER, "", CONFIG_LISTEN, port, "25", 1, 65535, "TCP port") \

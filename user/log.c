@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "user/log.h"
+#include "user/log_journal.h"
 #include "user/log_json.h"
 
 #define LOG_LINE_MAX  2048
@@ -19,18 +21,45 @@ static struct {
 	char role[32];
 	pid_t pid;
 	bool to_syslog, json, debug, prefixed;
-} log_to = { .role = "posternd" };
+	int journal; /* -1 = not there */
+} log_to = { .role = "posternd", .journal = -1 };
 
-void log_init(const char *role, bool to_syslog, bool json, bool debug)
+/* After a fork a new one: whatever had the number before was closed or is somebody else's. */
+static void open_journal(void)
+{
+	log_to.journal = log_journal_open(LOG_JOURNAL_SOCKET);
+	if (log_to.journal < 0)
+		log_warnx("journal-failed: no journal on %s: %s; lines go to standard error", LOG_JOURNAL_SOCKET, strerror(-log_to.journal));
+}
+
+void log_init(const char *role, enum log_target to, bool json, bool debug)
 {
 	snprintf(log_to.role, sizeof(log_to.role), "%s", role);
+	if (log_to.journal >= 0 && log_to.pid == getpid())
+		close(log_to.journal);
+	log_to.journal = -1;
 	log_to.pid = getpid(); /* a system call each time, and busy processes write many lines */
-	log_to.to_syslog = to_syslog;
+	log_to.to_syslog = to == LOG_TO_SYSLOG;
 	log_to.json = json;
 	log_to.debug = debug;
 	log_to.prefixed = getenv("JOURNAL_STREAM");
-	if (to_syslog)
+	if (to == LOG_TO_SYSLOG)
 		openlog("postern", LOG_PID | LOG_NDELAY, LOG_MAIL);
+	else if (to == LOG_TO_JOURNAL)
+		open_journal();
+}
+
+/* False: it was not taken, and the line goes the way that is always open. Nobody waits for a journal that hangs. */
+static bool to_journal(int priority, const char *line)
+{
+	struct log_source from = { .role = log_to.role, .priority = priority };
+	char entry[LOG_WHOLE_MAX];
+	size_t n;
+
+	if (log_to.journal < 0)
+		return false;
+	n = log_journal(&from, str_of(line), entry, sizeof(entry));
+	return send(log_to.journal, entry, n, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)n;
 }
 
 static pid_t own_pid(void)
@@ -79,6 +108,10 @@ static void log_line(int priority, int error, const char *fmt, va_list ap)
 	if (n >= 0 && n < (int)sizeof(line) && error)
 		snprintf(line + n, sizeof(line) - n, ": %s", strerror(error));
 	flatten(line);
+	if (to_journal(priority, line)) {
+		errno = saved;
+		return;
+	}
 	head = head_of(priority, whole, LOG_WHOLE_MAX);
 	head += body_of(priority, line, whole + head, LOG_WHOLE_MAX - head);
 	if (log_to.to_syslog) {

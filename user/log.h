@@ -10,7 +10,9 @@
 #include <stdbool.h>
 
 /* May be called again, also by a child. */
-void log_init(const char *role, bool to_syslog, bool json, bool debug);
+enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_JOURNAL };
+
+void log_init(const char *role, enum log_target to, bool json, bool debug);
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warnx(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

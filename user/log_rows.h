@@ -59,6 +59,7 @@
 	X("upgrade-failed", "file", "A new version could not start after all; the old one goes on") \
 	X("rehearsal-failed", "version", "What is in the way of a start") \
 	X("memory-not-taken", "name", "What the version before remembered could not be taken, and why") \
+	X("journal-failed", "", "The journal cannot be reached; lines go to standard error") \
 	X("stopping", "", "") \
 	X("stopped", "", "") \
 	X("stop-forced", "seconds", "Processes did not stop in time and were ended") \

@@ -90,7 +90,7 @@ static int run(const struct wanted *w, struct handover *handed)
 
 	if (config_read(w->path, &conf, say_error, NULL))
 		return 1;
-	log_init("warden", conf->log_to == LOG_TO_SYSLOG, conf->log_format == LOG_IS_JSON, w->debug);
+	log_init("warden", conf->log_to, conf->log_format == LOG_IS_JSON, w->debug);
 	return w->deed == DEED_REHEARSE ? warden_rehearse(conf, handed) : warden_run(w->path, conf, w->debug, handed);
 }
 

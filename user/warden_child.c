@@ -149,7 +149,7 @@ static int caged(const char *role, int (*cage)(uid_t, gid_t), const char *user, 
 
 	if (!rc)
 		rc = cage_fds(keep, n);
-	log_init(role, w->now.conf->log_to == LOG_TO_SYSLOG, w->now.conf->log_format == LOG_IS_JSON, w->debug);
+	log_init(role, w->now.conf->log_to, w->now.conf->log_format == LOG_IS_JSON, w->debug);
 	if (!rc)
 		rc = cage(uid, gid);
 	if (rc)

@@ -115,7 +115,7 @@ static void finish(struct warden *w, bool ok)
 	warden_count(w, ok ? PST_CNT_RELOAD_OK : PST_CNT_RELOAD_FAILED);
 	judge_tell(w, &m);
 	if (ok)
-		log_init("warden", w->now.conf->log_to == LOG_TO_SYSLOG, w->now.conf->log_format == LOG_IS_JSON, w->debug);
+		log_init("warden", w->now.conf->log_to, w->now.conf->log_format == LOG_IS_JSON, w->debug);
 	if (ok)
 		log_info("config-reloaded file=\"%s\"", w->path);
 	else

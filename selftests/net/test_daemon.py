@@ -3,6 +3,10 @@
 
 import concurrent.futures
 import json
+import os
+import re
+import shutil
+import socket
 import subprocess
 
 import pytest
@@ -229,3 +233,56 @@ def test_a_control_socket_never_takes_the_place_of_a_file(gate):
     assert said.returncode == 1 and f"control_socket {kept}" in said.stderr
     with open(kept, encoding="utf-8") as f:
         assert f.read() == "mine"
+
+
+JOURNAL = "/run/systemd/journal/socket"
+
+
+@pytest.fixture
+def journal():
+    """What systemd's journal would hear."""
+    os.makedirs(os.path.dirname(JOURNAL))
+    heard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    heard.bind(JOURNAL)
+    os.chmod(JOURNAL, 0o666)
+    heard.settimeout(20)
+    yield heard
+    heard.close()
+    shutil.rmtree("/run/systemd")
+
+
+def entry_of(journal, event):
+    while True:
+        fields = dict(line.split("=", 1) for line in journal.recv(65536).decode().splitlines())
+        if fields.get("POSTERN_EVENT") == event:
+            return fields
+
+
+def test_the_journal_gets_fields_and_the_classic_line(gate, dial, journal):
+    gate.configure(log="journal", ban={"first": "1h"}).start()
+    assert entry_of(journal, "started")["POSTERN_ROLE"] == "warden"
+    offend(dial("198.51.100.40"))
+    denied = entry_of(journal, "denied")  # of a worker, which can open nothing any more
+    assert denied["POSTERN_ROLE"] == "worker" and denied["POSTERN_CLIENT"] == "198.51.100.40" and denied["PRIORITY"] in "456"
+    ban = entry_of(journal, "ban")
+    assert ban["POSTERN_PREFIX"] == "198.51.100.40" and ban["POSTERN_REASON"] == "relay-attempt" and ban["MESSAGE"].startswith("judge: ban prefix=198.51.100.40 ")
+    assert re.fullmatch("[0-9a-f]{32}", ban["MESSAGE_ID"]) and ban["MESSAGE_ID"] != denied["MESSAGE_ID"]
+    assert not gate.said()
+
+
+def test_without_a_journal_lines_go_to_standard_error(gate, dial):
+    gate.configure(log="journal").start()
+    assert "journal-failed" in gate.said() and "started version=" in gate.said()
+    assert dial(GOOD).greeting == 220
+
+
+def test_a_journal_that_hangs_holds_up_nobody(gate, dial, journal):
+    """Nobody reads: when its queue is full, lines go the other way."""
+    gate.configure(log="journal", greet_pause="0s").start()
+    for _ in range(400):
+        if "session-end" in gate.said():
+            break
+        with dial(GOOD) as d:
+            assert d.say("NOOP") == 250
+            d.quit()
+    assert "session-end" in gate.said()

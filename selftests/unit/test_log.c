@@ -8,6 +8,7 @@
 
 #include "rnd.h"
 #include "user/core/logline.h"
+#include "user/log_journal.h"
 #include "user/log_json.h"
 
 static const struct log_source source = { .role = "judge", .pid = 7, .priority = 6, .when = { 1700000000, 123456789 } };
@@ -31,6 +32,61 @@ static const struct {
 	{ "broken note=\"never ends", ",\"event\":\"broken\",\"text\":\"note=\\\"never ends\"}" },
 	{ "", "}" },
 };
+
+static const struct {
+	const char *line, *entry; /* behind MESSAGE and what is always there */
+} entries[] = {
+	{ "ban prefix=192.0.2.7 score=60 note=\"a \\\"b\\\"\"", "POSTERN_EVENT=ban\nMESSAGE_ID=@\nPOSTERN_PREFIX=192.0.2.7\nPOSTERN_SCORE=60\nPOSTERN_NOTE=a \\\"b\\\"\n" },
+	{ "stopping: bans stay", "POSTERN_EVENT=stopping\nMESSAGE_ID=@\n" },
+	{ "Not of that form", "" },
+	{ "", "" },
+};
+
+/* The id is 32 hexadecimal digits; in its place a "@". */
+static void mask_id(char *entry)
+{
+	char *id = strstr(entry, "MESSAGE_ID=");
+
+	if (!id)
+		return;
+	id += strlen("MESSAGE_ID=");
+	assert_int_equal(strspn(id, "0123456789abcdef"), 32);
+	*id = '@';
+	memmove(id + 1, id + 32, strlen(id + 32) + 1);
+}
+
+static void test_journal(void **state)
+{
+	char out[1024], want[1024];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(entries) / sizeof(*entries); i++) {
+		size_t n = log_journal(&source, str_of(entries[i].line), out, sizeof(out));
+
+		assert_int_equal(n, strlen(out));
+		mask_id(out);
+		snprintf(want, sizeof(want), "MESSAGE=judge: %s\nPRIORITY=6\nSYSLOG_IDENTIFIER=postern\nSYSLOG_FACILITY=2\nPOSTERN_ROLE=judge\n%s", entries[i].line,
+			 entries[i].entry);
+		assert_string_equal(out, want);
+	}
+}
+
+/* Whatever the room, an entry is whole lines, each a field. */
+static void test_journal_room(void **state)
+{
+	char line[4096] = "ban ", out[4096];
+
+	(void)state;
+	for (int i = 0; i < 300; i++)
+		snprintf(line + strlen(line), sizeof(line) - strlen(line), "key%d=value ", i);
+	for (size_t size = 512; size < sizeof(out); size += 7) {
+		size_t n = log_journal(&source, str_of(line), out, size);
+
+		assert_true(n < size && out[n] == 0 && out[n - 1] == '\n');
+		for (char *at = out; *at; at = strchr(at, '\n') + 1)
+			assert_true(strspn(at, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") > 0 && memchr(at, '=', strcspn(at, "\n")));
+	}
+}
 
 static void test_rows(void **state)
 {
@@ -98,7 +154,7 @@ static void test_escaped_and_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_rows), cmocka_unit_test(test_journal), cmocka_unit_test(test_journal_room),
 		cmocka_unit_test(test_always_json),
 		cmocka_unit_test(test_escaped_and_back),
 	};
