@@ -61,3 +61,51 @@ def test_systemd_understands_every_line(tmp_path, name):
 def test_exposure(tmp_path, name, most):
     said = subprocess.run(["systemd-analyze", "security", "--offline=yes", unit(tmp_path, name)], capture_output=True, text=True, check=True).stdout
     assert float(re.search(r"Overall exposure level for \S+: ([\d.]+)", said)[1]) <= most
+
+
+# What a worker has left (test_daemon.py and test_processes.py look at live ones), in a unit's words: another user, no capability, no new privileges, the calls of
+# its own filter and no others, and of the file system nothing (landlock), so that all that a unit would hide of it is out of reach.
+WORKER = """[Service]
+ExecStart=/bin/true
+User=_postern
+CapabilityBoundingSet=
+NoNewPrivileges=yes
+SystemCallArchitectures=native
+SystemCallFilter={calls}
+RestrictAddressFamilies=AF_INET AF_INET6
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+KeyringMode=private
+RemoveIPC=yes
+UMask=0077
+ProtectSystem=strict
+DevicePolicy=closed
+ProtectProc=invisible
+ProcSubset=pid
+PrivateTmp=yes
+PrivateDevices=yes
+PrivateMounts=yes
+ProtectHome=yes
+ProtectClock=yes
+ProtectHostname=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectKernelTunables=yes
+ProtectControlGroups=yes
+"""
+
+
+def worker_calls():
+    with open(f"{ROOT}/user/cage_filter.c", encoding="utf-8") as f:
+        table = re.search(r"worker_calls\[\] = \{(.*?)\};", f.read(), re.S)[1]
+    return re.findall(r"SCMP_SYS\((\w+)\)", table) + ["socket", "mmap", "mprotect"]
+
+
+def test_exposure_of_a_worker(tmp_path):
+    """Who meets strangers; the filter's own list of calls is what counts here."""
+    (tmp_path / "worker.service").write_text(WORKER.format(calls=" ".join(worker_calls())))
+    said = subprocess.run(["systemd-analyze", "security", "--offline=yes", tmp_path / "worker.service"], capture_output=True, text=True, check=True).stdout
+    assert float(re.search(r"Overall exposure level for \S+: ([\d.]+)", said)[1]) <= 1.5
