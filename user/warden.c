@@ -116,6 +116,8 @@ static void stop(struct warden *w)
 		return;
 	}
 	w->stopping = true;
+	if (w->rehearsal)
+		kill(w->rehearsal, SIGKILL);
 	warden_notify("STOPPING=1");
 	log_info("stopping: bans stay enforced, `postern gate unload` ends that");
 	children_stop(w);

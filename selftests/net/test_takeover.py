@@ -11,7 +11,7 @@ import pytest
 
 import gate as gate_
 import mta
-from lab import GATE4, HOME, until
+from lab import GATE4, HOME, alive, until
 from test_ban import offend
 from test_loss import Load
 
@@ -187,6 +187,18 @@ def test_a_configuration_may_change_with_the_version(installed, lab, dial):
     taken_over(gate)
     assert lab.gateway.listening(2525) and dial(GOOD).greeting == 220
     until("the old address is given up", lambda: not lab.gateway.listening(25, "::") and not lab.gateway.listening(25, "*"))
+
+
+def test_a_rehearsal_that_never_ends_ends_with_the_daemon(installed):
+    gate = installed.start()
+    install(script(f"#!/bin/sh\necho $$ >{HOME}/rehearsal\nexec sleep 1000\n"))
+    gate.process.send_signal(signal.SIGUSR2)
+    until("the rehearsal", lambda: os.path.exists(f"{HOME}/rehearsal") and os.path.getsize(f"{HOME}/rehearsal"))
+    assert gate.postern("config", "reload").returncode == 0
+    gate.stop()
+    with open(f"{HOME}/rehearsal", encoding="ascii") as f:
+        pid = int(f.read())
+    until("its end", lambda: not alive(pid))
 
 
 def test_a_rehearsal_starts_nothing(gate, lab):
