@@ -9,7 +9,10 @@ import glob
 import json
 import os
 import re
+import subprocess
 import sys
+
+import transcript
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FILE = f"{HERE}/schema.txt"
@@ -68,9 +71,33 @@ def written():
         return set(f.read().splitlines())
 
 
+def ask(*words):
+    return json.loads(subprocess.run([f"{transcript.BUILD}/postern", "-j", *words], capture_output=True, check=True).stdout)
+
+
 def test_schema_only_grows():
     assert len(written()) > 100
     assert sorted(written() - found()) == []
+
+
+def runs():
+    """Words and status of every command in the transcripts."""
+    for path in glob.glob(f"{HERE}/*/*.txt"):
+        with open(path, encoding="utf-8") as f:
+            for run in re.finditer(r"^\$ (.*)\n(?:[^$].*\n|\n)*?= (\d+)$", f.read(), re.M):
+                words = re.sub(r"^(?:[A-Z_]+=(?:\"[^\"]*\"|\S+) |-[jpl]+ |-c \S+ |-s \S+ |--pins \S+ )*", "", run[1])
+                yield words.split(), int(run[2])
+
+
+def test_every_command_is_in_a_transcript():
+    """And each ends with one of the three statuses of the manual."""
+    played = list(runs())
+    assert len(played) > 200
+    assert {status for _, status in played} == {0, 1, 2}
+    for row in ask("help")["objects"]:
+        for command in ask("help", row["object"])["commands"]:
+            words = command["usage"].split()[1:2 if row["direct"] else 3]
+            assert any(run[:len(words)] == words for run, _ in played), f"{' '.join(words)}: in no transcript"
 
 
 if __name__ == "__main__" and "--write" in sys.argv:

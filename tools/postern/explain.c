@@ -279,6 +279,7 @@ static int judge_half(const struct facts *f)
 		return CLI_FAILED;
 	case CALL_DOWN:
 		out_null("client");
+		out_null("waits");
 		out_note("posternd is not running: score and findings are not known");
 	}
 	return CLI_OK;
