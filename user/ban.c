@@ -349,6 +349,8 @@ int ban_each(const struct kern_maps *m, int (*each)(void *ctx, const struct pst_
 
 	if (!rows)
 		return -ENOMEM;
+	if (index)
+		ban_index_hold();
 	while (!e && !r) {
 		__u32 count = BATCH;
 
@@ -362,6 +364,7 @@ int ban_each(const struct kern_maps *m, int (*each)(void *ctx, const struct pst_
 		}
 		from = &place;
 	}
+	ban_index_let_go();
 	free(rows);
 	return r ? r : e == -ENOENT ? 0 : e;
 }

@@ -3,11 +3,14 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "bpf/ban_index.h"
 #include "user/ban.h"
+
+#define HELD_BATCH 8192 /* rows */
 
 /* The tables of the gate with these maps. Mapping them takes a millisecond, so they stay; one gate at a time. */
 static struct {
@@ -17,6 +20,7 @@ static struct {
 	bool making; /* the kernel is not told of mask yet */
 	bool writable;
 	int reader; /* the descriptor of pst_ban_quick where it cannot be mapped: one that is for reading only; else 0 */
+	struct pst_quick *held; /* a copy of its rows, for as long as many of them are asked for */
 	struct pst_ban_bits *bits;
 	struct pst_quick *quick;
 } table;
@@ -113,6 +117,33 @@ static struct pst_quick_place *place_in(struct pst_quick *row, const struct pst_
 	return NULL;
 }
 
+void ban_index_hold(void)
+{
+	__u32 rows = table.mask + 1, *key, at, done = 0, n;
+
+	if (!table.reader || !table.mask)
+		return;
+	table.held = calloc(rows, sizeof(*table.held));
+	key = calloc(HELD_BATCH, sizeof(*key));
+	while (table.held && key && done < rows) {
+		n = rows - done < HELD_BATCH ? rows - done : HELD_BATCH;
+		if (bpf_map_lookup_batch(table.reader, done ? &at : NULL, &at, key, table.held + done, &n, NULL) && errno != ENOENT)
+			break;
+		done += n;
+		if (!n)
+			break;
+	}
+	free(key);
+	if (done < rows)
+		ban_index_let_go();
+}
+
+void ban_index_let_go(void)
+{
+	free(table.held);
+	table.held = NULL;
+}
+
 static struct pst_quick_place *place_of(const struct pst_prefix *p)
 {
 	if (!table.mask || !is_host4(p))
@@ -130,6 +161,8 @@ static struct pst_quick_place *place_read(const struct pst_prefix *p, struct pst
 	if (!table.mask || !is_host4(p))
 		return NULL;
 	n = ban_index_row(ban_index_hash(p), table.mask);
+	if (table.held)
+		return place_in(&table.held[n], p);
 	return bpf_map_lookup_elem(table.reader, &n, row) ? NULL : place_in(row, p);
 }
 

@@ -41,6 +41,9 @@ void ban_index_after(const struct pst_prefix *p, const struct pst_ban *b);
 void ban_index_make(const struct pst_prefix *p, const struct pst_ban *b);
 /* Frees the places of bans that are no more what they were: where a program without these tables has written bans. One lookup a place. */
 void ban_index_check(const struct kern_maps *m);
+/* Before many are read, and after: where the table is not mapped, its rows are copied at once. Without memory nothing is, and each is looked up. */
+void ban_index_hold(void);
+void ban_index_let_go(void);
 /* Adds what was counted in its place to a ban that was read. */
 void ban_index_read(const struct pst_prefix *p, struct pst_ban *b);
 void ban_index_add(struct pst_ban *b, const struct ban_counted *c);
