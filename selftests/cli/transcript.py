@@ -129,10 +129,14 @@ def bpffs(folder):
 
 
 @contextlib.contextmanager
-def daemon(folder):
+def daemon(folder, name="daemon"):
+    """posternd with files/daemon.conf, and what files/daemon-NAME.conf adds to it."""
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    with open(f"{HERE}/files/daemon.conf", encoding="utf-8") as template, open(f"{folder}/conf", "w", encoding="utf-8") as f:
-        f.write(template.read().replace("DIR", folder).replace("HERE", HERE))
+    with open(f"{folder}/conf", "w", encoding="utf-8") as f:
+        for part in ("daemon", f"daemon-{name}"):
+            if os.path.exists(f"{HERE}/files/{part}.conf"):
+                with open(f"{HERE}/files/{part}.conf", encoding="utf-8") as template:
+                    f.write(template.read().replace("DIR", folder).replace("HERE", HERE))
     with open(f"{folder}/log", "w", encoding="utf-8") as log, \
             subprocess.Popen([f"{BUILD}/posternd", "-c", f"{folder}/conf"], stderr=log) as process:
         try:
@@ -155,7 +159,7 @@ def transcribe(path, gate, with_daemon):
         if gate or with_daemon:
             stack.enter_context(bpffs(folder))
         if with_daemon:
-            stack.enter_context(daemon(folder))
+            stack.enter_context(daemon(folder, os.path.basename(path)[:-4]))
         return "".join(replay(path, folder))
 
 
