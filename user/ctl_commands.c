@@ -327,27 +327,47 @@ static int rank_cmp(const void *a, const void *b)
 	return when_before(x->entry->last_ns, y->entry->last_ns) ? 1 : -when_before(y->entry->last_ns, x->entry->last_ns);
 }
 
+/* Of n the best ones first, as in a heap whose root is the worst of those that are kept: the ledger is large, and the judge has no time to sort it. */
+static void keep_ranked(struct ranked *heap, size_t *n, size_t max, struct ranked r)
+{
+	size_t i = *n, child;
+
+	if (*n < max) {
+		for ((*n)++; i && rank_cmp(&r, &heap[(i - 1) / 2]) > 0; i = (i - 1) / 2)
+			heap[i] = heap[(i - 1) / 2];
+		heap[i] = r;
+		return;
+	}
+	if (rank_cmp(&r, &heap[0]) >= 0)
+		return;
+	for (i = 0; (child = 2 * i + 1) < *n; i = child) {
+		child += child + 1 < *n && rank_cmp(&heap[child + 1], &heap[child]) > 0;
+		if (rank_cmp(&r, &heap[child]) >= 0)
+			break;
+		heap[i] = heap[child];
+	}
+	heap[i] = r;
+}
+
 static json_t *do_client_list(struct judge *j, json_t *request)
 {
 	const struct ledger *l = j->setup->ledger;
 	json_int_t limit = json_integer_value(json_object_get(request, "limit"));
-	struct ranked *all = calloc(l->nentries, sizeof(*all));
+	size_t max = limit > 0 && limit <= LIST_MAX ? (size_t)limit : LIST_DEFAULT, n = 0;
+	struct ranked *best = calloc(max, sizeof(*best));
 	json_t *clients = json_array(), *reply = ctl_ok();
 	__u64 now = kern_now_ns();
-	size_t n = 0;
 
-	if (!all)
-		return failed("client list", -ENOMEM);
-	for (size_t i = 0; i < l->nentries; i++)
+	for (size_t i = 0; best && i < l->nentries; i++)
 		if (l->entry[i].source.len)
-			all[n++] = (struct ranked){ &l->entry[i], judgement_score(&j->setup->conf->policy, &l->entry[i].record, now) };
-	qsort(all, n, sizeof(*all), rank_cmp);
-	limit = limit > 0 && limit <= LIST_MAX ? limit : LIST_DEFAULT;
-	for (size_t i = 0; i < n && i < (size_t)limit; i++)
-		json_array_append_new(clients, entry_json(j, all[i].entry, now));
-	free(all);
+			keep_ranked(best, &n, max, (struct ranked){ &l->entry[i], judgement_score(&j->setup->conf->policy, &l->entry[i].record, now) });
+	if (n)
+		qsort(best, n, sizeof(*best), rank_cmp);
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(clients, entry_json(j, best[i].entry, now));
+	free(best);
 	json_object_set_new(reply, "clients", clients);
-	json_object_set_new(reply, "known", json_integer(n));
+	json_object_set_new(reply, "known", json_integer((json_int_t)l->used));
 	return reply;
 }
 
