@@ -67,7 +67,8 @@ json_t *top_json(const struct top_sample *now, const struct top_figures *f)
 	json_t *gate = json_null();
 
 	if (!*now->no_gate)
-		gate = json_pack("{s:s s:o s:I s:I s:o s:o s:o s:o s:o}", "mode", mode_name(now->mode), "links", links(now), "bans", (json_int_t)now->bans,
+		gate = json_pack("{s:s s:b s:b s:o s:I s:I s:o s:o s:o s:o s:o}", "mode", mode_name(now->mode), "silent", now->silent,
+				 "breaker_open", now->stats.counter[PST_CNT_BREAKER_OPEN] != 0, "links", links(now), "bans", (json_int_t)now->bans,
 				 "bans_room", (json_int_t)now->bans_room, "sums", figures(f->sum, TOP_SUM_MAX), "refused", figures(f->drop, f->ndrops),
 				 "lists", figures(f->list, f->nlists), "findings", figures(f->finding, f->nfindings), "knocking", knocks(now));
 	return json_pack("{s:o s:o s:s* s:o s:s* s:o s:o s:o}", "seconds", rate(f->seconds ? f->seconds : -1), "gate", gate, "gate_error",

@@ -121,6 +121,7 @@ static void kernel_half(struct top_sample *s)
 	if (rc)
 		snprintf(s->no_gate, sizeof(s->no_gate), "the maps cannot be read: %s", strerror(-rc));
 	s->mode = rc ? 0 : conf.mode;
+	s->silent = !rc && conf.dead_man_ns && conf.dead_man_ns <= s->at_ns;
 	s->bans_room = ban_capacity(&m);
 	read_lists(&m, s);
 	walk_bans(&m, s);

@@ -30,6 +30,7 @@ struct top_sample {
 	char no_gate[TOP_WHY_MAX]; /* why the maps cannot be read; empty = they were, and the next ones hold */
 	struct pst_stats stats;
 	unsigned mode;
+	bool silent; /* the daemon was silent for too long: everything passes */
 	struct top_list list[PST_LISTS_MAX];
 	unsigned nlists;
 	int nlinks; /* -1 = cannot be read */

@@ -82,6 +82,8 @@ static void attached_row(struct page *p)
 	}
 	if (p->now->nlinks <= 0)
 		at = screen_put(p->s, p->row, at, SCREEN_ALARM, "%s", p->now->nlinks ? "the links cannot be read" : "to no interface: everything passes");
+	if (p->now->silent)
+		at = screen_put(p->s, p->row, at, SCREEN_ALARM, "EVERYTHING PASSES: posternd was silent for too long; ");
 	for (int i = 0; i < p->now->nlinks && i < TOP_LINKS_MAX; i++) {
 		const struct kern_link *l = &p->now->link[i];
 
@@ -111,12 +113,14 @@ static void stress_row(struct page *p)
 {
 	unsigned long long live = p->now->sessions ? number(p->now->sessions, "live") : 0, room = p->now->sessions ? number(p->now->sessions, "room") : 0;
 	bool busy = room && live * 100 >= room * BUSY, full = p->now->bans_room && p->now->bans * 100 >= p->now->bans_room * FULL_BANS;
-	bool stressed = json_is_true(json_object_get(p->now->daemon, "stress")), flooded = p->f->sum[TOP_OVER_BUDGET].per_second > 0;
+	bool flooded = p->f->sum[TOP_OVER_BUDGET].per_second > 0, broken = p->now->stats.counter[PST_CNT_BREAKER_OPEN];
+	bool stress = busy || full || flooded || broken || json_is_true(json_object_get(p->now->daemon, "stress"));
 	unsigned at = label(p, "stress");
 	char text[16];
 
-	at = screen_put(p->s, p->row, at, busy || full || stressed || flooded ? SCREEN_ALARM : SCREEN_PLAIN, "%s",
-			busy || full || stressed || flooded ? "YES" : "none");
+	at = screen_put(p->s, p->row, at, stress ? SCREEN_ALARM : SCREEN_PLAIN, "%s", stress ? "YES" : "none");
+	if (broken)
+		at = screen_put(p->s, p->row, at, SCREEN_ALARM, "; no automatic bans: they would hit good mail");
 	if (p->now->sessions)
 		at = screen_put(p->s, p->row, at, busy ? SCREEN_ALARM : SCREEN_PLAIN, "; sessions %llu of %llu", live, room);
 	at = screen_put(p->s, p->row, at, full ? SCREEN_ALARM : SCREEN_PLAIN, "; bans %zu of %zu", p->now->bans, p->now->bans_room);
