@@ -77,6 +77,14 @@ def test_commands_complete(name):
         assert ("IF" in re.findall(r"\b[A-Z]+\b", " ".join(rest))) == ("lo" in offered)
 
 
+def test_monitor_offers_every_event():
+    rows = re.findall(r'X\(\w+, "([a-z-]+)", "([a-z]+)"\)', open(f"{ROOT}/user/ctl_watch.h", encoding="utf-8").read())
+    usage = usages("monitor")[0]
+    assert len(rows) > 5
+    assert re.search(r"verdict ([a-z|-]+)", usage)[1].split("|") == [name for name, _ in rows]
+    assert re.search(r"kind ([a-z|-]+)", usage)[1].split("|") == list(dict.fromkeys(kind for _, kind in rows))
+
+
 @pytest.fixture(scope="module")
 def manual():
     subprocess.run(["make", f"O={BUILD}", "man"], cwd=ROOT, check=True, capture_output=True)

@@ -11,11 +11,13 @@
 #define LENGTH	600
 
 static struct ledger_entry room[ENTRIES];
+static struct promote prefixes;
 
 static void begin(struct replay *r, const struct replay_rules *rules)
 {
 	memset(room, 0, sizeof(room));
-	replay_init(r, rules, room, ENTRIES);
+	memset(&prefixes, 0, sizeof(prefixes));
+	replay_init(r, rules, room, ENTRIES, &prefixes);
 }
 
 /* Few sources, of both families, so that they meet their own bans. */
@@ -56,6 +58,13 @@ static struct policy random_policy(void)
 	p.observe = !rnd_below(5);
 	p.action = (__u8)rnd_below(PST_ACT_MAX);
 	return p;
+}
+
+static enum replay_said find(struct replay *r, const struct finding *f, struct verdict *v)
+{
+	struct promotion whole;
+
+	return replay_finding(r, f, v, &whole);
 }
 
 /* --- the model ------------------------------------------------------------------------- */
@@ -117,7 +126,7 @@ static void as_the_model(void **state)
 		for (size_t i = 0; i < LENGTH; i++) {
 			bool exempt = by_source ? prefix_covers(&never, &f[i].addr) : !memcmp(&allowed, &f[i].addr, sizeof(allowed));
 			struct verdict v;
-			enum replay_said said = replay_finding(&r, &f[i], &v);
+			enum replay_said said = find(&r, &f[i], &v);
 
 			assert_int_equal(said, model_find(&m, &policy, test, &f[i], exempt));
 			assert_false(exempt && said == REPLAY_BANNED);
@@ -148,11 +157,11 @@ static void the_same_twice(void **state)
 	random_stream(f);
 	for (int round = 0; round < 2; round++) {
 		memset(room, 0, sizeof(room));
-		replay_init(&r, &rules, room, 16);
+		replay_init(&r, &rules, room, 16, NULL);
 		for (size_t i = 0; i < LENGTH; i++) {
 			struct verdict v;
 
-			replay_finding(&r, &f[i], &v);
+			find(&r, &f[i], &v);
 			if (!round)
 				first[i] = v;
 			else
@@ -183,7 +192,7 @@ static void bans_do_not_overlap(void **state)
 			unsigned who = prefix_is4(&p) ? p.addr.b[15] : p.addr.b[7]; /* even and odd numbers */
 			struct verdict v;
 
-			if (replay_finding(&r, &f[i], &v) != REPLAY_BANNED)
+			if (find(&r, &f[i], &v) != REPLAY_BANNED)
 				continue;
 			assert_true(f[i].when_ns >= until[who]);
 			until[who] = v.until_ns;
@@ -205,18 +214,18 @@ static void an_unban_begins_anew(void **state)
 	(void)state;
 	policy_defaults(&policy);
 	begin(&r, &rules);
-	assert_int_equal(replay_finding(&r, &f, &v), REPLAY_BANNED);
+	assert_int_equal(find(&r, &f, &v), REPLAY_BANNED);
 	f.when_ns += S_NS;
-	assert_int_equal(replay_finding(&r, &f, &v), REPLAY_SPARED);
+	assert_int_equal(find(&r, &f, &v), REPLAY_SPARED);
 	other.addr = source(4);
 	other.len = 128;
 	replay_unban(&r, &other);
-	assert_int_equal(replay_finding(&r, &f, &v), REPLAY_SPARED);
+	assert_int_equal(find(&r, &f, &v), REPLAY_SPARED);
 	replay_unban(&r, &p);
-	assert_int_equal(replay_finding(&r, &f, &v), REPLAY_BANNED);
+	assert_int_equal(find(&r, &f, &v), REPLAY_BANNED);
 	assert_int_equal(v.relapse, 0);
 	f.when_ns = v.until_ns;
-	assert_int_equal(replay_finding(&r, &f, &v), REPLAY_BANNED);
+	assert_int_equal(find(&r, &f, &v), REPLAY_BANNED);
 	assert_int_equal(v.relapse, 1);
 }
 
@@ -232,11 +241,49 @@ static void time_does_not_run_back(void **state)
 	(void)state;
 	policy_defaults(&policy);
 	begin(&r, &rules);
-	replay_finding(&r, &f, &v);
+	find(&r, &f, &v);
 	f.addr = source(4);
 	f.when_ns = 1;
-	assert_int_equal(replay_finding(&r, &f, &v), REPLAY_BANNED);
+	assert_int_equal(find(&r, &f, &v), REPLAY_BANNED);
 	assert_int_equal(v.until_ns, 5600 * S_NS);
+}
+
+/* So many sources of a /24 banned, and the rest of it would not have come; but for who is allowed. */
+static void a_prefix_is_banned(void **state)
+{
+	const struct promote_rules promote = { .sources = 3, .window_s = 3600 };
+	struct finding f = { .reason = PST_RSN_TRAP, .when_ns = 1000 * S_NS };
+	struct pst_addr friendly = source(200);
+	struct pst_prefix allow = prefix_of(&friendly, 128), near = promote_prefix(&friendly);
+	struct policy policy;
+	struct replay_rules rules = { .policy = &policy, .promote = &promote, .allow = &allow, .nallow = 1 };
+	struct promotion whole;
+	struct verdict v;
+	struct replay r;
+
+	(void)state;
+	policy_defaults(&policy);
+	begin(&r, &rules);
+	for (unsigned i = 1; i <= 3; i++) {
+		f.addr = source(2 * i);
+		assert_int_equal(replay_finding(&r, &f, &v, &whole), REPLAY_BANNED);
+		assert_int_equal(whole.due, i == 3);
+	}
+	assert_int_equal(prefix_cmp(&whole.prefix, &near), 0);
+	f.addr = source(8);
+	assert_int_equal(replay_finding(&r, &f, &v, &whole), REPLAY_SPARED);
+	f.addr = friendly;
+	assert_int_equal(replay_finding(&r, &f, &v, &whole), REPLAY_EXEMPT);
+	replay_unban(&r, &near);
+	f.addr = source(8);
+	assert_int_equal(replay_finding(&r, &f, &v, &whole), REPLAY_BANNED);
+	rules.never = &near;
+	rules.nnever = 1;
+	begin(&r, &rules);
+	for (unsigned i = 1; i <= 3; i++) {
+		f.addr = source(2 * i);
+		assert_int_equal(replay_finding(&r, &f, &v, &whole), REPLAY_EXEMPT);
+	}
 }
 
 int main(void)
@@ -247,6 +294,7 @@ int main(void)
 		cmocka_unit_test(bans_do_not_overlap),
 		cmocka_unit_test(an_unban_begins_anew),
 		cmocka_unit_test(time_does_not_run_back),
+		cmocka_unit_test(a_prefix_is_banned),
 	};
 
 	return cmocka_run_group_tests_name("replay", tests, NULL, NULL);

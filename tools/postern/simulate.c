@@ -10,6 +10,7 @@
 #include "tools/postern/out.h"
 #include "tools/postern/place.h"
 #include "tools/postern/record.h"
+#include "tools/postern/rehearse.h"
 #include "user/core/names.h"
 #include "user/core/replay.h"
 
@@ -21,15 +22,25 @@ struct sim_ban {
 	unsigned reason, score, relapse;
 };
 
+/* What a conversation came to. */
+struct sim_found {
+	unsigned line, reason, points, score;
+	enum replay_said said;
+	char evidence[4 * FINDING_EVIDENCE_MAX + 1];
+};
+
 /* One configuration and what it would have done. */
 struct sim {
 	const char *path;
 	struct conf *conf;
 	struct pst_prefix *never;
 	struct ledger_entry *room;
+	struct promote *prefixes;
 	struct replay replay;
 	struct sim_ban *ban;
 	size_t nbans, bans_room;
+	struct sim_found *found; /* of a conversation only */
+	size_t nfound, found_room;
 	unsigned long long said[REPLAY_OFF + 1];
 };
 
@@ -37,6 +48,8 @@ struct sim {
 struct recorded {
 	const char *name;
 	unsigned long long lines, findings, unbans;
+	unsigned sessions;	    /* of a conversation */
+	const struct pst_addr *who; /* likewise, its client; NULL = it is none */
 	__u64 first_ns, last_ns;
 };
 
@@ -82,11 +95,12 @@ static int sim_open(struct sim *s, const char *path)
 	entries = power_of_two(s->conf->ledger_entries);
 	s->room = calloc(entries, sizeof(*s->room));
 	s->never = calloc(s->conf->nbackends + s->conf->nbalancers + s->conf->nnever + 1, sizeof(*s->never));
-	if (!s->room || !s->never)
+	s->prefixes = calloc(1, sizeof(*s->prefixes));
+	if (!s->room || !s->never || !s->prefixes)
 		return out_error("out of memory");
-	rules = (struct replay_rules){ .policy = &s->conf->policy, .test = s->conf->test, .allow = s->conf->allow, .nallow = s->conf->nallow,
+	rules = (struct replay_rules){ .policy = &s->conf->policy, .test = s->conf->test, .promote = &s->conf->promote, .allow = s->conf->allow, .nallow = s->conf->nallow,
 				       .never = s->never, .nnever = never_of(s->conf, s->never) };
-	replay_init(&s->replay, &rules, s->room, entries);
+	replay_init(&s->replay, &rules, s->room, entries, s->prefixes);
 	return CLI_OK;
 }
 
@@ -95,33 +109,49 @@ static void sim_close(struct sim *s)
 	if (s->conf)
 		config_free(s->conf);
 	free(s->room);
+	free(s->prefixes);
 	free(s->never);
 	free(s->ban);
+	free(s->found);
 }
 
-static int keep_ban(struct sim *s, const struct finding *f, const struct verdict *v)
+/* Room for one more in an array; NULL and said when memory is out. */
+static void *grown(void *array, size_t n, size_t *room, size_t size)
 {
-	if (s->nbans == s->bans_room) {
-		size_t room = s->bans_room ? 2 * s->bans_room : 256;
-		struct sim_ban *more = realloc(s->ban, room * sizeof(*more));
+	size_t more = *room ? 2 * *room : 256;
+	void *p = n < *room ? array : realloc(array, more * size);
 
-		if (!more)
-			return out_error("out of memory");
-		s->ban = more;
-		s->bans_room = room;
-	}
-	s->ban[s->nbans++] = (struct sim_ban){ .source = prefix_source(&f->addr), .at_ns = s->replay.now_ns, .until_ns = v->until_ns, .reason = f->reason,
-					       .score = v->score, .relapse = v->relapse };
+	if (!p)
+		out_error("out of memory");
+	else if (n == *room)
+		*room = more;
+	return p;
+}
+
+static int keep_ban(struct sim *s, const struct sim_ban *ban)
+{
+	struct sim_ban *more = grown(s->ban, s->nbans, &s->bans_room, sizeof(*more));
+
+	if (!more)
+		return CLI_FAILED;
+	s->ban = more;
+	s->ban[s->nbans++] = *ban;
 	return CLI_OK;
 }
 
 static int sim_find(struct sim *s, const struct finding *f)
 {
+	struct promotion whole;
 	struct verdict v;
-	enum replay_said said = replay_finding(&s->replay, f, &v);
+	enum replay_said said = replay_finding(&s->replay, f, &v, &whole);
+	struct sim_ban source = { prefix_source(&f->addr), s->replay.now_ns, v.until_ns, f->reason, v.score, v.relapse };
+	struct sim_ban prefix = { whole.prefix, s->replay.now_ns, whole.until_ns, PST_RSN_PREFIX, whole.sources, whole.relapse };
+	int rc = CLI_OK;
 
 	s->said[said]++;
-	return said == REPLAY_BANNED ? keep_ban(s, f, &v) : CLI_OK;
+	if (said == REPLAY_BANNED)
+		rc = keep_ban(s, &source);
+	return !rc && whole.due ? keep_ban(s, &prefix) : rc;
 }
 
 /* --- the record ------------------------------------------------------------------------- */
@@ -170,6 +200,96 @@ static int read_record(FILE *f, struct recorded *r, struct sim *sim, size_t n)
 	return rc;
 }
 
+/* --- a conversation -------------------------------------------------------------------------- */
+
+struct hearing {
+	struct sim *sim;
+	int rc;
+};
+
+static void heard(void *ctx, const struct finding *f, unsigned line)
+{
+	struct hearing *h = ctx;
+	struct sim *s = h->sim;
+	struct sim_found *more = grown(s->found, s->nfound, &s->found_room, sizeof(*more)), *row;
+	unsigned long long before[REPLAY_OFF + 1];
+	struct pst_addr addr = f->addr;
+
+	if (!more) {
+		h->rc = CLI_FAILED;
+		return;
+	}
+	s->found = more;
+	row = &s->found[s->nfound++];
+	memcpy(before, s->said, sizeof(before));
+	h->rc = h->rc ? h->rc : sim_find(s, f);
+	*row = (struct sim_found){ .line = line, .reason = f->reason, .points = f->reason < PST_RSN_MAX ? s->conf->policy.points[f->reason] : 0 };
+	for (unsigned i = 0; i <= REPLAY_OFF; i++)
+		if (s->said[i] != before[i])
+			row->said = i;
+	if (ledger_find(&s->replay.ledger, &addr))
+		row->score = judgement_score(&s->conf->policy, &ledger_find(&s->replay.ledger, &addr)->record, s->replay.now_ns);
+	str_escape((struct str){ f->evidence, f->nevidence }, row->evidence, sizeof(row->evidence));
+}
+
+/* The file is heard once for each configuration: what a session finds depends on it. */
+static int hear_once(FILE *f, struct recorded *r, struct sim *s, const struct pst_addr *a)
+{
+	struct hearing h = { .sim = s };
+	struct rehearsal *rehearsal = rehearse_open(s->conf, a, heard, &h);
+	char *line = NULL;
+	size_t room = 0;
+
+	if (!rehearsal)
+		return out_error("out of memory");
+	r->lines = 0;
+	while (!h.rc && getline(&line, &room, f) >= 0) {
+		r->lines++;
+		line[strcspn(line, "\r\n")] = 0;
+		if (!rehearse_line(rehearsal, line))
+			h.rc = out_error("%s:%llu: a time is no duration like 10s, or too much is said without a reply", r->name, r->lines);
+	}
+	if (!h.rc && ferror(f))
+		h.rc = out_error("%s: %s", r->name, strerror(errno));
+	rehearse_end(rehearsal);
+	r->sessions = rehearse_sessions(rehearsal);
+	free(line);
+	rehearse_free(rehearsal);
+	return h.rc;
+}
+
+static int hear_all(FILE *f, struct recorded *r, struct sim *sim, size_t n, const struct pst_addr *a)
+{
+	int rc = CLI_OK;
+
+	for (size_t i = 0; !rc && i < n; i++) {
+		if (i && fseek(f, 0, SEEK_SET))
+			return out_error("%s: it is to be read twice, and cannot: %s", r->name, strerror(errno));
+		rc = hear_once(f, r, &sim[i], a);
+	}
+	return rc;
+}
+
+static void say_found(const struct sim *s)
+{
+	static const char *const said[] = { [REPLAY_NOTED] = "noted", [REPLAY_BANNED] = "ban", [REPLAY_EXEMPT] = "exempt", [REPLAY_WOULD] = "observed",
+					    [REPLAY_SPARED] = "spared", [REPLAY_OFF] = "off" };
+
+	out_table("findings");
+	for (size_t i = 0; i < s->nfound; i++) {
+		const struct sim_found *f = &s->found[i];
+
+		out_row();
+		out_num("line", "line", f->line);
+		out_str("reason", "reason", reason_name(f->reason));
+		out_num("points", "points", f->points);
+		out_num("score", "score", f->score);
+		out_str("said", "comes to", said[f->said]);
+		out_str("evidence", "evidence", f->evidence);
+	}
+	out_table_end();
+}
+
 /* --- what comes of it -------------------------------------------------------------------- */
 
 static const char *length_text(const struct sim_ban *b, char out[32])
@@ -177,13 +297,26 @@ static const char *length_text(const struct sim_ban *b, char out[32])
 	return duration_text((b->until_ns - b->at_ns) / S_NS, out);
 }
 
+/* Of a conversation nobody knows when it was: its first second is 1. */
+static void say_moment(const struct sim_ban *b)
+{
+	char after[32];
+
+	if (b->at_ns / S_NS > 366 * 86400u) {
+		out_wall("at", "at", b->at_ns / S_NS);
+		out_wall("until", NULL, b->until_ns / S_NS);
+	} else {
+		out_num("after_seconds", NULL, b->at_ns / S_NS - 1);
+		out_str(NULL, "after", duration_text(b->at_ns / S_NS - 1, after));
+	}
+}
+
 static void say_ban(const struct sim_ban *b)
 {
 	char text[PREFIX_TEXT_MAX], length[32];
 
 	out_str("source", "source", prefix_text(&b->source, text));
-	out_wall("at", "at", b->at_ns / S_NS);
-	out_wall("until", NULL, b->until_ns / S_NS);
+	say_moment(b);
 	out_num("seconds", NULL, (b->until_ns - b->at_ns) / S_NS);
 	out_str(NULL, "for", length_text(b, length));
 	out_str("reason", "reason", reason_name(b->reason));
@@ -232,7 +365,9 @@ static void say_sim(const char *key, struct sim *s, bool rows)
 		if (s->said[counts[i].said])
 			out_line("  %llu finding%s %s", s->said[counts[i].said], s->said[counts[i].said] == 1 ? "" : "s", counts[i].text);
 	}
-	if (rows || cli.json) {
+	if (s->found)
+		say_found(s);
+	if ((rows && s->nbans) || cli.json) {
 		out_table("bans");
 		for (size_t i = 0; i < s->nbans; i++) {
 			out_row();
@@ -316,7 +451,15 @@ static void say_record(const struct recorded *r)
 {
 	char span[32];
 
+	char addr[ADDR_TEXT_MAX];
+
 	out_str("file", NULL, r->name);
+	if (r->who) {
+		out_str("client", NULL, addr_text(r->who, addr));
+		out_num("sessions", NULL, r->sessions);
+		out_line("%s: %u session%s of %s, %llu lines", r->name, r->sessions, r->sessions == 1 ? "" : "s", addr_text(r->who, addr), r->lines);
+		return;
+	}
 	out_num("findings", NULL, r->findings);
 	out_num("unbans", NULL, r->unbans);
 	out_num("other_lines", NULL, r->lines - r->findings - r->unbans);
@@ -328,17 +471,17 @@ static void say_record(const struct recorded *r)
 
 /* --- the command --------------------------------------------------------------------------- */
 
-static int simulate(FILE *f, const char *name, const char *candidate)
+static int simulate(FILE *f, const char *name, const struct pst_addr *who, const char *candidate)
 {
 	struct sim sim[2] = { 0 };
-	struct recorded r = { .name = name };
+	struct recorded r = { .name = name, .who = who };
 	size_t n = candidate ? 2 : 1;
 	int rc = sim_open(&sim[0], place_config());
 
 	if (!rc && candidate)
 		rc = sim_open(&sim[1], candidate);
 	if (!rc)
-		rc = read_record(f, &r, sim, n);
+		rc = who ? hear_all(f, &r, sim, n, who) : read_record(f, &r, sim, n);
 	if (!rc) {
 		say_record(&r);
 		if (candidate)
@@ -355,9 +498,15 @@ static int simulate(FILE *f, const char *name, const char *candidate)
 static int do_simulate(struct args *a)
 {
 	const char *name, *candidate = NULL;
+	struct pst_addr who;
+	bool conversation = false;
 	int rc = arg_need(a, "FILE", &name);
 	FILE *f;
 
+	if (!rc && arg_is(a, "from")) {
+		conversation = true;
+		rc = arg_addr(a, &who);
+	}
 	if (!rc && arg_is(a, "with"))
 		rc = arg_need(a, "CONFIG", &candidate);
 	if (!rc)
@@ -367,16 +516,17 @@ static int do_simulate(struct args *a)
 	f = strcmp(name, "-") ? fopen(name, "re") : stdin;
 	if (!f)
 		return out_error("%s: %s", name, strerror(errno));
-	rc = simulate(f, name, candidate);
+	rc = simulate(f, name, conversation ? &who : NULL, candidate);
 	if (f != stdin)
 		fclose(f);
 	return rc;
 }
 
 static const struct cmd cmds[] = {
-	{ "simulate", "FILE|- [with CONFIG]",
-	  "Judges recorded findings again: who would have been banned, when and for how long, and with CONFIG what it would do differently.", do_simulate },
+	{ "simulate", "FILE|- [from ADDRESS] [with CONFIG]",
+	  "Judges recorded findings again, or with from what that address said in a conversation: who would have been banned, when and for how long, and with CONFIG "
+	  "what it would do differently.", do_simulate },
 	{ 0 },
 };
 
-const struct object object_simulate = { "simulate", "what a configuration would have made of recorded findings", cmds, .direct = true };
+const struct object object_simulate = { "simulate", "what a configuration would have made of what is on record", cmds, .direct = true };

@@ -10,12 +10,14 @@
 #define REPLAY_H
 
 #include "user/core/ledger.h"
+#include "user/core/promote.h"
 
 #define REPLAY_SEED 0x706f737465726eull /* of the ledger's hash: a replay is no target, but it must be the same twice */
 
 struct replay_rules {
 	const struct policy *policy;
 	const struct triage_rule *test;	 /* TEST_MAX of them: what finds nothing when it is off. NULL = all find */
+	const struct promote_rules *promote; /* NULL = prefixes are never banned as a whole */
 	const struct pst_prefix *allow;	 /* addresses in them are judged, never banned */
 	size_t nallow;
 	const struct pst_prefix *never; /* likewise, and with each the whole source it lies in */
@@ -25,6 +27,7 @@ struct replay_rules {
 struct replay {
 	struct replay_rules rules;
 	struct ledger ledger;
+	struct promote *prefixes;
 	__u64 now_ns; /* of the latest finding */
 };
 
@@ -37,10 +40,16 @@ enum replay_said {
 	REPLAY_OFF,    /* what finds it is off */
 };
 
-/* room: nentries zeroed entries, the caller's; a power of two >= 16. rules are copied, what they point to must live. */
-void replay_init(struct replay *r, const struct replay_rules *rules, struct ledger_entry *room, size_t nentries);
-/* f->when_ns is the time; one that lies before the last counts as the last. *v is the verdict of what was judged, else zero. */
-enum replay_said replay_finding(struct replay *r, const struct finding *f, struct verdict *v);
+/*
+ * room: nentries zeroed entries, the caller's; a power of two >= 16. prefixes: zeroed, the caller's too; needed with rules->promote. rules
+ * are copied, what they point to must live.
+ */
+void replay_init(struct replay *r, const struct replay_rules *rules, struct ledger_entry *room, size_t nentries, struct promote *prefixes);
+/*
+ * f->when_ns is the time; one that lies before the last counts as the last. *v is the verdict of what was judged, else zero; whole->due: the
+ * source's prefix is banned with it, whole->until_ns. Of whom mail was accepted is in no record: a replay spares only the allow-listed of a prefix.
+ */
+enum replay_said replay_finding(struct replay *r, const struct finding *f, struct verdict *v, struct promotion *whole);
 /* An operator's word ended the ban of p: the sources in it begin anew, as the judge has it. */
 void replay_unban(struct replay *r, const struct pst_prefix *p);
 
