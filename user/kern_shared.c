@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -31,6 +32,60 @@ static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
 	(void)level, (void)fmt, (void)ap;
 	return 0;
+}
+
+/* --- descriptors ----------------------------------------------------------- */
+
+#define PROGS_MAX 256
+
+/* The descriptors of programs that this process holds. n > PROGS_MAX: not known. */
+struct held {
+	size_t n;
+	int fd[PROGS_MAX];
+};
+
+static bool is_prog(int folder, const char *name)
+{
+	static const char prog[] = "anon_inode:bpf-prog";
+	char to[sizeof(prog)];
+
+	return readlinkat(folder, name, to, sizeof(to)) == (ssize_t)sizeof(prog) - 1 && !memcmp(to, prog, sizeof(prog) - 1);
+}
+
+static void held_now(struct held *h)
+{
+	DIR *d = opendir("/proc/self/fd");
+	struct dirent *entry;
+
+	h->n = d ? 0 : PROGS_MAX + 1;
+	while (d && h->n <= PROGS_MAX && (entry = readdir(d))) {
+		if (!is_prog(dirfd(d), entry->d_name))
+			continue;
+		if (h->n < PROGS_MAX)
+			h->fd[h->n] = atoi(entry->d_name);
+		h->n++;
+	}
+	if (d)
+		closedir(d);
+}
+
+/*
+ * libxdp 1.3 keeps descriptors of programs that it has looked at, and with each the program's maps: hundreds of megabytes for
+ * every gate that was replaced. Those that were not there before and are of no use to anybody go.
+ */
+static void drop_kept(const struct held *before)
+{
+	struct held now;
+
+	held_now(&now);
+	for (size_t i = 0; before->n <= PROGS_MAX && i < now.n && i < PROGS_MAX; i++) {
+		bool new = true;
+
+		for (size_t k = 0; k < before->n; k++)
+			new &= before->fd[k] != now.fd[i];
+		if (new)
+			close(now.fd[i]);
+	}
 }
 
 /* --- the programs of an interface ---------------------------------------- */
@@ -222,8 +277,11 @@ int kern_shared_attach(const char *dir, const char *from, const char *interface,
 	libxdp_print_fn_t before_xdp = libxdp_set_print(keep_first);
 	libbpf_print_fn_t before_bpf = libbpf_set_print(quiet);
 	struct gate *g = NULL;
-	int e = kern_open_gate(dir, &g, err, errsize);
+	struct held held;
+	int e;
 
+	held_now(&held);
+	e = kern_open_gate(dir, &g, err, errsize);
 	libxdp_said[0] = '\0';
 	if (!e) {
 		e = attach_object(g, dir, from, interface, mode, out);
@@ -232,6 +290,7 @@ int kern_shared_attach(const char *dir, const char *from, const char *interface,
 				 libxdp_said);
 	}
 	gate__destroy(g);
+	drop_kept(&held);
 	libbpf_set_print(before_bpf);
 	libxdp_set_print(before_xdp);
 	return e;
@@ -242,8 +301,10 @@ int kern_shared_detach(const char *dir, const char *interface)
 	libxdp_print_fn_t before = libxdp_set_print(keep_first);
 	char path[KERN_PATH_MAX];
 	int e = pin_path(path, dir, interface);
+	struct held held;
 	__u32 id;
 
+	held_now(&held);
 	if (!e && access(path, F_OK))
 		e = -errno;
 	id = e ? 0 : id_of_pin(path);
@@ -253,6 +314,7 @@ int kern_shared_detach(const char *dir, const char *interface)
 		e = -errno;
 	if (!e)
 		kern_why_drop(dir, interface);
+	drop_kept(&held);
 	libxdp_set_print(before);
 	return e;
 }
@@ -271,10 +333,12 @@ int kern_shared_list(const char *dir, struct kern_link *out, size_t max)
 	char interface[IFNAMSIZ], path[KERN_PATH_MAX];
 	DIR *d = opendir(dir);
 	struct dirent *entry;
+	struct held held;
 	size_t n = 0;
 
 	if (!d)
 		return -errno;
+	held_now(&held);
 	while (n < max && (entry = readdir(d))) {
 		if (!kern_pin_name(entry->d_name, KERN_SHARED, interface) || kern_path(path, dir, entry->d_name))
 			continue;
@@ -282,20 +346,25 @@ int kern_shared_list(const char *dir, struct kern_link *out, size_t max)
 		out[n++].since_s = pinned_since(path);
 	}
 	closedir(d);
+	drop_kept(&held);
 	return (int)n;
 }
 
 void kern_shared_others(unsigned ifindex, unsigned ours, char *text, size_t size)
 {
-	struct xdp_multiprog *mp = programs_of(ifindex);
 	struct xdp_program *p = NULL;
+	struct xdp_multiprog *mp;
+	struct held held;
 	size_t n = 0;
 
+	held_now(&held);
+	mp = programs_of(ifindex);
 	text[0] = '\0';
 	while (mp && n < size && (p = xdp_multiprog__next_prog(p, mp)))
 		if (xdp_program__id(p) != ours)
 			n += (size_t)snprintf(text + n, size - n, "%sid %u (%s)", n ? ", " : "", xdp_program__id(p), xdp_program__name(p));
 	xdp_multiprog__close(mp);
+	drop_kept(&held);
 }
 
 int kern_shared_take(const char *dir, const char *from, char *err, size_t errsize)

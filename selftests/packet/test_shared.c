@@ -5,6 +5,7 @@
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <dirent.h>
 
 #include "user/ban.h"
 #include "user/kern_shared.h"
@@ -31,10 +32,30 @@ static int open_all(void **state)
 	return e;
 }
 
+/* Descriptors of programs that this process holds; each holds the maps of a gate. */
+static int programs_held(void)
+{
+	void *d = opendir("/proc/self/fd"); /* DIR is a path here */
+	struct dirent *entry;
+	char to[64];
+	int n = 0;
+
+	assert_non_null(d);
+	while ((entry = readdir(d))) {
+		ssize_t len = readlinkat(dirfd(d), entry->d_name, to, sizeof(to) - 1);
+
+		to[len < 0 ? 0 : len] = 0;
+		n += !strcmp(to, "anon_inode:bpf-prog");
+	}
+	closedir(d);
+	return n;
+}
+
 static int unload(void **state)
 {
 	(void)state;
 	kern_unload(DIR);
+	assert_int_equal(programs_held(), 0);
 	return system("xdp-filter unload --all >/dev/null 2>&1") < 0; /* it fails when there is none */
 }
 
