@@ -369,13 +369,37 @@ static void told(void **state)
 	assert_int_equal(dnsl_told(&r, &v, out, 30), strlen("score 1, zen.example 3"));
 }
 
+/* Whatever a verdict hangs on makes another print; what clients are told does not. */
+static void prints(void **state)
+{
+	struct dnsl_filter f = { 0 }, g = { 0 };
+	struct dnsl_zone zone[] = { { "a.example", "a.example", true, true, false } }, other[] = { { "a.example", "key.a.example", true, true, false } };
+	struct dnsl_rule rule[] = { { "a.example", 0, &f, 1, 2, "", 1 } }, text[] = { { "a.example", 0, &f, 1, 2, "x", 9 } };
+	struct dnsl_rule heavy[] = { { "a.example", 0, &f, 1, 3, "", 1 } }, filter[] = { { "a.example", 0, &g, 1, 2, "", 1 } };
+	struct dnsl_rule all[] = { { "a.example", 0, NULL, 0, 2, "", 1 } };
+	const struct dnsl_rules rows[] = {
+		{ zone, 1, rule, 1, 1, 0, 0 }, { other, 1, rule, 1, 1, 0, 0 }, { zone, 1, heavy, 1, 1, 0, 0 }, { zone, 1, filter, 1, 1, 0, 0 },
+		{ zone, 1, all, 1, 1, 0, 0 }, { zone, 1, rule, 1, 2, 0, 0 }, { zone, 1, rule, 1, 1, 2, 0 }, { zone, 1, rule, 1, 1, 0, -1 }, { zone, 1, rule, 0, 1, 0, 0 },
+	};
+
+	(void)state;
+	assert_null(dnsl_filter_read(STR("127.0.0.2"), &f));
+	assert_null(dnsl_filter_read(STR("127.0.0.3"), &g));
+	for (size_t i = 0; i < NROWS(rows); i++)
+		for (size_t k = 0; k < NROWS(rows); k++)
+			if ((dnsl_rules_print(&rows[i]) == dnsl_rules_print(&rows[k])) != (i == k))
+				fail_msg("rows %zu and %zu", i, k);
+	assert_true(dnsl_rules_print(&rows[0]) == dnsl_rules_print(&(struct dnsl_rules){ zone, 1, text, 1, 1, 0, 0 }));
+	assert_true(dnsl_print(&zone[0]) == dnsl_print(&other[0]) && dnsl_print(&zone[0]) != dnsl_print(&(struct dnsl_zone){ .name = "b.example" }));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(filters),	 cmocka_unit_test(filters_that_are_none), cmocka_unit_test(filters_as_they_are_meant),
 		cmocka_unit_test(filters_at_random), cmocka_unit_test(questions),	  cmocka_unit_test(records),
 		cmocka_unit_test(answers),	 cmocka_unit_test(lives),		  cmocka_unit_test(sums),
-		cmocka_unit_test(told), cmocka_unit_test(tests_of_a_zone), cmocka_unit_test(test_questions),
+		cmocka_unit_test(told), cmocka_unit_test(tests_of_a_zone), cmocka_unit_test(test_questions), cmocka_unit_test(prints),
 	};
 
 	return cmocka_run_group_tests_name("dnsl", tests, NULL, NULL);

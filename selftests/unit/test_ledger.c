@@ -292,6 +292,31 @@ static void recalls_in_order(void **state)
 		assert_int_equal(e.finding[i].session, 3 * LEDGER_FINDINGS - 1 - i);
 }
 
+static void passes_live_as_long_as_they_are_given(void **state)
+{
+	static struct ledger_entry room[16];
+	struct triage_rule rule[TEST_MAX] = { [TEST_PREGREET] = { 0, 100 }, [TEST_DNSL] = { 0, 10 } };
+	const unsigned both = 1u << TEST_PREGREET | 1u << TEST_DNSL;
+	const __u64 s = 1000000000ull;
+	struct pst_addr a = { { [10] = 0xff, [11] = 0xff, [12] = 192, [15] = 7 } };
+	struct finding f = { .reason = PST_RSN_EARLY };
+	struct ledger_entry *e;
+	struct ledger l;
+
+	(void)state;
+	memset(room, 0, sizeof(room));
+	ledger_init(&l, room, 16, 1);
+	e = ledger_take(&l, &a, &policy, s);
+	ledger_pass(e, both | 1u << TEST_HANGUP, rule, s); /* the last one's life is 0 */
+	assert_int_equal(ledger_passes(e, 2 * s), both);
+	assert_int_equal(ledger_passes(e, 11 * s), 1u << TEST_PREGREET);
+	ledger_pass(e, both, rule, 3 * s);
+	ledger_unpass(&l, TEST_DNSL);
+	assert_int_equal(ledger_passes(e, 4 * s), 1u << TEST_PREGREET);
+	ledger_note(e, &f);
+	assert_int_equal(ledger_passes(e, 4 * s), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -304,6 +329,7 @@ int main(void)
 		cmocka_unit_test(the_hash_spreads),
 		cmocka_unit_test(restores_beside_what_is_there),
 		cmocka_unit_test(recalls_in_order),
+		cmocka_unit_test(passes_live_as_long_as_they_are_given),
 	};
 
 	return cmocka_run_group_tests_name("ledger", tests, NULL, NULL);

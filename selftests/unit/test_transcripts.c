@@ -13,6 +13,7 @@
  *				one name as the only entry of connection control or relay control
  *				no-mail (mx.local.test and all below mute.example take no mail)
  *				grey=MODE (of the greylist; grey-name: the source is known by its name) stress exempt-rcpt=ENTRY exempt-from=ENTRY
+ *				lists (of DNS: "bad" weighs 3, "worse" 3 with a text of its own, "good" -2; ban at 6, enforced at 2, skipped at -2) dnsl=MODE (of their test) pregreet=MODE
  *				balancer (XCLIENT is believed; a client at 203.0.113.9 is looked up as naming and allowed say, one at
  *				203.0.113.99 has too many sessions)
  *				recipient=ENTRY... (of the recipient list; "+" begins a tag) owner=ACCOUNT:SENDER... account-sender=observe|enforce
@@ -20,9 +21,9 @@
  *	C: TEXT			the client sends TEXT and CRLF; a final \c sends no CRLF. \r \n \t \0 \\ \xHH
  *	A: TEXT			the backend answers; " | " between lines; "down" and "caps" are outcomes of their own
  *	T: N			N seconds pass (N may be "300ms"), then the tick
- *	E: EVENT		hangup, kick, shutdown, known, unknown, banned ("+pregreet": the source has passed that test before), secured, insecure, greyed=pass|known|defer[:SECONDS] (the answer to the last "(grey)"; greyed-old: to the one before), charged, over (an account's quota), named, named=NAME, nameless (no answer)
+ *	E: EVENT		hangup, kick, shutdown, known, unknown, banned ("+pregreet": the source has passed that test before), secured, insecure, greyed=pass|known|defer[:SECONDS] (the answer to the last "(grey)"; greyed-old: to the one before), passes=BITS (the judge knows of these), listed=BITS[:unsure] (these rules match; the answer to "(lists)"), charged, over (an account's quota), named, named=NAME, nameless (no answer)
  *	S: PREFIX		the client gets a line that begins so
- *	B: TEXT			the backend is sent the line TEXT ("TEXT...": a line that begins so); "(abort)" = it is cut off, "(grey)" = the judge is asked,
+ *	B: TEXT			the backend is sent the line TEXT ("TEXT...": a line that begins so); "(abort)" = it is cut off, "(grey)" = the judge is asked, "(lists)" = DNS lists are,
  *				"(route N)" = what follows goes to that route, if it is not the default one
  *	D: TEXT			the backend has been sent the content TEXT since the last D:
  *	F: REASON [EVIDENCE]	a finding; the evidence begins so, "-" = there is none
@@ -248,6 +249,8 @@ static void take_step(struct play *p)
 	}
 	take_ask(p);
 	take_question(p);
+	if (p->step.lists)
+		push(p, &p->asks, "(lists)", 7);
 	if (p->step.want == SESS_TLS || p->step.want == SESS_CLOSE)
 		p->nin = 0;
 	if (p->step.want == SESS_CLIENT)
@@ -353,6 +356,15 @@ static void greyed(struct play *p, const char *name)
 		    seconds ? (unsigned)strtoul(seconds + 1, NULL, 10) : 0, p->now_ns, &p->step);
 }
 
+/* "listed=3:unsure" */
+static void listed(struct play *p, const char *text)
+{
+	struct dnsl_known known = { .matched = strtoull(text, NULL, 10), .failed = strchr(text, ':') ? 1 : 0, .life_s = 600 };
+	struct dnsl_verdict v = dnsl_weigh(p->s.conf->dnsl, &known);
+
+	sess_listed(&p->s, &v, p->now_ns, &p->step);
+}
+
 static void event(struct play *p, const char *name)
 {
 	if (!strcmp(name, "hangup"))
@@ -365,6 +377,10 @@ static void event(struct play *p, const char *name)
 		sess_charged(&p->s, name[0] == 'o', p->now_ns, &p->step);
 	else if (!strncmp(name, "greyed", 6))
 		greyed(p, name);
+	else if (!strncmp(name, "listed=", 7))
+		listed(p, name + 7);
+	else if (!strncmp(name, "passes=", 7))
+		sess_standing(&p->s, &(struct sess_word){ .passes = (unsigned)strtoul(name + 7, NULL, 10) }, p->now_ns, &p->step);
 	else if (!strcmp(name, "nameless"))
 		sess_named(&p->s, STR(""), true, p->now_ns, &p->step);
 	else if (!strcmp(name, "secured") || !strcmp(name, "insecure"))
@@ -515,6 +531,28 @@ static void exempt(struct play *p, int which, const char *text)
 	*l = (struct sender_list){ .rule = &p->f.exempt[which], .nrules = 1 };
 }
 
+static const struct dnsl_zone zones[] = { { "bad.test", "bad.test", true, true, false } };
+static const struct dnsl_rule list_rules[] = { { "bad.test", 0, NULL, 0, 3, "", 1 }, { "worse.test", 0, NULL, 0, 3, "See https://worse.test/", 2 },
+					       { "good.test", 0, NULL, 0, -2, "", 3 } };
+static const struct dnsl_rules lists = { zones, 1, list_rules, 3, .enforce = 2, .ban = 6, .skip = -2 };
+
+static unsigned test_mode_of(struct play *p, const char *text)
+{
+	static const char *const name[] = {
+#define TRIAGE_X(sym, name) name,
+		TRIAGE_MODES(TRIAGE_X)
+#undef TRIAGE_X
+	};
+
+	unsigned i = 0;
+
+	while (i < NROWS(name) && strcmp(name[i], text))
+		i++;
+	if (i == NROWS(name))
+		BAD(p, "no mode of a test: \"%s\"", text);
+	return i;
+}
+
 /* The only entry of a list of clients. */
 static void named_rule(struct fixture *f, struct access_list *l, enum access_mode mode, const char *name)
 {
@@ -619,6 +657,12 @@ static void option(struct play *p, const char *key, char *value)
 		named_rule(f, &f->relay.relay, *key == 'g' ? ACCESS_ONLY : ACCESS_EXCEPT, value);
 	else if (!strcmp(key, "grey"))
 		f->grey.mode = grey_mode_of(value);
+	else if (!strcmp(key, "lists"))
+		f->conf.dnsl = &lists, f->conf.test[TEST_DNSL].mode = TRIAGE_ENFORCE;
+	else if (!strcmp(key, "dnsl"))
+		f->conf.test[TEST_DNSL].mode = test_mode_of(p, value);
+	else if (!strcmp(key, "pregreet"))
+		f->conf.test[TEST_PREGREET].mode = test_mode_of(p, value);
 	else if (!strcmp(key, "grey-name"))
 		f->grey.by_name = true;
 	else if (!strcmp(key, "stress"))

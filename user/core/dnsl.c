@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "user/core/dnsl.h"
 
+#include "user/core/hash.h"
 #include "user/core/put.h"
 
 /* --- filters -------------------------------------------------------------------- */
@@ -298,6 +299,33 @@ enum dnsl_why dnsl_tested(const struct dnsl_test *t, const unsigned char (*answe
 		if (dnsl_record(answer[i]) == DNSL_ERROR)
 			return DNSL_WHY_REFUSES;
 	return t->listed == (n > 0) ? DNSL_WHY_NONE : t->unlike;
+}
+
+__u64 dnsl_print(const struct dnsl_zone *z)
+{
+	return hash_bytes((const __u64[2]){ 0 }, str_of(z->name));
+}
+
+static void mix(__u64 key[2], const void *bytes, size_t n)
+{
+	key[0] = hash_bytes(key, (struct str){ bytes, n });
+}
+
+__u64 dnsl_rules_print(const struct dnsl_rules *r)
+{
+	const int limits[] = { r->enforce, r->ban, r->skip };
+	__u64 key[2] = { 0 };
+
+	mix(key, limits, sizeof(limits));
+	for (size_t i = 0; i < r->nrules; i++) {
+		const struct dnsl_rule *rule = &r->rule[i];
+		const char *domain = r->zone[rule->zone].domain;
+
+		mix(key, domain, strlen(domain));
+		mix(key, &rule->weight, sizeof(rule->weight));
+		mix(key, rule->filter, rule->nfilters * sizeof(*rule->filter));
+	}
+	return key[0];
 }
 
 const char *dnsl_state_name(unsigned state)

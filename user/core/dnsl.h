@@ -140,6 +140,10 @@ struct dnsl_test {
 bool dnsl_test(const struct dnsl_zone *z, unsigned n, struct dnsl_test *out);
 /* What an answer to it makes of the zone; WHY_NONE = it is sound. */
 enum dnsl_why dnsl_tested(const struct dnsl_test *t, const unsigned char (*answer)[4], size_t n);
+/* A zone's name in a number: processes may have configurations of different age. */
+__u64 dnsl_print(const struct dnsl_zone *z);
+/* All that a verdict hangs on, likewise. */
+__u64 dnsl_rules_print(const struct dnsl_rules *r);
 const char *dnsl_state_name(unsigned state);
 const char *dnsl_why_text(unsigned why);
 

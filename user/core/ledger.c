@@ -107,6 +107,12 @@ void ledger_pass(struct ledger_entry *e, unsigned passes, const struct triage_ru
 	}
 }
 
+void ledger_unpass(struct ledger *l, enum triage_test test)
+{
+	for (size_t i = 0; i < l->nentries; i++)
+		l->entry[i].pass_until_ns[test] = 0;
+}
+
 unsigned ledger_passes(const struct ledger_entry *e, __u64 now_ns)
 {
 	unsigned bits = 0;

@@ -44,6 +44,8 @@ struct ledger_entry *ledger_take(struct ledger *l, const struct pst_addr *a,
 void ledger_note(struct ledger_entry *e, const struct finding *f);
 /* The tests of passes, a bit per enum triage_test, are passed for the life that rule, TEST_MAX of them, gives them. Never shortens a pass. */
 void ledger_pass(struct ledger_entry *e, unsigned passes, const struct triage_rule *rule, __u64 now_ns);
+/* Nobody has passed this test any more: it is another one now. */
+void ledger_unpass(struct ledger *l, enum triage_test test);
 /* Those that are remembered, likewise. */
 unsigned ledger_passes(const struct ledger_entry *e, __u64 now_ns);
 /*

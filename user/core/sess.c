@@ -205,7 +205,13 @@ static bool pauses(struct sess *s)
 	if (s->peer.allowed || s->peer.balancer || s->peer.check || !s->conf->greet_pause_ms)
 		return false;
 	s->spared |= s->known || s->remembered & 1u << TEST_PREGREET;
-	return !s->known && test_due(s, TEST_PREGREET);
+	return !s->known && !s->lists.skips && (test_due(s, TEST_PREGREET) || s->offended & 1u << TEST_PREGREET || lists_awaited(s));
+}
+
+void pause_over(struct sess *s, struct sess_step *step)
+{
+	if (s->state == S_PAUSE && !s->unnamed && !s->final && !pauses(s))
+		greet(s, step, true);
 }
 
 void admit(struct sess *s, struct sess_step *step)
@@ -298,8 +304,8 @@ void sess_standing(struct sess *s, const struct sess_word *word, __u64 now_ns, s
 		return;
 	}
 	s->known |= standing == STANDING_KNOWN;
-	if (!s->final && s->state == S_PAUSE && !s->unnamed && !pauses(s))
-		greet(s, step, true);
+	lists_ask(s, step);
+	pause_over(s, step);
 	finish(s, step);
 }
 
@@ -474,6 +480,7 @@ static void timed_out(struct sess *s, struct sess_step *step)
 	}
 	if (s->state == S_PAUSE) {
 		test_pass(s, TEST_PREGREET);
+		lists_ask(s, step); /* the judge has not spoken */
 		greet(s, step, true);
 		return;
 	}

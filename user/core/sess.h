@@ -23,6 +23,7 @@
 
 #include "user/core/account.h"
 #include "user/core/body.h"
+#include "user/core/dnsl.h"
 #include "user/core/finding.h"
 #include "user/core/grey.h"
 #include "user/core/line.h"
@@ -104,6 +105,7 @@ struct sess_conf {
 	enum pst_mode own_sender;   /* a sender in a domain of ours, from a client that may not relay */
 	const struct sender_rules *senders;
 	const struct grey_rules *grey; /* NULL = there is no greylist */
+	const struct dnsl_rules *dnsl; /* NULL = there are no DNS lists */
 	struct body_limits body;
 	struct mend_rules mend;
 	bool hide[EXT_MAX]; /* neither offered nor served, though gate and backend have it */
@@ -205,6 +207,7 @@ struct sess_step {
 	__u64 grey[2];		       /* of SESS_GREY: what the judge is asked about; both 0 = it has been asked */
 	struct finding found[SESS_FINDINGS_MAX];
 	unsigned nfound;
+	bool lists; /* ask the DNS lists about the client; sess_listed() is the answer, whenever it comes */
 	struct sess_denied denied;
 };
 
@@ -256,6 +259,11 @@ struct sess {
 	bool dropped;	/* by a test */
 	unsigned char condemned; /* enum pst_reason: every recipient is refused with verdict; 0 = not condemned */
 	unsigned remembered, passed, offended; /* a bit per enum triage_test: by the judge's word; here; caught here */
+	struct {
+		bool asked, told; /* the DNS lists are; what they say has been heard */
+		bool skips;	  /* they speak for the client: it is spared what the allow list is spared */
+		__u64 until_ns;	  /* the pass of their test lives no longer; 0 = there is none */
+	} lists;
 	struct {
 		bool spared; /* this transaction's sender is exempt */
 		bool open;   /* it is <>, and a recipient is to be asked about at DATA */
@@ -320,6 +328,11 @@ void sess_secured(struct sess *s, bool ok, __u64 now_ns, struct sess_step *step)
 void sess_charged(struct sess *s, bool over, __u64 now_ns, struct sess_step *step);
 /* The judge's answer to SESS_GREY; one to an older question is ignored. */
 void sess_greyed(struct sess *s, const __u64 key[2], enum sess_grey said, unsigned seconds, __u64 now_ns, struct sess_step *step);
+/*
+ * What the DNS lists say, in answer to step.lists: once, when all zones have answered or had their time, or when it is SKIP whatever
+ * the others will say. It may come at any time, or never.
+ */
+void sess_listed(struct sess *s, const struct dnsl_verdict *v, __u64 now_ns, struct sess_step *step);
 /* The client was not read from for so long because the backend was too slow: not the client's fault. */
 void sess_waited(struct sess *s, __u64 waited_ns);
 void sess_tick(struct sess *s, __u64 now_ns, struct sess_step *step);

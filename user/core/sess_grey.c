@@ -21,7 +21,7 @@ static bool is_stranger(const struct sess *s)
 {
 	struct relay_client c = client_of(s);
 
-	return !s->peer.allowed && !s->authenticated && !s->known && !s->grey.known && !relay_trusts(s->conf->relay, &c);
+	return !s->peer.allowed && !s->authenticated && !s->known && !s->grey.known && !s->lists.skips && !relay_trusts(s->conf->relay, &c);
 }
 
 static bool is_due(const struct sess *s)

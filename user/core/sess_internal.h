@@ -95,6 +95,8 @@ void quota_told(struct sess *s, bool over);
  * printable ASCII, SESS_VERDICT_TEXT_MAX octets at most; empty = the row's.
  */
 void condemn(struct sess *s, struct sess_step *step, enum pst_reason reason, struct str evidence, struct str text);
+/* Likewise, by mode in place of the test's own. */
+void condemn_as(struct sess *s, struct sess_step *step, enum triage_mode mode, enum pst_reason reason, struct str evidence, struct str text);
 /* OFF also where this client is spared the test. */
 enum triage_mode test_mode(const struct sess *s, enum triage_test test);
 /* On, and neither remembered as passed nor failed here already. */
@@ -113,6 +115,10 @@ bool grey_lets_data(struct sess *s, struct sess_step *step);
 /* The judge has answered, or had its time. */
 void grey_told(struct sess *s, enum sess_grey said, unsigned seconds, bool answered);
 
+/* sess_dnsl.c: asks, unless it has been asked or nobody needs to know. Would the answer be of use, and is it still to come? */
+void lists_ask(struct sess *s, struct sess_step *step);
+bool lists_awaited(const struct sess *s);
+
 /* sess_ehlo.c */
 void run_ehlo(struct sess *s, struct sess_step *step, struct str args);
 void run_helo(struct sess *s, struct sess_step *step, struct str args);
@@ -123,6 +129,8 @@ void run_xclient(struct sess *s, struct sess_step *step, struct str args);
 
 /* sess.c: connection control, then the greeting: at once, behind the pause, or when the client's name is known. */
 void admit(struct sess *s, struct sess_step *step);
+/* Greets when nothing is waited for any more. */
+void pause_over(struct sess *s, struct sess_step *step);
 /* Counts the connection, once. */
 void greeted(struct sess *s, enum pst_counter as);
 void begin(struct sess *s, __u64 now_ns, struct sess_step *step);

@@ -14,9 +14,15 @@ static bool is_spared(const struct sess *s)
 	return s->peer.allowed || s->peer.check || (s->peer.balancer && !s->told);
 }
 
+/* By DNS lists that speak for it, the others' tests. */
+static bool is_skipped(const struct sess *s, enum triage_test test)
+{
+	return s->lists.skips && test != TEST_DNSL;
+}
+
 enum triage_mode test_mode(const struct sess *s, enum triage_test test)
 {
-	if (test >= TEST_MAX || !s->conf->tested || (is_spared(s) && !(BIT(test) & PROTOCOL_TESTS)))
+	if (test >= TEST_MAX || !s->conf->tested || ((is_spared(s) || is_skipped(s, test)) && !(BIT(test) & PROTOCOL_TESTS)))
 		return TRIAGE_OFF;
 	return (enum triage_mode)s->conf->test[test].mode;
 }
@@ -81,8 +87,12 @@ static void remember_verdict(struct sess *s, enum pst_reason reason, struct str 
 
 void condemn(struct sess *s, struct sess_step *step, enum pst_reason reason, struct str evidence, struct str text)
 {
+	condemn_as(s, step, test_mode(s, triage_test_of(reason)), reason, evidence, text);
+}
+
+void condemn_as(struct sess *s, struct sess_step *step, enum triage_mode mode, enum pst_reason reason, struct str evidence, struct str text)
+{
 	enum triage_test test = triage_test_of(reason);
-	enum triage_mode mode = test_mode(s, test);
 
 	if (mode == TRIAGE_OFF)
 		return;
@@ -108,10 +118,19 @@ static bool is_help(const struct sess *s, const struct mailbox *to)
 	return to->kind == MAILBOX_POSTMASTER || (s->own && (str_ieq(local, STR("postmaster")) || str_ieq(local, STR("abuse"))));
 }
 
+/* Its name, which may have come later than the lists' answer, lets it relay. */
+static bool may_relay(const struct sess *s)
+{
+	struct relay_client c = client_of(s);
+
+	return relay_trusts(s->conf->relay, &c);
+}
+
 bool rcpt_condemned(struct sess *s, struct sess_step *step, const struct mailbox *to)
 {
-	if (!s->condemned || s->authenticated || is_help(s, to))
+	if (!s->condemned || s->authenticated || is_help(s, to) || (s->condemned == PST_RSN_DNSL && may_relay(s)))
 		return false;
+	deny(step, to, false, reason_name(s->condemned), NULL, 0);
 	tally(s, PST_CNT_RCPT_TRIAGE);
 	s->refused = true;
 	step->reply = (struct str){ s->verdict, s->nverdict }; /* no error of the session: a queue may ask for many recipients */

@@ -70,6 +70,7 @@ static void start_anew(struct sess *s, const struct sess_peer *p)
 	s->name_until_ns = s->now_ns + s->conf->name_timeout_s * NS_PER_S;
 	memset(&s->caps, 0, sizeof(s->caps));
 	memset(&s->grey, 0, sizeof(s->grey));
+	memset(&s->lists, 0, sizeof(s->lists));
 	s->esmtp = s->known = s->secrets = false;
 	s->authenticated = s->vouched;
 	s->errors = s->auth_failures = 0;
