@@ -504,7 +504,8 @@ static void take_whole(struct config_reader *r, cfg_t *cfg, struct config_whole 
 	struct conf *c = &w->conf;
 	struct conf_listener listener = { 0 };
 	struct conf_route *route;
-	size_t nroutes;
+	struct conf_zone *zone;
+	size_t nroutes, nzones;
 
 	for (size_t i = 0; i < config_nsections; i++) {
 		const struct config_section *s = &config_sections[i];
@@ -524,6 +525,7 @@ static void take_whole(struct config_reader *r, cfg_t *cfg, struct config_whole 
 	w->sess.accounts = &c->accounts;
 	c->test = w->sess.test;
 	w->sess.grey = &c->grey;
+	w->sess.dnsl = &c->dnsl.rules;
 	sort_keys(&c->grey.exempt_recipients);
 	sort_keys(&c->grey.exempt_senders);
 	listener.sess = w->sess;
@@ -534,12 +536,15 @@ static void take_whole(struct config_reader *r, cfg_t *cfg, struct config_whole 
 	w->conf.senders.list = take_senders(r, cfg, &c->senders.nlists);
 	c->list = take_titled(r, cfg, "list", &(struct conf_list){ 0 }, sizeof(*c->list), &c->nlists);
 	route = take_titled(r, cfg, "route", &(struct conf_route){ 0 }, sizeof(*route), &nroutes);
+	zone = take_titled(r, cfg, "zone", &(struct conf_zone){ 0 }, sizeof(*zone), &nzones);
 	name_titled(r, cfg, c);
 	NAME_ALL("route", route, nroutes)
+	NAME_ALL("zone", zone, nzones)
 	c->file = keep_files(r);
 	place_list(r, cfg, "connect", &c->relay.connect);
 	place_list(r, cfg, "relay", &c->relay.relay);
 	config_relay(r, c, route, nroutes);
+	config_dnsl(r, c, zone, nzones);
 }
 
 /* Only names and values as written: for `config show`. */

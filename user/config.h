@@ -101,6 +101,26 @@ struct conf_dns {
 	bool names;	/* of every client, not only where an entry is a domain */
 };
 
+/* DNS lists, and who is asked. */
+struct conf_dnsl {
+	struct dnsl_rules rules;
+	struct pst_addr *server; /* none = those of struct conf_dns */
+	size_t nservers;
+	unsigned timeout_ms;
+	unsigned test_s, retest_s; /* between tests of a zone that is up, and of one that is down */
+	unsigned cache;		   /* answers that one worker remembers */
+};
+
+enum conf_zone_family { CONF_ZONE_BOTH, CONF_ZONE_IPV4, CONF_ZONE_IPV6 };
+
+/* A section "zone" as written. */
+struct conf_zone {
+	const char *name, *domain, *text; /* NULL = not set */
+	enum conf_zone_family family;
+	bool tested;
+	unsigned line;
+};
+
 /* What the kernel half says to a client that it refuses itself. */
 struct conf_refuse {
 	const char *hostname; /* in its greeting */
@@ -157,6 +177,7 @@ struct conf {
 	struct account_rules accounts;
 	struct grey_rules grey;
 	struct conf_dns dns;
+	struct conf_dnsl dnsl;
 	struct conf_refuse refuse;
 	struct conf_store store;
 	const struct triage_rule *test; /* TEST_MAX of them, as every listener has them */

@@ -67,6 +67,9 @@ char *config_text(struct config_reader *r, const char *path);
 /* Turns items into the row's member of the section's struct at base. Says what is wrong itself. */
 void config_store(struct config_reader *r, const struct config_row *row, const struct config_item *items, size_t n, void *base);
 
+/* "WHERE: "TEXT" WHAT; RIGHT": false. */
+bool config_wrong(struct config_reader *r, const struct config_item *it, const char *what, const char *right);
+
 #define CONFIG_DOMAIN_MAX (MAILBOX_DOMAIN_MAX + 2)
 
 /* config_access.c. The domain, address literal or ".domain" in text as rules have it: lower case, U-labels as A-labels. */
@@ -87,6 +90,13 @@ int config_lmdb(const char *path, bool (*each)(void *ctx, const char *key, const
  * sections "route" as they were read, named.
  */
 void config_relay(struct config_reader *r, struct conf *c, struct conf_route *titled, size_t n);
+
+/* config_dnsl.c: kinds of settings of DNS lists, as those of config_kinds.c. */
+bool config_site(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst);
+bool config_below(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst);
+bool config_zone_name(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst);
+/* The zones of the sites, with what the sections "zone" say of them. titled: those, named. */
+void config_dnsl(struct config_reader *r, struct conf *c, const struct conf_zone *titled, size_t ntitled);
 
 /* What only the whole and the world can tell: overlaps, loops, users, files. */
 void config_check(struct config_reader *r, const struct config_whole *w);

@@ -16,7 +16,7 @@
 /* Each converts one text into *dst and tells whether it could; it has said why not itself. */
 typedef bool take_fn(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst);
 
-static bool wrong(struct config_reader *r, const struct config_item *it, const char *what, const char *right)
+bool config_wrong(struct config_reader *r, const struct config_item *it, const char *what, const char *right)
 {
 	char shown[128];
 
@@ -50,7 +50,7 @@ static bool in_range(struct config_reader *r, const struct config_row *row, cons
 	if (v >= row->min && v <= row->max)
 		return true;
 	snprintf(right, sizeof(right), "write %s to %s", low, high);
-	return wrong(r, it, "is out of range", right);
+	return config_wrong(r, it, "is out of range", right);
 }
 
 static bool take_NUMBER(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
@@ -61,7 +61,7 @@ static bool take_NUMBER(struct config_reader *r, const struct config_row *row, c
 	snprintf(low, sizeof(low), "%llu", row->min);
 	snprintf(high, sizeof(high), "%llu", row->max);
 	if (!str_u64(str_of(it->text), &v))
-		return wrong(r, it, "is not a number", "write decimal digits alone");
+		return config_wrong(r, it, "is not a number", "write decimal digits alone");
 	if (!in_range(r, row, it, v, low, high))
 		return false;
 	store_integer(dst, row->size, v);
@@ -80,7 +80,7 @@ static bool take_BYTES(struct config_reader *r, const struct config_row *row, co
 	if (unit)
 		s.n--;
 	if (!str_u64(s, &v) || v > (~0ull >> shift))
-		return wrong(r, it, "is not a size", "write octets, or a number with K, M or G");
+		return config_wrong(r, it, "is not a size", "write octets, or a number with K, M or G");
 	snprintf(low, sizeof(low), "%llu", row->min);
 	snprintf(high, sizeof(high), "%llu octets", row->max);
 	if (!in_range(r, row, it, v << shift, low, high))
@@ -95,7 +95,7 @@ static bool take_SECONDS(struct config_reader *r, const struct config_row *row, 
 	unsigned long long v;
 
 	if (!duration_parse(str_of(it->text), &v))
-		return wrong(r, it, "is not a duration", "write it with a unit: 90s, 10m, 1h30m, 7d");
+		return config_wrong(r, it, "is not a duration", "write it with a unit: 90s, 10m, 1h30m, 7d");
 	if (!in_range(r, row, it, v, duration_text(row->min, low), duration_text(row->max, high)))
 		return false;
 	store_integer(dst, row->size, v);
@@ -106,14 +106,15 @@ static bool take_MS(struct config_reader *r, const struct config_row *row, const
 {
 	struct str s = str_of(it->text);
 	bool ms = s.n > 2 && !strcmp(s.p + s.n - 2, "ms");
-	char high[32];
+	char low[32], high[32];
 	unsigned long long v;
 
+	snprintf(low, sizeof(low), row->min ? "%llums" : "0s", row->min);
 	if (ms ? !str_u64(str_sub(s, 0, s.n - 2), &v) : !duration_parse(s, &v))
-		return wrong(r, it, "is not a duration", "write it with a unit: 500ms, 2s");
+		return config_wrong(r, it, "is not a duration", "write it with a unit: 500ms, 2s");
 	if (!ms)
 		v = v > row->max ? row->max + 1 : v * 1000;
-	if (!in_range(r, row, it, v, "0s", duration_text(row->max / 1000, high)))
+	if (!in_range(r, row, it, v, low, duration_text(row->max / 1000, high)))
 		return false;
 	store_integer(dst, row->size, v);
 	return true;
@@ -129,7 +130,7 @@ static bool take_BOOL(struct config_reader *r, const struct config_row *row, con
 			*(bool *)dst = i & 1;
 			return true;
 		}
-	return wrong(r, it, "is neither yes nor no", "write yes or no");
+	return config_wrong(r, it, "is neither yes nor no", "write yes or no");
 }
 
 static bool take_WORD(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
@@ -147,7 +148,7 @@ static bool take_WORD(struct config_reader *r, const struct config_row *row, con
 		w += n;
 	}
 	snprintf(right, sizeof(right), "write one of %s", row->words + 1);
-	return wrong(r, it, "is not a known word", right);
+	return config_wrong(r, it, "is not a known word", right);
 }
 
 static bool keep_text(struct config_reader *r, const struct config_item *it, void *dst)
@@ -161,9 +162,9 @@ static bool take_BANNER(struct config_reader *r, const struct config_row *row, c
 	(void)row;
 	for (const char *p = it->text; *p; p++)
 		if (*p < ' ' || *p > '~')
-			return wrong(r, it, "holds more than printable ASCII", "write plain text");
+			return config_wrong(r, it, "holds more than printable ASCII", "write plain text");
 	if (strlen(it->text) > 200)
-		return wrong(r, it, "is too long", "write 200 characters at most");
+		return config_wrong(r, it, "is too long", "write 200 characters at most");
 	return keep_text(r, it, dst);
 }
 
@@ -171,7 +172,7 @@ static bool take_HOST(struct config_reader *r, const struct config_row *row, con
 {
 	(void)row;
 	if (*it->text && !mailbox_is_domain(str_of(it->text)))
-		return wrong(r, it, "is not a host name", "write one like \"mx.example.org\"");
+		return config_wrong(r, it, "is not a host name", "write one like \"mx.example.org\"");
 	return keep_text(r, it, dst);
 }
 
@@ -182,12 +183,12 @@ static bool take_URL(struct config_reader *r, const struct config_row *row, cons
 
 	(void)row;
 	if (*t && strncmp(t, "https://", 8) && strncmp(t, "http://", 7))
-		return wrong(r, it, "is not a web address", "write one like \"https://example.org/refused\"");
+		return config_wrong(r, it, "is not a web address", "write one like \"https://example.org/refused\"");
 	for (const char *p = t; *p; p++)
 		if (*p <= ' ' || *p > '~')
-			return wrong(r, it, "holds a blank or more than printable ASCII", "write the address percent-encoded");
+			return config_wrong(r, it, "holds a blank or more than printable ASCII", "write the address percent-encoded");
 	if (strlen(t) > CONFIG_URL_MAX)
-		return wrong(r, it, "is too long", "write 60 characters at most");
+		return config_wrong(r, it, "is too long", "write 60 characters at most");
 	return keep_text(r, it, dst);
 }
 
@@ -197,7 +198,7 @@ static bool take_PATH(struct config_reader *r, const struct config_row *row, con
 	if (!*it->text)
 		return true; /* not given: stays NULL */
 	if (*it->text != '/')
-		return wrong(r, it, "is not an absolute path", "start it with /");
+		return config_wrong(r, it, "is not an absolute path", "start it with /");
 	return keep_text(r, it, dst);
 }
 
@@ -243,9 +244,9 @@ static bool take_USER(struct config_reader *r, const struct config_row *row, con
 
 	(void)row;
 	if (config_user(it->text, &uid, &gid))
-		return wrong(r, it, "is no user here", "create it (adduser --system --group --no-create-home NAME) or name another");
+		return config_wrong(r, it, "is no user here", "create it (adduser --system --group --no-create-home NAME) or name another");
 	if (!uid || !gid)
-		return wrong(r, it, "is root", "name a user without rights");
+		return config_wrong(r, it, "is root", "name a user without rights");
 	return keep_text(r, it, dst);
 }
 
@@ -257,7 +258,7 @@ static bool take_GROUP(struct config_reader *r, const struct config_row *row, co
 	if (!*it->text)
 		return true; /* none */
 	if (config_group(it->text, &gid))
-		return wrong(r, it, "is no group here", "create it (addgroup --system NAME) or leave the setting out");
+		return config_wrong(r, it, "is no group here", "create it (addgroup --system NAME) or leave the setting out");
 	return keep_text(r, it, dst);
 }
 
@@ -265,14 +266,14 @@ static bool take_ADDRESS(struct config_reader *r, const struct config_row *row, 
 {
 	(void)row;
 	return addr_parse(str_of(it->text), dst) ||
-	       wrong(r, it, "is not an address", "write an IPv4 or IPv6 address like 192.0.2.1 or 2001:db8::1");
+	       config_wrong(r, it, "is not an address", "write an IPv4 or IPv6 address like 192.0.2.1 or 2001:db8::1");
 }
 
 static bool take_NAMES(struct config_reader *r, const struct config_row *row, const struct config_item *it, void *dst)
 {
 	(void)row;
 	if (!*it->text || strlen(it->text) >= IF_NAMESIZE || strpbrk(it->text, "/ \t\n:"))
-		return wrong(r, it, "is not an interface name", "write one as `ip link` shows it");
+		return config_wrong(r, it, "is not an interface name", "write one as `ip link` shows it");
 	return keep_text(r, it, dst);
 }
 
@@ -299,21 +300,21 @@ static bool take_PREFIXES(struct config_reader *r, const struct config_row *row,
 	struct pst_prefix p;
 
 	if (config_unmask(it->text, text) < 0)
-		return wrong(r, it, "has a mask with a hole", "write the ones first, like 255.255.240.0, or a length, like /20");
+		return config_wrong(r, it, "has a mask with a hole", "write the ones first, like 255.255.240.0, or a length, like /20");
 	switch (prefix_parse(str_of(text), &p)) {
 	case PREFIX_OK:
 		*(struct pst_prefix *)dst = p;
 		return true;
 	case PREFIX_HOST_BITS:
 		snprintf(right, sizeof(right), "%s is the network", prefix_text(&p, text));
-		return wrong(r, it, "has host bits", right);
+		return config_wrong(r, it, "has host bits", right);
 	case PREFIX_BAD_LENGTH:
-		return wrong(r, it, "has a bad prefix length", "0 to 32 for IPv4, 0 to 128 for IPv6");
+		return config_wrong(r, it, "has a bad prefix length", "0 to 32 for IPv4, 0 to 128 for IPv6");
 	case PREFIX_BOTH_FAMILIES:
-		return wrong(r, it, "covers both families", "write 0.0.0.0/0 for IPv4, 2000::/3 for IPv6");
+		return config_wrong(r, it, "covers both families", "write 0.0.0.0/0 for IPv4, 2000::/3 for IPv6");
 	default:
-		return names ? wrong(r, it, "is not an address, network or domain", "write one like 192.0.2.7, 2001:db8::/32 or \".example.org\"") :
-			       wrong(r, it, "is not an address or network", "write one like 192.0.2.7 or 2001:db8::/32");
+		return names ? config_wrong(r, it, "is not an address, network or domain", "write one like 192.0.2.7, 2001:db8::/32 or \".example.org\"") :
+			       config_wrong(r, it, "is not an address or network", "write one like 192.0.2.7 or 2001:db8::/32");
 	}
 }
 
@@ -339,7 +340,7 @@ static bool take_DOMAINS(struct config_reader *r, const struct config_row *row, 
 
 	(void)row;
 	if (!config_domain(it->text, name))
-		return wrong(r, it, "is not a domain", "write one like \"example.org\" or \".example.org\"");
+		return config_wrong(r, it, "is not a domain", "write one like \"example.org\" or \".example.org\"");
 	kept = config_keep(r, name);
 	if (kept)
 		*rule = (struct domain_rule){ str_of(kept), it->file, it->line };
@@ -356,7 +357,7 @@ static bool take_MAILBOXES(struct config_reader *r, const struct config_row *row
 	n = snprintf(path, sizeof(path), "<%s>", it->text);
 	in = (struct str){ path, n };
 	if (n >= (int)sizeof(path) || mailbox_path(&in, false, true, dst) != MAILBOX_OK || in.n)
-		return wrong(r, it, "is not a mailbox", "write one like \"trap@example.org\"");
+		return config_wrong(r, it, "is not a mailbox", "write one like \"trap@example.org\"");
 	return true;
 }
 
@@ -368,7 +369,7 @@ static bool take_SENDERS(struct config_reader *r, const struct config_row *row, 
 
 	(void)row;
 	if (!sender_key(str_of(it->text), key))
-		return wrong(r, it, "is neither an address nor a domain", "write one like \"spam@bad.example\", \"bad.example\", \".bad.example\" or \"<>\"");
+		return config_wrong(r, it, "is neither an address nor a domain", "write one like \"spam@bad.example\", \"bad.example\", \".bad.example\" or \"<>\"");
 	kept = config_keep(r, key);
 	if (!kept)
 		return false;
@@ -384,7 +385,7 @@ static bool take_RECIPIENTS(struct config_reader *r, const struct config_row *ro
 
 	(void)row;
 	if (!recipient_key(str_of(it->text), key))
-		return wrong(r, it, "is not a recipient", "write one like \"user@example.org\" or \"example.org\"");
+		return config_wrong(r, it, "is not a recipient", "write one like \"user@example.org\" or \"example.org\"");
 	kept = config_keep(r, key);
 	if (kept)
 		*rule = (struct recipient_rule){ str_of(kept), it->file, it->line };
@@ -402,7 +403,7 @@ static bool take_OWNERS(struct config_reader *r, const struct config_row *row, c
 
 	sender.text = str_trim(rest).p;
 	if (!*sender.text || !account_fold(name, folded))
-		return wrong(r, it, "is not an account with its senders", "write \"ACCOUNT SENDER ...\", like \"alice alice@example.org\"");
+		return config_wrong(r, it, "is not an account with its senders", "write \"ACCOUNT SENDER ...\", like \"alice alice@example.org\"");
 	if (!strcmp(sender.text, "*"))
 		owner->sender = (struct sender_rule){ STR("*"), it->file, it->line };
 	else if (!take_SENDERS(r, row, &sender, &owner->sender))
@@ -414,6 +415,9 @@ static bool take_OWNERS(struct config_reader *r, const struct config_row *row, c
 }
 
 #define take_ADDRESSES take_ADDRESS
+#define take_SITES	       config_site
+#define take_BELOW	       config_below
+#define take_ZONE	       config_zone_name
 
 static const struct {
 	take_fn *take;

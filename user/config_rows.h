@@ -29,6 +29,7 @@
 #define CONFIG_FLAWS	       "|reject|normalize"
 #define CONFIG_DEMANDS	       "|may|require"
 #define CONFIG_TESTS	       TRIAGE_MODES(CONFIG_WORD)
+#define CONFIG_FAMILIES	       "|both|ipv4|ipv6"
 #define CONFIG_OPEN_RELAY      "|no|i-know"
 
 /* How a text becomes a value: one function per kind, see config_kinds.c. The size of a list's element, 0 = not a list. */
@@ -46,6 +47,8 @@
 	X(USER, 0) \
 	X(GROUP, 0) \
 	X(ADDRESS, 0) \
+	X(BELOW, 0) \
+	X(ZONE, 0) \
 	X(NAMES, sizeof(char *)) \
 	X(TITLES, sizeof(char *)) \
 	X(PORTS, sizeof(unsigned short)) \
@@ -56,7 +59,8 @@
 	X(MAILBOXES, sizeof(struct mailbox)) \
 	X(SENDERS, sizeof(struct sender_rule)) \
 	X(RECIPIENTS, sizeof(struct recipient_rule)) \
-	X(OWNERS, sizeof(struct account_owner))
+	X(OWNERS, sizeof(struct account_owner)) \
+	X(SITES, sizeof(struct dnsl_rule))
 
 enum config_kind {
 #define CONFIG_X(kind, element) CONFIG_KIND_##kind,
@@ -80,6 +84,7 @@ struct config_whole {
 #define CONFIG_ROUTE  struct conf_route
 #define CONFIG_LIST   struct conf_list
 #define CONFIG_SENDER_LIST struct sender_list
+#define CONFIG_ZONE   struct conf_zone
 
 /*
  * Sections, in the order of the sample:
@@ -94,6 +99,8 @@ struct config_whole {
 	X("connect",  false, "Connection control: who may use the gate at all.")                                \
 	X("relay",    false, "Relay control: who may send to domains that are not ours.")                       \
 	X("dns",      false, "Where the names of clients come from: by their address, and confirmed by the name's own addresses.") \
+	X("dnsl",     false, "DNS lists: asked about a stranger while its greeting waits. Each site that knows it adds its weight; who may relay is not asked about. See tests and passes, too.") \
+	X("zone",     true,  "One per DNS list that more is to be said of; its name is the zone's as sites has it, and what clients, log and operators see.") \
 	X("sender",   true,  "Sender addresses that are refused. Of several lists that speak of a sender the strictest decides.")  \
 	X("accounts", false, "What clients that authenticated may do. An account is the name that the client logged in with, in lower case.") \
 	X("greylist", false, "Strangers' recipients are deferred once, for what does not keep mail does not come again. Whoever has delivered mail, may relay, authenticated or is on the allow list never waits.") \
@@ -218,6 +225,19 @@ struct config_whole {
 	S("dns", timeout, SECONDS, "", CONFIG_WHOLE, conf.dns.timeout_s, "5s", 1, 60, "a client whose name is not known by then has none: greeting and recipient wait no longer") \
 	S("dns", names,   BOOL, "", CONFIG_WHOLE, conf.dns.names, "no", 0, 1, "look up every client's name, for the log and the Received field; where an entry is a domain it is done anyway") \
 	S("dns", cache,   NUMBER, "", CONFIG_WHOLE, conf.dns.cache, "4096", 16, 1 << 20, "names that one worker remembers; 300 octets each") \
+	L("dnsl", sites, SITES, CONFIG_WHOLE, conf.dnsl.rules.rule, conf.dnsl.rules.nrules, "", "DNS lists as postscreen has them: \"ZONE=FILTER*WEIGHT\", FILTER like \"127.0.0.[2..11;13]\" or \"&0x04\" (\"|\" between several; without one every listing counts), WEIGHT 1 if it is left out and negative where the list speaks for who is on it") \
+	S("dnsl", enforce, NUMBER, "", CONFIG_WHOLE, conf.dnsl.rules.enforce, "1", 1, 64000, "weight at which the test dnsl has found somebody out") \
+	S("dnsl", ban,     NUMBER, "", CONFIG_WHOLE, conf.dnsl.rules.ban, "0", 0, 64000, "weight at which the source is banned, too, for as long as the answers hold; 0 = never") \
+	S("dnsl", skip,    BELOW, "", CONFIG_WHOLE, conf.dnsl.rules.skip, "0", 0, 64000, "weight, negative, at which a client that has not offended yet is spared the rest of the pause, the other tests and the greylist; 0 = off") \
+	S("dnsl", timeout, MS, "", CONFIG_WHOLE, conf.dnsl.timeout_ms, "2s", 100, 30000, "wait for an answer, its repetitions included; the greeting waits no longer than greet_pause in any case") \
+	L("dnsl", servers, ADDRESSES, CONFIG_WHOLE, conf.dnsl.server, conf.dnsl.nservers, "", "resolvers; none = those of section dns. Public ones are refused by many lists") \
+	S("dnsl", test,    SECONDS, "", CONFIG_WHOLE, conf.dnsl.test_s, "1h", 10, CONFIG_DAY, "time between tests of a zone (RFC 5782 section 5); one that fails is not asked until it is well") \
+	S("dnsl", retest,  SECONDS, "", CONFIG_WHOLE, conf.dnsl.retest_s, "1m", 1, CONFIG_DAY, "likewise, of one that has failed") \
+	S("dnsl", cache,   NUMBER, "", CONFIG_WHOLE, conf.dnsl.cache, "16384", 16, 1 << 22, "answers that one worker remembers, each as long as it says, a minute at least and an hour at most; 72 octets each") \
+	S("zone", domain,  ZONE, "", CONFIG_ZONE, domain, "", 0, 0, "what is asked in place of the zone's name, when it holds a key that nobody else shall see") \
+	S("zone", text,    BANNER, "", CONFIG_ZONE, text, "", 0, 0, "what a refused client is told, without code; empty = \"Your address is on DNS list NAME\"") \
+	S("zone", family,  WORD, CONFIG_FAMILIES, CONFIG_ZONE, family, "both", 0, 0, "which addresses it is asked about; one that fails its tests for IPv6 alone is not asked about IPv6 anyway") \
+	S("zone", tested,  BOOL, "", CONFIG_ZONE, tested, "yes", 0, 1, "no: it has no test entries and is believed as it is") \
 	L("sender", entries, SENDERS, CONFIG_SENDER_LIST, rule, nrules, "", "addresses, domains (\"bad.example\"), sub-domains (\".bad.example\"), or \"<>\", the blank sender: refusing that refuses every bounce") \
 	S("sender", action,  WORD, CONFIG_SENDERS, CONFIG_SENDER_LIST, action, "refuse", 0, 0, "close: refuse and end the session; divert: its messages take the way of route, as to a quarantine; observe: count") \
 	S("sender", route,   BANNER, "", CONFIG_SENDER_LIST, route_name, "", 0, 0, "with action = divert: name of a route, which may be one without domains") \

@@ -321,6 +321,44 @@ static void test_domains(void **state)
 	config_free(c);
 }
 
+static void test_dns_lists(void **state)
+{
+	static const struct { const char *name; unsigned zone; size_t nfilters; int weight; const char *text; } rows[] = {
+		{ "zen.example", 0, 1, 3, "See https://zen.example/" }, { "zen.example", 0, 2, 1, "See https://zen.example/" },
+		{ "bl.example", 1, 0, 2, "" }, { "allowed.example", 2, 1, -2, "" },
+	};
+	struct messages got = { .n = 0 };
+	const struct dnsl_rules *d;
+	struct conf *c;
+
+	(void)state;
+	assert_int_equal(config_read("selftests/config/good_dnsl.conf", &c, take_message, &got), 0);
+	d = &c->dnsl.rules;
+	assert_ptr_equal(c->listener[0].sess.dnsl, d);
+	assert_int_equal(d->nrules, NROWS(rows));
+	for (size_t i = 0; i < NROWS(rows); i++) {
+		assert_string_equal(d->rule[i].name, rows[i].name);
+		assert_int_equal(d->rule[i].zone, rows[i].zone);
+		assert_int_equal(d->rule[i].nfilters, rows[i].nfilters);
+		assert_int_equal(d->rule[i].weight, rows[i].weight);
+		assert_string_equal(d->rule[i].text, rows[i].text);
+		assert_int_equal(d->rule[i].line, 5);
+	}
+	assert_true(d->rule[1].filter[1].mask && d->rule[1].filter[1].bits == 4);
+	assert_int_equal(d->nzones, 3);
+	assert_string_equal(d->zone[0].name, "zen.example");
+	assert_string_equal(d->zone[0].domain, "key.zen.example");
+	assert_string_equal(d->zone[1].domain, "bl.example");
+	assert_true(d->zone[0].asked4 && d->zone[0].asked6 && !d->zone[0].untested);
+	assert_true(d->zone[1].asked4 && !d->zone[1].asked6 && d->zone[1].untested);
+	assert_int_equal(d->enforce, 3);
+	assert_int_equal(d->ban, 5);
+	assert_int_equal(d->skip, -2);
+	assert_int_equal(c->dnsl.nservers, 2);
+	assert_int_equal(c->dnsl.timeout_ms, 2000);
+	config_free(c);
+}
+
 static void test_people(void **state)
 {
 	static const struct { const char *path; enum recipient_word word; } recipients[] = {
@@ -542,6 +580,7 @@ int main(void)
 	const struct CMUnitTest fixed[] = {
 		cmocka_unit_test(test_policy_defaults), cmocka_unit_test(test_listener_inherits), cmocka_unit_test(test_values),
 		cmocka_unit_test(test_domains),
+		cmocka_unit_test(test_dns_lists),
 		cmocka_unit_test(test_people),
 		cmocka_unit_test(test_map_is_being_written),
 		cmocka_unit_test(test_defaults_written_out), cmocka_unit_test(test_after_failure), cmocka_unit_test(test_show),
