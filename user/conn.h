@@ -9,6 +9,7 @@
 #include "user/backend.h"
 #include "user/resolve.h"
 #include "user/roster.h"
+#include "user/zones.h"
 
 #define CONN_ROOM_BYTES (48 * 1024)
 
@@ -25,6 +26,9 @@ struct conns {
 	unsigned *live; /* sessions of each listener */
 	char room[CONN_ROOM_BYTES]; /* of sess_peer */
 	struct resolver *names; /* NULL = nobody's name is looked up */
+	struct zones *lists;	/* of DNS; NULL = none is asked */
+	__u64 lists_print;	/* dnsl_rules_print() of them */
+	const struct dnsl_verdict *verdict; /* while conn_listed() runs */
 	struct str name;	/* while conn_named() runs, */
 	bool unsure;		/* both */
 	const struct sess_word *word; /* while conn_limit() runs, */
@@ -51,6 +55,8 @@ void conn_charged(struct conns *cs, __u64 id, bool over);
 void conn_greyed(struct conns *cs, __u64 id, const __u64 key[2], enum sess_grey said, unsigned seconds);
 /* What came of the lookup of an address' name. */
 void conn_named(struct conns *cs, const struct pst_addr *addr, struct str name, bool unsure);
+/* What the DNS lists say of an address. */
+void conn_listed(struct conns *cs, const struct pst_addr *addr, const struct dnsl_verdict *v);
 /* Ends every session of p. banned: not those of allow-listed sources; otherwise it is an operator's word. */
 void conn_kick(struct conns *cs, const struct pst_prefix *p, bool banned);
 /* Ends one; an unknown id is a session that has ended. */

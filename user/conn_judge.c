@@ -91,6 +91,14 @@ void conn_judge_charge(struct conn *c, const struct sess_step *step)
 	tell(c->cs, &r);
 }
 
+/* Whole seconds: a pass that is about to end is none. */
+static __u32 left_s(__u64 until_ns)
+{
+	__u64 now_ns = kern_now_ns();
+
+	return until_ns > now_ns ? (__u32)((until_ns - now_ns) / 1000000000ull) : 0;
+}
+
 void conn_judge_closed(struct conn *c)
 {
 	struct ipc_record r;
@@ -100,6 +108,8 @@ void conn_judge_closed(struct conn *c)
 	memset(&r, 0, sizeof(r));
 	r.tag = IPC_CLOSED;
 	r.passes = sess_passes(&c->sess);
+	r.seconds = left_s(c->sess.lists.until_ns);
+	r.zone.print = c->cs->lists_print;
 	r.session = c->who.id;
 	r.addr = c->who.addr;
 	r.messages = c->sess.messages;

@@ -24,7 +24,7 @@ enum ipc_tag {
 	IPC_OPENED = 1, /* worker -> judge: a session began: session, addr */
 	IPC_STANDING,	/* judge -> worker: session, standing, passes, limits, seconds (of the limits), score, stutter; may come again while the session lives */
 	IPC_FINDING,	/* worker -> judge: finding */
-	IPC_CLOSED,	/* worker -> judge: session, addr, passes; messages and rcpts of the whole session */
+	IPC_CLOSED,	/* worker -> judge: session, addr, passes, seconds (that the one of DNS lists lives at most), zone.print (of all lists: dnsl_rules_print()); messages and rcpts of the whole session */
 	IPC_KICK,	/* judge -> worker: end every session of prefix, or, where session is not 0, that one. standing BANNED: not those of allow-listed sources */
 	IPC_DRAIN,	/* warden -> worker: accept no more, shut down your half of the channel, exit when the last session is over */
 	IPC_STOP,	/* warden -> worker, judge: say 421 and exit */

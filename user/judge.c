@@ -63,6 +63,7 @@ static void worker_changed(struct judge *j, const struct judge_msg *m)
 	c->live = 0;
 	live_drop(&j->live, m->slot);
 	judge_backend_drop(c);
+	judge_zone_drop(c);
 	j->setup->keep->serial[m->slot] = 0;
 	rates_recount(j);
 }
@@ -245,6 +246,16 @@ static bool judge_open(struct judge *j)
 	return true;
 }
 
+/* What the sources have passed was another test. */
+static void unpass_other_lists(const struct judge_setup *s)
+{
+	__u64 print = dnsl_rules_print(&s->conf->dnsl.rules);
+
+	if (s->keep->lists != print)
+		ledger_unpass(s->ledger, TEST_DNSL);
+	s->keep->lists = print;
+}
+
 int judge_run(const struct judge_setup *setup)
 {
 	struct judge j = { .setup = setup, .never = *setup->never };
@@ -254,6 +265,7 @@ int judge_run(const struct judge_setup *setup)
 	signal(SIGHUP, SIG_IGN);
 	if (setup->apply_conf && judge_put_conf(setup->maps, setup->conf))
 		log_warnx("settings-kept: mode and guarded ports could not be set in the kernel; the old ones stay");
+	unpass_other_lists(setup);
 	if (!judge_open(&j)) {
 		log_warn("judge-failed: the judge cannot start");
 		return 1;

@@ -52,6 +52,7 @@ struct judge_keep {
 	struct crowd crowd;
 	struct promote promote;
 	struct breaker breaker;
+	__u64 lists; /* dnsl_rules_print() of what the ledger's passes of DNS lists are about */
 	__u32 serial[WORKER_SLOTS]; /* of the last record of each worker; 0 = none */
 };
 

@@ -19,6 +19,7 @@ struct judge_channel { /* to one worker */
 	unsigned live; /* sessions */
 	bool muted;    /* sent a hostile record; ignored until the warden has replaced it */
 	struct ipc_backend *backend; /* as it last told: IPC_BACKENDS_MAX rows, those without a name are none; NULL = told nothing */
+	struct ipc_zone *zone; /* likewise: DNSL_ZONES_MAX rows, those without a print are none */
 };
 
 struct judge {
@@ -46,6 +47,9 @@ void judge_worker_readable(evutil_socket_t fd, short what, void *channel);
 /* judge_backends.c: IPC_BACKEND, and the end of the worker that sent it. */
 void judge_backend_hear(struct judge_channel *c, const struct ipc_backend *b);
 void judge_backend_drop(struct judge_channel *c);
+/* judge_zones.c: IPC_ZONE, likewise. */
+void judge_zone_hear(struct judge_channel *c, const struct ipc_zone *z);
+void judge_zone_drop(struct judge_channel *c);
 
 /* judge_sentence.c: an offence, and all that follows from it. */
 void judge_find(struct judge *j, struct finding *f);

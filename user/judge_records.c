@@ -61,12 +61,24 @@ static void take_grey(struct judge *j, struct judge_channel *c, const struct ipc
 	judge_grey_asked(j, c, r, standing_of(j, e, &r->addr, now) == STANDING_KNOWN || allow_has(j->setup->maps, &r->addr));
 }
 
+/* A pass of DNS lists lives no longer than their answers, and a worker that drains may have asked other lists. */
+static void keep_passes(const struct judge *j, struct ledger_entry *e, const struct ipc_record *r, __u64 now)
+{
+	unsigned life_s = r->zone.print == j->setup->keep->lists ? r->seconds : 0;
+	struct triage_rule own[TEST_MAX];
+
+	memcpy(own, j->setup->conf->test, sizeof(own));
+	if (life_s < own[TEST_DNSL].life_s)
+		own[TEST_DNSL].life_s = life_s;
+	ledger_pass(e, r->passes, own, now);
+}
+
 static void take_closed(struct judge *j, struct judge_channel *c, const struct ipc_record *r)
 {
 	__u64 now = kern_now_ns();
 	struct ledger_entry *e = ledger_take(j->setup->ledger, &r->addr, &j->setup->conf->policy, now);
 
-	ledger_pass(e, r->passes, j->setup->conf->test, now);
+	keep_passes(j, e, r, now);
 	e->last_ns = now;
 	c->live -= c->live > 0;
 	rates_closed(j, r);
@@ -124,6 +136,9 @@ static bool take_record(struct judge *j, struct judge_channel *c, struct ipc_rec
 		return true;
 	case IPC_CHARGE:
 		take_charge(j, c, r);
+		return true;
+	case IPC_ZONE:
+		judge_zone_hear(c, &r->zone);
 		return true;
 	case IPC_BACKEND:
 		judge_backend_hear(c, &r->backend);

@@ -48,6 +48,9 @@
 	X("accept-paused", "seconds", "No connections are accepted for a moment: descriptors or memory are out") \
 	X("sessions-cut", "sessions seconds", "Sessions that did not end in time were cut off") \
 	X("files-limited", "limit wanted sessions enough", "The limit of open files is too low for the settings") \
+	X("dns-list-up", "zone", "A DNS list has passed its tests; for IPv4 alone, and why, when its answers about IPv6 are wrong") \
+	X("dns-list-down", "zone", "A DNS list is not asked until it is well, and why") \
+	X("dns-lists-off", "slot", "No DNS list is asked, and why") \
 	X("names-off", "slot", "Clients have no names, and why") \
 	X("never-ban-full", "entries", "Sources are missing in the never-ban list") \
 	X("never-ban-unknown", "", "Own addresses are missing in the never-ban list") \
@@ -107,7 +110,7 @@
 	X("evidence", TEXT, "what the client sent, escaped") X("note", TEXT, "an operator's words, or why a ban was not written") \
 	X("messages", NUMBER, "accepted by a backend") X("rcpts", NUMBER, "accepted recipients") X("nrcpt", NUMBER, "recipients of the message") \
 	X("size", NUMBER, "octets of content") X("points", NUMBER, "of the offence") X("score", NUMBER, "of the source, in points") \
-	X("source", TEXT, "a domain or a network") X("key", TEXT, "of sender and recipient, hashed") X("said", TEXT, "the answer") X("tries", NUMBER, "of this sender and recipient") \
+	X("zone", TEXT, "name of a DNS list") X("source", TEXT, "a domain or a network") X("key", TEXT, "of sender and recipient, hashed") X("said", TEXT, "the answer") X("tries", NUMBER, "of this sender and recipient") \
 	X("relapse", NUMBER, "bans of the source before") X("bans", NUMBER, "how many") X("room", NUMBER, "of the table") \
 	X("clients", NUMBER, "connections to the control socket") X("uid", NUMBER, "of who asked") X("pid", NUMBER, "of a process") \
 	X("slot", NUMBER, "of a worker, from 0") X("records", NUMBER, "how many") X("signal", NUMBER, "that ended it") X("status", NUMBER, "its exit status") \

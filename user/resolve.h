@@ -44,6 +44,9 @@ struct resolve_names {
 void resolve_arpa(const struct pst_addr *addr, char out[RESOLVE_ARPA_MAX]);
 /* The names of a reply to PTR that are host names; none when it is a denial, or malformed (then the TTL is 0). */
 void resolve_read_names(const unsigned char *reply, int n, struct resolve_names *out);
+#define RESOLVE_ADDRS_MAX 32 /* of one name that are looked at */
+/* The IPv4 addresses of a reply to A, none when it is a denial; *ttl_s as above. False when it is malformed. */
+bool resolve_read_addrs(const unsigned char *reply, int n, unsigned char addr[RESOLVE_ADDRS_MAX][4], size_t *naddrs, unsigned *ttl_s);
 /* Whether a reply to A or AAAA has the address; *ttl_s as above. */
 bool resolve_has_addr(const unsigned char *reply, int n, const struct pst_addr *addr, unsigned *ttl_s);
 

@@ -202,3 +202,27 @@ bool resolve_has_addr(const unsigned char *reply, int n, const struct pst_addr *
 	*ttl_s = w.found ? r.ttl_s : denied_for(&r);
 	return w.found;
 }
+
+struct taken {
+	unsigned char (*addr)[4];
+	size_t n;
+};
+
+static void take_addr(struct reading *r, void *ctx)
+{
+	struct taken *t = ctx;
+
+	if (r->record.type == ns_t_a && r->record.size == 4 && t->n < RESOLVE_ADDRS_MAX)
+		memcpy(t->addr[t->n++], r->record.data, 4);
+}
+
+bool resolve_read_addrs(const unsigned char *reply, int n, unsigned char addr[RESOLVE_ADDRS_MAX][4], size_t *naddrs, unsigned *ttl_s)
+{
+	struct taken t = { addr, 0 };
+	struct reading r;
+	bool sound = read_reply(reply, n, &r, take_addr, &t);
+
+	*naddrs = sound ? t.n : 0;
+	*ttl_s = !sound ? 0 : t.n ? r.ttl_s : denied_for(&r);
+	return sound;
+}

@@ -166,6 +166,7 @@ static int worker_child(struct warden *w, struct child *c, int warden_fd)
 	size_t n = 0;
 
 	bool named = s->conf->relay.named || s->conf->dns.names || (s->conf->grey.mode != GREY_OFF && s->conf->grey.by_name);
+	bool lists = s->conf->dnsl.rules.nrules && s->conf->test[TEST_DNSL].mode != TRIAGE_OFF;
 	const char *why;
 
 	leave_warden(w);
@@ -186,7 +187,12 @@ static int worker_child(struct warden *w, struct child *c, int warden_fd)
 		if (!setup.names)
 			log_warnx("names-off slot=%u: clients have no names: %s", c->slot, why);
 	}
-	if (!setup.stats || caged("worker", named ? cage_worker_names : cage_worker, s->conf->worker_user, w, keep, n))
+	if (lists) {
+		setup.lists = zones_open(s->conf, &why);
+		if (!setup.lists)
+			log_warnx("dns-lists-off slot=%u: no DNS list is asked: %s", c->slot, why);
+	}
+	if (!setup.stats || caged("worker", named || lists ? cage_worker_names : cage_worker, s->conf->worker_user, w, keep, n))
 		return 1;
 	return worker_run(&setup);
 }

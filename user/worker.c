@@ -302,6 +302,8 @@ static void on_second(evutil_socket_t fd, short what, void *ctx)
 	event_add(w->second, &tv);
 	conn_judge_states(&w->conns);
 	backends_tell(&w->conns.backs, w->conns.judge_fd);
+	if (w->conns.lists)
+		zones_tell(w->conns.lists, w->conns.judge_fd);
 }
 
 /* --- beginning -------------------------------------------------------------- */
@@ -386,6 +388,31 @@ static void on_named(void *ctx, const struct pst_addr *addr, struct str name, bo
 	conn_named(ctx, addr, name, unsure);
 }
 
+static void on_listed(void *ctx, const struct pst_addr *addr, const struct dnsl_verdict *v)
+{
+	conn_listed(ctx, addr, v);
+}
+
+static void on_zone(void *ctx, const struct dnsl_zone *zone, unsigned state, unsigned why)
+{
+	(void)ctx;
+	if (state == DNSL_STATE_DOWN)
+		log_warnx("dns-list-down zone=%s: %s; it is not asked", zone->name, dnsl_why_text(why));
+	else if (why)
+		log_info("dns-list-up zone=%s: for IPv4 alone: %s", zone->name, dnsl_why_text(why));
+	else
+		log_info("dns-list-up zone=%s", zone->name);
+}
+
+/* Names and DNS lists. */
+static int begin_asking(struct worker *w, __u64 seed)
+{
+	struct conns *cs = &w->conns;
+	int rc = cs->names ? resolve_start(cs->names, cs->base, seed, on_named, cs) : 0;
+
+	return rc || !cs->lists ? rc : zones_start(cs->lists, cs->base, seed, cs->stats, on_listed, on_zone, cs);
+}
+
 static int begin(struct worker *w, const struct worker_setup *setup)
 {
 	__u64 seed = 0;
@@ -399,6 +426,8 @@ static int begin(struct worker *w, const struct worker_setup *setup)
 	w->conns.judge_fd = setup->judge_fd;
 	w->conns.emptied = on_emptied;
 	w->conns.names = setup->names;
+	w->conns.lists = setup->lists;
+	w->conns.lists_print = dnsl_rules_print(&setup->conf->dnsl.rules);
 	w->conns.base = event_base_new();
 	if (!w->conns.base)
 		return -errno;
@@ -410,7 +439,7 @@ static int begin(struct worker *w, const struct worker_setup *setup)
 	backends_init(&w->conns.backs, w->conns.base, setup->conf, setup->backend_tls, setup->stats);
 	if (roster_init(&w->conns.roster, w->sessions_max, seed) || !add_events(w))
 		return -ENOMEM;
-	return setup->names ? resolve_start(setup->names, w->conns.base, seed, on_named, &w->conns) : 0;
+	return begin_asking(w, seed);
 }
 
 static void free_event(struct event *e)
@@ -426,6 +455,7 @@ static void finish(struct worker *w)
 	conn_free_all(&w->conns);
 	backends_free(&w->conns.backs);
 	resolve_free(w->conns.names);
+	zones_free(w->conns.lists);
 	free_event(w->judge);
 	free_event(w->warden);
 	free_event(w->term);

@@ -9,6 +9,7 @@
 
 #include "user/config.h"
 #include "user/resolve.h"
+#include "user/zones.h"
 
 struct worker_setup {
 	const struct conf *conf;
@@ -16,6 +17,7 @@ struct worker_setup {
 	void *const *tls;	 /* one per conf->listener: tls_load()'s context, NULL = no STARTTLS there */
 	void *const *backend_tls; /* one per conf->backend: tls_client_load()'s context, NULL = none */
 	int judge_fd, warden_fd; /* SOCK_SEQPACKET, non-blocking; see ipc.h */
+	struct zones *lists;	 /* zones_open()'s, likewise; NULL = no DNS lists are asked */
 	struct resolver *names;	 /* resolve_open()'s, the worker's from now on; NULL = nobody's name is looked up */
 	struct pst_stats *stats; /* this process's own slot, mapped writable */
 	unsigned index;		 /* 0-based; part of the session ids */

@@ -174,13 +174,47 @@ static void addresses_of_a_name(void **state)
 	assert_false(resolve_has_addr(NULL, 0, &four, &ttl_s));
 }
 
+static void addresses_of_a_list(void **state)
+{
+	unsigned char got[RESOLVE_ADDRS_MAX][4];
+	struct message m;
+	unsigned ttl_s;
+	size_t n;
+
+	(void)state;
+	begin(&m, 4, 0);
+	put_record(&m, "2.0.0.127.bl.example", ns_t_cname, 100, "a.bl.example");
+	put_record(&m, "a.bl.example", ns_t_a, 200, "127.0.0.2");
+	put_record(&m, "a.bl.example", ns_t_aaaa, 50, "2001:db8::7");
+	put_record(&m, "a.bl.example", ns_t_a, 300, "127.0.0.10");
+	assert_true(resolve_read_addrs(m.b, m.n, got, &n, &ttl_s));
+	assert_int_equal(n, 2);
+	assert_memory_equal(got, "\177\0\0\2\177\0\0\12", 8);
+	assert_int_equal(ttl_s, 50);
+	begin(&m, RESOLVE_ADDRS_MAX + 3, 0);
+	for (unsigned i = 0; i < RESOLVE_ADDRS_MAX + 3; i++)
+		put_record(&m, "a.bl.example", ns_t_a, 300, "127.0.0.10");
+	assert_true(resolve_read_addrs(m.b, m.n, got, &n, &ttl_s));
+	assert_int_equal(n, RESOLVE_ADDRS_MAX);
+	begin(&m, 0, 1);
+	put_record(&m, "bl.example", ns_t_soa, 900, "ns.example");
+	assert_true(resolve_read_addrs(m.b, m.n, got, &n, &ttl_s));
+	assert_int_equal(n, 0);
+	assert_true(ttl_s > 0 && ttl_s <= 900);
+	assert_false(resolve_read_addrs(m.b, m.n - 1 > 12 ? 13 : 0, got, &n, &ttl_s)); /* cut */
+	assert_false(resolve_read_addrs(NULL, 0, got, &n, &ttl_s));
+	assert_int_equal(n + ttl_s, 0);
+}
+
 /* Cut anywhere and with any byte changed: never a read past the end (each message has a block of its own), never an endless loop. */
 static void torn_and_changed(void **state)
 {
 	const struct pst_addr four = addr("198.51.100.7");
+	unsigned char list[RESOLVE_ADDRS_MAX][4];
 	struct resolve_names names;
 	struct message m;
 	unsigned ttl_s;
+	size_t nlist;
 
 	(void)state;
 	begin(&m, 3, 1);
@@ -201,6 +235,8 @@ static void torn_and_changed(void **state)
 		for (unsigned i = 0; i < names.n; i++)
 			assert_true(mailbox_is_domain(str_of(names.name[i])));
 		resolve_has_addr(copy, n, &four, &ttl_s);
+		resolve_read_addrs(copy, n, list, &nlist, &ttl_s);
+		assert_true(nlist <= RESOLVE_ADDRS_MAX);
 		free(copy);
 	}
 }
@@ -247,6 +283,7 @@ int main(void)
 		cmocka_unit_test(names_of_an_address),
 		cmocka_unit_test(denials),
 		cmocka_unit_test(addresses_of_a_name),
+		cmocka_unit_test(addresses_of_a_list),
 		cmocka_unit_test(torn_and_changed),
 		cmocka_unit_test(cache_tells_no_lies),
 	};
