@@ -473,6 +473,7 @@ static const struct {
 	{ "gate mode", do_gate_mode, true },
 	{ "daemon show", do_daemon_show, false },
 	{ "backend show", ctl_backend_show, false },
+	{ "dnsl show", ctl_dnsl_show, false },
 	{ "session show", ctl_session_show, false },
 	{ "session count", ctl_session_count, false },
 	{ "session kill", ctl_session_kill, true },

@@ -39,6 +39,8 @@ json_t *ctl_sessions_of(struct judge *j, const struct pst_prefix *p, size_t max,
 
 /* Adds what else is known of a source to the answer of `client show`; e is its record, NULL = it has none. */
 void ctl_client_more(struct judge *j, const struct pst_addr *a, const struct ledger_entry *e, __u64 now_ns, json_t *reply);
+/* `dnsl show` (ctl_dnsl.c). */
+json_t *ctl_dnsl_show(struct judge *j, json_t *request);
 
 /* The greylist (ctl_grey.c). */
 /* Its entries under the network of a, at most max; an array. What is kept under the client's name is not found by an address. */

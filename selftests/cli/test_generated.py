@@ -140,9 +140,10 @@ def test_sample_is_read_without_errors(tmp_path):
     plain.write_text(known)
     assert postern("config", "check", str(plain)).endswith("no errors\n")
     known = re.sub(r"(?s)#certificate NAME {.*?#}\n", "", known)  # it wants real files
-    active = re.sub(r'^(\t?)#([\w-]+ = (?!""$)|list|sender|route|})', r"\1\2", known, flags=re.M)
+    active = re.sub(r'^(\t?)#([\w-]+ = (?!""$)|list|sender|route|zone|})', r"\1\2", known, flags=re.M)
     active = active.replace('\t#file = ""', f'\tfile = "{HERE}/files/good.txt"')
     active = re.sub(r"(?s)(sender NAME {.*?\tentries = ){}", r'\1{"bad.example"}', active)
+    active = re.sub(r"(?s)(dnsl {.*?\tsites = ){}", r'\1{"name"}', active)
     active = re.sub(r"(?s)(route NAME {.*?\tdomains = ){}", r'\1{"branch.example"}', active)
     assert active.count("#") < known.count("#") - 40
     full = tmp_path / "full.conf"

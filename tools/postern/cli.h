@@ -56,7 +56,7 @@ extern struct cli cli;
 extern const struct option_row option_rows[]; /* ends with a row without name */
 extern const struct object *const objects[];  /* ends with NULL */
 
-extern const struct object object_gate, object_ban, object_allow, object_list, object_client, object_explain, object_session, object_grey, object_relay, object_backend, object_store,
+extern const struct object object_gate, object_ban, object_allow, object_list, object_client, object_explain, object_session, object_grey, object_dnsl, object_relay, object_backend, object_store,
 	object_stats, object_monitor, object_top, object_simulate, object_batch, object_config, object_feature, object_completion, object_manual;
 
 /* Runs the command that the words name (an unambiguous abbreviation will do). Returns the exit code. */

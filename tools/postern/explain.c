@@ -7,6 +7,7 @@
 
 #include "tools/postern/call.h"
 #include "tools/postern/cli.h"
+#include "tools/postern/dnsl_check.h"
 #include "tools/postern/fields.h"
 #include "tools/postern/out.h"
 #include "tools/postern/place.h"
@@ -285,6 +286,29 @@ static int judge_half(const struct facts *f)
 	return CLI_OK;
 }
 
+/* What they say now, if there are any. */
+static void dns_half(const struct pst_addr *a)
+{
+	const struct conf *conf = place_conf();
+	bool listed = conf && conf->dnsl.rules.nrules;
+	const char *why = "";
+	struct dnsl_check *c = listed ? dnsl_check(conf, a, &why) : NULL;
+
+	if (!c) {
+		out_null("dns_lists");
+		if (listed)
+			out_note("DNS lists cannot be asked: %s", why);
+		return;
+	}
+	out_section("dns_lists", "DNS lists");
+	out_str("verdict", "verdict", dnsl_does_name(dnsl_check_verdict(c)->does));
+	out_bool("sure", "all answered", dnsl_check_verdict(c)->sure);
+	out_str("told", "they say", dnsl_check_told(c));
+	dnsl_check_table(c, "zones");
+	out_section_end();
+	dnsl_check_free(c);
+}
+
 int explain(const struct pst_addr *a)
 {
 	struct facts f = { 0 };
@@ -310,6 +334,7 @@ int explain(const struct pst_addr *a)
 	kernel_half(&m, &f);
 	kern_close(&m);
 	rc = judge_half(&f);
+	dns_half(a);
 	say_lift(&f, ruling_of(&f));
 	return rc;
 }

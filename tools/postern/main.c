@@ -22,7 +22,7 @@ const struct option_row option_rows[] = {
 };
 
 const struct object *const objects[] = {
-	&object_gate,	 &object_ban,	  &object_allow,  &object_list,	      &object_client, &object_explain, &object_session, &object_grey, &object_relay, &object_backend, &object_store,
+	&object_gate,	 &object_ban,	  &object_allow,  &object_list,	      &object_client, &object_explain, &object_session, &object_grey, &object_dnsl, &object_relay, &object_backend, &object_store,
 	&object_stats,	 &object_monitor, &object_top, &object_config, &object_simulate, &object_batch, &object_feature, &object_completion, &object_manual, NULL,
 };
 

@@ -303,6 +303,17 @@ void out_real(const char *key, const char *label, double value)
 		textout_field(label, text, true);
 }
 
+void out_int(const char *key, const char *label, long long value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%lld", value);
+	if (out.json)
+		put(key, json_integer((json_int_t)value));
+	else if (label)
+		textout_field(label, text, true);
+}
+
 void out_bool(const char *key, const char *label, bool value)
 {
 	if (out.json)

@@ -22,6 +22,7 @@ int out_finish(int rc);
 /* key NULL: text only. label NULL: JSON only. */
 void out_str(const char *key, const char *label, const char *value); /* value NULL: JSON null, text "-" */
 void out_num(const char *key, const char *label, unsigned long long value);
+void out_int(const char *key, const char *label, long long value);
 void out_bool(const char *key, const char *label, bool value);
 /* To a thousandth in JSON, to a tenth in text. Not negative. */
 void out_real(const char *key, const char *label, double value);
