@@ -223,7 +223,7 @@ struct config_whole {
 	S("relay", open_relay,    WORD, CONFIG_OPEN_RELAY, CONFIG_WHOLE, open_relay, "no", 0, 0, "\"i-know\" permits an open relay: mode = except without entries, or an entry that is everybody") \
 	L("dns", servers, ADDRESSES, CONFIG_WHOLE, conf.dns.server, conf.dns.nservers, "", "resolvers; none = those of /etc/resolv.conf, read when a worker starts") \
 	S("dns", timeout, SECONDS, "", CONFIG_WHOLE, conf.dns.timeout_s, "5s", 1, 60, "a client whose name is not known by then has none: greeting and recipient wait no longer") \
-	S("dns", names,   BOOL, "", CONFIG_WHOLE, conf.dns.names, "no", 0, 1, "look up every client's name, for the log and the Received field; where an entry is a domain it is done anyway") \
+	S("dns", names,   BOOL, "", CONFIG_WHOLE, conf.dns.names, "no", 0, 1, "look up every client's name, for the log and the Received field; where an entry is a domain or a test needs them it is done anyway") \
 	S("dns", cache,   NUMBER, "", CONFIG_WHOLE, conf.dns.cache, "4096", 16, 1 << 20, "names that one worker remembers; 300 octets each") \
 	L("dnsl", sites, SITES, CONFIG_WHOLE, conf.dnsl.rules.rule, conf.dnsl.rules.nrules, "", "DNS lists as postscreen has them: \"ZONE=FILTER*WEIGHT\", FILTER like \"127.0.0.[2..11;13]\" or \"&0x04\" (\"|\" between several; without one every listing counts), WEIGHT 1 if it is left out and negative where the list speaks for who is on it") \
 	S("dnsl", enforce, NUMBER, "", CONFIG_WHOLE, conf.dnsl.rules.enforce, "1", 1, 64000, "weight at which the test dnsl has found somebody out") \

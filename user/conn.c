@@ -101,26 +101,6 @@ static void set_deadline(struct conn *c, __u64 deadline_ns)
 	event_add(&c->timer, &tv);
 }
 
-static void hear_lists(struct conn *c, const struct dnsl_verdict *v)
-{
-	struct sess_step step;
-
-	if (c->phase >= FLUSH)
-		return;
-	conn_log_before(&c->sess, &c->totals);
-	sess_listed(&c->sess, v, kern_now_ns(), &step);
-	conn_obey(c, &step);
-}
-
-/* What is known already is said at once. */
-static void ask_lists(struct conn *c)
-{
-	struct dnsl_verdict v;
-
-	if (c->cs->lists && zones_ask(c->cs->lists, &c->who.addr, &v))
-		hear_lists(c, &v);
-}
-
 /* In the order that sess.h gives. */
 void conn_obey(struct conn *c, const struct sess_step *step)
 {
@@ -149,7 +129,9 @@ void conn_obey(struct conn *c, const struct sess_step *step)
 	else if (step->want == SESS_GREY && (step->grey[0] || step->grey[1]))
 		conn_judge_grey(c, step->grey);
 	if (step->lists)
-		ask_lists(c);
+		conn_ask_lists(c);
+	if (step->helo && c->cs->names)
+		conn_ask_helo(c);
 }
 
 /* --- bytes ------------------------------------------------------------------ */
@@ -460,45 +442,6 @@ void conn_greyed(struct conns *cs, __u64 id, const __u64 key[2], enum sess_grey 
 	sess_greyed(&c->sess, key, said, seconds, kern_now_ns(), &step);
 	conn_obey(c, &step);
 	conn_drive(c);
-}
-
-static void name_one(struct roster_entry *e)
-{
-	struct conn *c = (struct conn *)e;
-	struct sess_step step;
-
-	if (c->phase >= FLUSH)
-		return;
-	conn_log_before(&c->sess, &c->totals);
-	sess_named(&c->sess, c->cs->name, c->cs->unsure, kern_now_ns(), &step);
-	conn_obey(c, &step);
-	conn_drive(c);
-}
-
-void conn_named(struct conns *cs, const struct pst_addr *addr, struct str name, bool unsure)
-{
-	struct pst_prefix one = prefix_of(addr, 128);
-
-	cs->name = name;
-	cs->unsure = unsure;
-	roster_each(&cs->roster, &one, name_one);
-}
-
-static void list_one(struct roster_entry *e)
-{
-	struct conn *c = (struct conn *)e;
-
-	hear_lists(c, c->cs->verdict);
-	if (c->phase < FLUSH)
-		conn_drive(c);
-}
-
-void conn_listed(struct conns *cs, const struct pst_addr *addr, const struct dnsl_verdict *v)
-{
-	struct pst_prefix one = prefix_of(addr, 128);
-
-	cs->verdict = v;
-	roster_each(&cs->roster, &one, list_one);
 }
 
 static void turn_out(struct conn *c, bool banned)

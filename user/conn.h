@@ -30,7 +30,8 @@ struct conns {
 	__u64 lists_print;	/* dnsl_rules_print() of them */
 	const struct dnsl_verdict *verdict; /* while conn_listed() runs */
 	struct str name;	/* while conn_named() runs, */
-	bool unsure;		/* both */
+	enum sess_lack lack;	/* both */
+	bool leads, unsure;	/* and name, while conn_led() runs */
 	const struct sess_word *word; /* while conn_limit() runs, */
 	bool own;		      /* both */
 	int judge_fd;		   /* -1 = there is no judge */
@@ -54,7 +55,9 @@ void conn_charged(struct conns *cs, __u64 id, bool over);
 /* The judge's answer on a recipient of a stranger; likewise. */
 void conn_greyed(struct conns *cs, __u64 id, const __u64 key[2], enum sess_grey said, unsigned seconds);
 /* What came of the lookup of an address' name. */
-void conn_named(struct conns *cs, const struct pst_addr *addr, struct str name, bool unsure);
+void conn_named(struct conns *cs, const struct pst_addr *addr, struct str name, enum sess_lack lack);
+/* Whether the name that clients at an address call themselves leads to it. */
+void conn_led(struct conns *cs, const struct pst_addr *addr, struct str name, bool leads, bool unsure);
 /* What the DNS lists say of an address. */
 void conn_listed(struct conns *cs, const struct pst_addr *addr, const struct dnsl_verdict *v);
 /* Ends every session of p. banned: not those of allow-listed sources; otherwise it is an operator's word. */

@@ -42,13 +42,15 @@ struct sess_peer conn_peer(struct conn *c)
 {
 	struct sess_peer peer = { .addr = c->who.addr, .id = c->who.id, .balancer = c->balancer, .caps = &c->cs->backs.caps, .room = c->cs->room,
 				  .nroom = sizeof(c->cs->room) };
+	enum sess_lack lack = LACK_NAME;
 
 	peer.check = conn_is_balancers(c->cs->conf, c->listener, &peer.addr);
 	peer.allowed = has(c->cs->conf->allow, c->cs->conf->nallow, &peer.addr);
-	if (c->cs->names)
-		peer.naming = !resolve_name(c->cs->names, &peer.addr, &peer.name, &peer.unsure);
-	else
-		peer.unsure = c->cs->conf->relay.named;
+	peer.looked = c->cs->names;
+	if (peer.looked)
+		peer.naming = !resolve_name(c->cs->names, &peer.addr, &peer.name, &lack);
+	peer.unsure = peer.looked ? lack == LACK_ANSWER : c->cs->conf->relay.named;
+	peer.unproven = lack == LACK_PROOF;
 	return peer;
 }
 

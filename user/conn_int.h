@@ -65,6 +65,10 @@ bool conn_is_over_limit(const struct conn *c, const struct pst_addr *addr);
 /* SESS_CLIENT: tells the judge, and lets the session go on with the client that the step names. */
 void conn_client(struct conn *c, const struct sess_step *step);
 
+/* conn_ask.c: asks. What is known already is said to the session at once. */
+void conn_ask_lists(struct conn *c);
+void conn_ask_helo(struct conn *c);
+
 /* conn_herald.c: waits for the header, then calls conn_begin(). Frees c when memory is out. */
 void conn_herald_begin(struct conn *c);
 

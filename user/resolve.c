@@ -36,8 +36,10 @@ struct resolver {
 	unsigned nlookups;
 	char said[MAILBOX_DOMAIN_MAX + 1]; /* of a lookup that ended within the call that began it */
 	size_t nsaid;
-	bool ended, freed, said_unsure;
-	void (*named)(void *ctx, const struct pst_addr *addr, struct str name, bool unsure);
+	enum sess_lack said_lack;
+	bool ended, freed;
+	unsigned nleads;
+	const struct resolve_calls *calls;
 	void *ctx;
 };
 
@@ -46,19 +48,19 @@ struct resolver {
 static void finish(struct lookup *l, struct str name, unsigned ttl_s)
 {
 	struct resolver *r = l->r;
-	bool unsure = !name.n && l->failed;
+	enum sess_lack lack = name.n ? LACK_NAME : l->failed ? LACK_ANSWER : l->names.n ? LACK_PROOF : LACK_NAME;
 
 	if (ttl_s)
-		resolve_cache_put(r->cache, &l->addr, name, unsure, kern_now_ns() + ttl_s * S_NS);
+		resolve_cache_put(r->cache, &l->addr, name, lack, kern_now_ns() + ttl_s * S_NS);
 	LIST_REMOVE(l, entry);
 	r->nlookups--;
 	if (l->own) {
 		memcpy(r->said, name.p, name.n);
 		r->nsaid = name.n;
-		r->said_unsure = unsure;
+		r->said_lack = lack;
 		r->ended = true;
 	} else if (!r->freed) {
-		r->named(r->ctx, &l->addr, name, unsure);
+		r->calls->named(r->ctx, &l->addr, name, lack);
 	}
 	free(l);
 }
@@ -129,7 +131,7 @@ static bool look_up(struct resolver *r, const struct pst_addr *addr)
 	char arpa[RESOLVE_ARPA_MAX];
 
 	r->nsaid = 0;
-	r->said_unsure = true;
+	r->said_lack = LACK_ANSWER;
 	r->ended = false;
 	if (!l)
 		return true;
@@ -144,6 +146,28 @@ static bool look_up(struct resolver *r, const struct pst_addr *addr)
 		return true;
 	l->own = false;
 	return false;
+}
+
+/* --- whether a name leads to an address --------------------------------------------- */
+
+struct lead {
+	struct resolver *r;
+	struct pst_addr addr;
+	char name[MAILBOX_DOMAIN_MAX + 1];
+};
+
+static void on_lead(void *ctx, int status, int timeouts, unsigned char *reply, int n)
+{
+	struct lead *l = ctx;
+	struct resolver *r = l->r;
+	unsigned ttl_s;
+	bool answered = query_answered(status), leads = resolve_has_addr(reply, answered ? n : 0, &l->addr, &ttl_s);
+
+	(void)timeouts;
+	r->nleads--;
+	if (!r->freed)
+		r->calls->led(r->ctx, &l->addr, str_of(l->name), leads, !answered);
+	free(l);
 }
 
 /* --- doors ------------------------------------------------------------------------ */
@@ -164,29 +188,43 @@ struct resolver *resolve_open(const struct conf_dns *conf, const char **why)
 }
 
 int resolve_start(struct resolver *r, struct event_base *base, __u64 seed,
-		  void (*named)(void *ctx, const struct pst_addr *addr, struct str name, bool unsure), void *ctx)
+		  const struct resolve_calls *calls, void *ctx)
 {
-	r->named = named;
+	r->calls = calls;
 	r->ctx = ctx;
 	r->cache = resolve_cache_new(r->ncache, seed);
 	return r->cache ? query_start(r->query, base) : -ENOMEM;
 }
 
-bool resolve_name(struct resolver *r, const struct pst_addr *addr, struct str *name, bool *unsure)
+bool resolve_name(struct resolver *r, const struct pst_addr *addr, struct str *name, enum sess_lack *lack)
 {
-	if (resolve_cache_find(r->cache, addr, kern_now_ns(), name, unsure))
+	if (resolve_cache_find(r->cache, addr, kern_now_ns(), name, lack))
 		return true;
 	if (lookup_of(r, addr))
 		return false;
 	if (r->nlookups == RESOLVE_LOOKUPS_MAX) {
 		*name = STR("");
-		*unsure = true;
+		*lack = LACK_ANSWER;
 		return true;
 	}
 	if (!look_up(r, addr))
 		return false;
 	*name = (struct str){ r->said, r->nsaid };
-	*unsure = r->said_unsure;
+	*lack = r->said_lack;
+	return true;
+}
+
+bool resolve_leads(struct resolver *r, const struct pst_addr *addr, const char *name)
+{
+	struct lead *l = r->nleads < RESOLVE_LOOKUPS_MAX ? calloc(1, sizeof(*l)) : NULL;
+
+	if (!l)
+		return false;
+	l->r = r;
+	l->addr = *addr;
+	memcpy(l->name, name, strnlen(name, MAILBOX_DOMAIN_MAX));
+	r->nleads++;
+	query_ask(r->query, l->name, addr_is4(addr) ? ns_t_a : ns_t_aaaa, on_lead, l);
 	return true;
 }
 

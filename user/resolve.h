@@ -15,18 +15,26 @@
 
 struct resolver;
 
+struct resolve_calls {
+	void (*named)(void *ctx, const struct pst_addr *addr, struct str name, enum sess_lack lack);
+	void (*led)(void *ctx, const struct pst_addr *addr, struct str name, bool leads, bool unsure);
+};
+
 /* Reads /etc/resolv.conf where conf names no servers. Before the cage closes; opens no socket yet. NULL with the reason in *why. */
 struct resolver *resolve_open(const struct conf_dns *conf, const char **why);
 /*
- * Lookups run in base from now on. named is called from the loop, once per lookup that resolve_name() began: name is canonical
- * (user/core/mailbox.h), its bytes die with the call, and it is empty when the client has none that can be confirmed; unsure: when
- * there was no answer.
+ * Lookups run in base from now on. calls->named is called from the loop, once per lookup that resolve_name() began: name is canonical
+ * (user/core/mailbox.h), its bytes die with the call, and it is empty when the client has none that can be confirmed; lack: why.
  * seed: of the table's hash. 0 or -ENOMEM.
  */
-int resolve_start(struct resolver *r, struct event_base *base, __u64 seed, void (*named)(void *ctx, const struct pst_addr *addr, struct str name, bool unsure),
-		  void *ctx);
+int resolve_start(struct resolver *r, struct event_base *base, __u64 seed, const struct resolve_calls *calls, void *ctx);
 /* True: *name is known; its bytes live until the next call. False: named() will tell. */
-bool resolve_name(struct resolver *r, const struct pst_addr *addr, struct str *name, bool *unsure);
+bool resolve_name(struct resolver *r, const struct pst_addr *addr, struct str *name, enum sess_lack *lack);
+/*
+ * Whether addr is among the addresses of name, MAILBOX_DOMAIN_MAX octets at most: led() will tell, maybe within this call; unsure: there was no
+ * answer. False: too much is asked at once, and it will not.
+ */
+bool resolve_leads(struct resolver *r, const struct pst_addr *addr, const char *name);
 /* NULL is fine. Nobody is called any more. */
 void resolve_free(struct resolver *r);
 
@@ -56,7 +64,7 @@ struct resolve_cache *resolve_cache_new(size_t entries, __u64 seed);
 /* NULL is fine. */
 void resolve_cache_free(struct resolve_cache *c);
 /* The bytes live until the next put. */
-bool resolve_cache_find(struct resolve_cache *c, const struct pst_addr *addr, __u64 now_ns, struct str *name, bool *unsure);
-void resolve_cache_put(struct resolve_cache *c, const struct pst_addr *addr, struct str name, bool unsure, __u64 until_ns);
+bool resolve_cache_find(struct resolve_cache *c, const struct pst_addr *addr, __u64 now_ns, struct str *name, enum sess_lack *lack);
+void resolve_cache_put(struct resolve_cache *c, const struct pst_addr *addr, struct str name, enum sess_lack lack, __u64 until_ns);
 
 #endif

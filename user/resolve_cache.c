@@ -8,7 +8,7 @@
 struct entry {
 	struct pst_addr addr;
 	__u64 until_ns; /* 0 = empty */
-	bool unsure;
+	unsigned char lack; /* enum sess_lack */
 	unsigned short n;
 	char name[MAILBOX_DOMAIN_MAX + 1];
 };
@@ -54,20 +54,20 @@ static struct entry *set_of(struct resolve_cache *c, const struct pst_addr *addr
 	return c->entry + (h & (c->nsets - 1)) * WAYS;
 }
 
-bool resolve_cache_find(struct resolve_cache *c, const struct pst_addr *addr, __u64 now_ns, struct str *name, bool *unsure)
+bool resolve_cache_find(struct resolve_cache *c, const struct pst_addr *addr, __u64 now_ns, struct str *name, enum sess_lack *lack)
 {
 	struct entry *e = set_of(c, addr);
 
 	for (int i = 0; i < WAYS; i++, e++)
 		if (e->until_ns > now_ns && !memcmp(&e->addr, addr, sizeof(*addr))) {
 			*name = (struct str){ e->name, e->n };
-			*unsure = e->unsure;
+			*lack = (enum sess_lack)e->lack;
 			return true;
 		}
 	return false;
 }
 
-void resolve_cache_put(struct resolve_cache *c, const struct pst_addr *addr, struct str name, bool unsure, __u64 until_ns)
+void resolve_cache_put(struct resolve_cache *c, const struct pst_addr *addr, struct str name, enum sess_lack lack, __u64 until_ns)
 {
 	struct entry *e = set_of(c, addr), *into = e;
 
@@ -81,7 +81,7 @@ void resolve_cache_put(struct resolve_cache *c, const struct pst_addr *addr, str
 	}
 	into->addr = *addr;
 	into->until_ns = until_ns;
-	into->unsure = unsure;
+	into->lack = (unsigned char)lack;
 	into->n = name.n < sizeof(into->name) ? (unsigned short)name.n : 0;
 	memcpy(into->name, name.p, into->n);
 }

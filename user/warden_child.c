@@ -157,6 +157,17 @@ static int caged(const char *role, int (*cage)(uid_t, gid_t), const char *user, 
 	return rc;
 }
 
+/* By its settings, does anything need the names of clients? */
+static bool needs_names(const struct conf *c)
+{
+	static const enum triage_test tests[] = { TEST_HELO_OTHER, TEST_NO_RDNS, TEST_RDNS_OTHER };
+	bool needs = c->relay.named || c->dns.names || (c->grey.mode != GREY_OFF && c->grey.by_name);
+
+	for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++)
+		needs |= c->test[tests[i]].mode != TRIAGE_OFF;
+	return needs;
+}
+
 static int worker_child(struct warden *w, struct child *c, int warden_fd)
 {
 	const struct serving *s = &w->now;
@@ -165,7 +176,7 @@ static int worker_child(struct warden *w, struct child *c, int warden_fd)
 	int keep[2 + s->conf->nlisteners];
 	size_t n = 0;
 
-	bool named = s->conf->relay.named || s->conf->dns.names || (s->conf->grey.mode != GREY_OFF && s->conf->grey.by_name);
+	bool named = needs_names(s->conf);
 	bool lists = s->conf->dnsl.rules.nrules && s->conf->test[TEST_DNSL].mode != TRIAGE_OFF;
 	const char *why;
 

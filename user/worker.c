@@ -383,9 +383,14 @@ static bool add_events(struct worker *w)
 	return true;
 }
 
-static void on_named(void *ctx, const struct pst_addr *addr, struct str name, bool unsure)
+static void on_named(void *ctx, const struct pst_addr *addr, struct str name, enum sess_lack lack)
 {
-	conn_named(ctx, addr, name, unsure);
+	conn_named(ctx, addr, name, lack);
+}
+
+static void on_led(void *ctx, const struct pst_addr *addr, struct str name, bool leads, bool unsure)
+{
+	conn_led(ctx, addr, name, leads, unsure);
 }
 
 static void on_listed(void *ctx, const struct pst_addr *addr, const struct dnsl_verdict *v)
@@ -408,7 +413,8 @@ static void on_zone(void *ctx, const struct dnsl_zone *zone, unsigned state, uns
 static int begin_asking(struct worker *w, __u64 seed)
 {
 	struct conns *cs = &w->conns;
-	int rc = cs->names ? resolve_start(cs->names, cs->base, seed, on_named, cs) : 0;
+	static const struct resolve_calls calls = { on_named, on_led };
+	int rc = cs->names ? resolve_start(cs->names, cs->base, seed, &calls, cs) : 0;
 
 	return rc || !cs->lists ? rc : zones_start(cs->lists, cs->base, seed, cs->stats, on_listed, on_zone, cs);
 }

@@ -106,7 +106,7 @@ static void after(struct world *w)
 	w->owed = w->s.asked == ASK_RCPT ? w->owed : 0;
 	MUST(step->want == SESS_CLOSE || w->owed == w->s.nrcpt);
 	check_ask_line(step->ask_line);
-	MUST(step->want != SESS_NAME || w->s.peer.naming);
+	MUST(step->want != SESS_NAME || w->s.peer.naming || w->s.helo_asked);
 	MUST(step->want != SESS_CLIENT || (w->trusted && !w->s.messages && !w->s.rcpts));
 	MUST(step->route < 2 && (!step->route || step->ask == ASK_RCPT));
 	MUST((step->want == SESS_ASK) == (w->s.asked != ASK_NONE));
@@ -185,8 +185,12 @@ static void event(struct world *w, uint8_t what, struct str bytes)
 		client(w, bytes);
 		return;
 	case 7:
-		sess_named(&w->s, bytes.n % 3 == 2 ? STR("x.bad") : bytes.n % 3 ? STR("x.good") : STR(""), bytes.n % 2, w->now_ns, &w->step);
+		sess_named(&w->s, bytes.n % 3 == 2 ? STR("x.bad") : bytes.n % 3 ? STR("x.good") : STR(""), (enum sess_lack)(bytes.n % 3), w->now_ns, &w->step);
 		MUST(w->step.want != SESS_NAME);
+		after(w);
+		sess_helo_led(&w->s, bytes.n & 4 ? str_of(w->s.helo) : STR("other.example"), bytes.n & 8, bytes.n & 16, w->now_ns, &w->step);
+		after(w);
+		sess_listed(&w->s, &(struct dnsl_verdict){ .does = (unsigned)(bytes.n % 5), .sure = bytes.n & 32, .life_s = 60 }, w->now_ns, &w->step);
 		break;
 	case 8:
 		answer(w, ANSWER_REPLY, bytes);
@@ -221,6 +225,10 @@ static void event(struct world *w, uint8_t what, struct str bytes)
 	client(w, STR(""));
 }
 
+static const struct dnsl_zone zone = { "l.example", "l.example", true, true, false };
+static const struct dnsl_rule rule = { "l.example", 0, NULL, 0, 1, "", 1 };
+static const struct dnsl_rules lists = { &zone, 1, &rule, 1, .enforce = 1, .ban = 1 };
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct world w;
@@ -250,6 +258,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		conf.test[i].mode = (size + i) % 4;
 	conf.greet_pause_ms = data[0] & 32 ? 1000 : 0;
 	conf.name_timeout_s = 5;
+	conf.dnsl = &lists;
+	peer.looked = size & 16;
 	peer.naming = (data[0] ^ data[0] >> 3) & 1;
 	if (data[0] & 4)
 		relay.connect = (struct access_list){ .mode = ACCESS_EXCEPT, .rule = bad, .nrules = 1, .named = true };

@@ -13,7 +13,7 @@
  *				one name as the only entry of connection control or relay control
  *				no-mail (mx.local.test and all below mute.example take no mail)
  *				grey=MODE (of the greylist; grey-name: the source is known by its name) stress exempt-rcpt=ENTRY exempt-from=ENTRY
- *				lists (of DNS: "bad" weighs 3, "worse" 3 with a text of its own, "good" -2; ban at 6, enforced at 2, skipped at -2) dnsl=MODE (of their test) pregreet=MODE
+ *				lists (of DNS: "bad" weighs 3, "worse" 3 with a text of its own, "good" -2; ban at 6, enforced at 2, skipped at -2) test-TEST=MODE (test-pregreet=off) known-as=NAME (of the client, known from the beginning)
  *				balancer (XCLIENT is believed; a client at 203.0.113.9 is looked up as naming and allowed say, one at
  *				203.0.113.99 has too many sessions)
  *				recipient=ENTRY... (of the recipient list; "+" begins a tag) owner=ACCOUNT:SENDER... account-sender=observe|enforce
@@ -21,9 +21,9 @@
  *	C: TEXT			the client sends TEXT and CRLF; a final \c sends no CRLF. \r \n \t \0 \\ \xHH
  *	A: TEXT			the backend answers; " | " between lines; "down" and "caps" are outcomes of their own
  *	T: N			N seconds pass (N may be "300ms"), then the tick
- *	E: EVENT		hangup, kick, shutdown, known, unknown, banned ("+pregreet": the source has passed that test before), secured, insecure, greyed=pass|known|defer[:SECONDS] (the answer to the last "(grey)"; greyed-old: to the one before), passes=BITS (the judge knows of these), listed=BITS[:unsure] (these rules match; the answer to "(lists)"), charged, over (an account's quota), named, named=NAME, nameless (no answer)
+ *	E: EVENT		hangup, kick, shutdown, known, unknown, banned ("+pregreet": the source has passed that test before), secured, insecure, greyed=pass|known|defer[:SECONDS] (the answer to the last "(grey)"; greyed-old: to the one before), passes=BITS (the judge knows of these), listed=BITS[:unsure] (these rules match; the answer to "(lists)"), charged, over (an account's quota), named, named=NAME, nameless (no answer), unproven (it has a name that does not lead back), led=yes|no|? (the answer to "(helo)"; led-old: to an older one)
  *	S: PREFIX		the client gets a line that begins so
- *	B: TEXT			the backend is sent the line TEXT ("TEXT...": a line that begins so); "(abort)" = it is cut off, "(grey)" = the judge is asked, "(lists)" = DNS lists are,
+ *	B: TEXT			the backend is sent the line TEXT ("TEXT...": a line that begins so); "(abort)" = it is cut off, "(grey)" = the judge is asked, "(lists)" = DNS lists are, "(helo)" = DNS is asked where the client's HELO leads,
  *				"(route N)" = what follows goes to that route, if it is not the default one
  *	D: TEXT			the backend has been sent the content TEXT since the last D:
  *	F: REASON [EVIDENCE]	a finding; the evidence begins so, "-" = there is none
@@ -249,6 +249,8 @@ static void take_step(struct play *p)
 	}
 	take_ask(p);
 	take_question(p);
+	if (p->step.helo)
+		push(p, &p->asks, "(helo)", 6);
 	if (p->step.lists)
 		push(p, &p->asks, "(lists)", 7);
 	if (p->step.want == SESS_TLS || p->step.want == SESS_CLOSE)
@@ -372,7 +374,7 @@ static void event(struct play *p, const char *name)
 	else if (!strcmp(name, "kick") || !strcmp(name, "shutdown"))
 		sess_end(&p->s, name[0] == 'k', p->now_ns, &p->step);
 	else if (!strncmp(name, "named", 5))
-		sess_named(&p->s, str_of(name + strcspn(name, "=") + (name[5] == '=')), false, p->now_ns, &p->step);
+		sess_named(&p->s, str_of(name + strcspn(name, "=") + (name[5] == '=')), LACK_NAME, p->now_ns, &p->step);
 	else if (!strcmp(name, "charged") || !strcmp(name, "over"))
 		sess_charged(&p->s, name[0] == 'o', p->now_ns, &p->step);
 	else if (!strncmp(name, "greyed", 6))
@@ -382,7 +384,13 @@ static void event(struct play *p, const char *name)
 	else if (!strncmp(name, "passes=", 7))
 		sess_standing(&p->s, &(struct sess_word){ .passes = (unsigned)strtoul(name + 7, NULL, 10) }, p->now_ns, &p->step);
 	else if (!strcmp(name, "nameless"))
-		sess_named(&p->s, STR(""), true, p->now_ns, &p->step);
+		sess_named(&p->s, STR(""), LACK_ANSWER, p->now_ns, &p->step);
+	else if (!strcmp(name, "unproven"))
+		sess_named(&p->s, STR(""), LACK_PROOF, p->now_ns, &p->step);
+	else if (!strncmp(name, "led=", 4))
+		sess_helo_led(&p->s, str_of(p->s.helo), name[4] == 'y', name[4] == '?', p->now_ns, &p->step);
+	else if (!strcmp(name, "led-old"))
+		sess_helo_led(&p->s, STR("old.example"), false, false, p->now_ns, &p->step);
 	else if (!strcmp(name, "secured") || !strcmp(name, "insecure"))
 		sess_secured(&p->s, name[0] == 's', p->now_ns, &p->step);
 	else if (!strncmp(name, "limit=", 6))
@@ -553,6 +561,17 @@ static unsigned test_mode_of(struct play *p, const char *text)
 	return i;
 }
 
+static unsigned test_of(struct play *p, const char *name)
+{
+	unsigned i = 0;
+
+	while (i < TEST_MAX && strcmp(triage_name(i), name))
+		i++;
+	if (i == TEST_MAX)
+		BAD(p, "no test \"%s\"", name);
+	return i;
+}
+
 /* The only entry of a list of clients. */
 static void named_rule(struct fixture *f, struct access_list *l, enum access_mode mode, const char *name)
 {
@@ -650,7 +669,11 @@ static void option(struct play *p, const char *key, char *value)
 	else if (!strcmp(key, "routes"))
 		f->relay.route = routes, f->relay.nroutes = NROWS(routes);
 	else if (!strcmp(key, "naming"))
-		f->peer.naming = true, f->conf.name_timeout_s = (unsigned)n;
+		f->peer.naming = f->peer.looked = true, f->conf.name_timeout_s = (unsigned)n;
+	else if (!strcmp(key, "known-as"))
+		snprintf(f->client, sizeof(f->client), "%s", value), f->peer.name = str_of(f->client), f->peer.looked = true, f->conf.name_timeout_s = 5;
+	else if (!strncmp(key, "test-", 5))
+		f->conf.test[test_of(p, key + 5)].mode = test_mode_of(p, value);
 	else if (!strcmp(key, "admit") || !strcmp(key, "deny"))
 		named_rule(f, &f->relay.connect, *key == 'a' ? ACCESS_ONLY : ACCESS_EXCEPT, value);
 	else if (!strcmp(key, "grant") || !strcmp(key, "except"))
@@ -659,10 +682,6 @@ static void option(struct play *p, const char *key, char *value)
 		f->grey.mode = grey_mode_of(value);
 	else if (!strcmp(key, "lists"))
 		f->conf.dnsl = &lists, f->conf.test[TEST_DNSL].mode = TRIAGE_ENFORCE;
-	else if (!strcmp(key, "dnsl"))
-		f->conf.test[TEST_DNSL].mode = test_mode_of(p, value);
-	else if (!strcmp(key, "pregreet"))
-		f->conf.test[TEST_PREGREET].mode = test_mode_of(p, value);
 	else if (!strcmp(key, "grey-name"))
 		f->grey.by_name = true;
 	else if (!strcmp(key, "stress"))

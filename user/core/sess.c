@@ -214,6 +214,13 @@ void pause_over(struct sess *s, struct sess_step *step)
 		greet(s, step, true);
 }
 
+/* So that the greeting refuses. */
+static bool name_offends(struct sess *s, struct sess_step *step)
+{
+	name_tests(s, step);
+	return s->final;
+}
+
 void admit(struct sess *s, struct sess_step *step)
 {
 	struct relay_client client = client_of(s);
@@ -232,6 +239,8 @@ void admit(struct sess *s, struct sess_step *step)
 	} else if (access == ACCESS_DENIED) {
 		greeted(s, PST_CNT_CONN_DENIED);
 		say_last(s, step, "554 5.7.1 Access denied\r\n", PST_CNT_SESS_REFUSED);
+	} else if (name_offends(s, step)) {
+		greeted(s, PST_CNT_CONN_ACCEPTED);
 	} else if (pauses(s)) {
 		greet(s, step, false);
 		s->deadline_ns = s->now_ns + s->conf->greet_pause_ms * NS_PER_MS;
@@ -272,14 +281,19 @@ static void name_settled(struct sess *s, struct sess_step *step)
 	if (s->state == S_PAUSE && s->unnamed)
 		admit(s, step);
 	s->unnamed = false;
+	if (!name_offends(s, step))
+		helo_asks(s, step);
+	if (s->final)
+		greeted(s, PST_CNT_CONN_ACCEPTED);
 }
 
-void sess_named(struct sess *s, struct str name, bool unsure, __u64 now_ns, struct sess_step *step)
+void sess_named(struct sess *s, struct str name, enum sess_lack lack, __u64 now_ns, struct sess_step *step)
 {
 	begin(s, now_ns, step);
 	if (s->state != S_CLOSED && !s->told_name) {
 		keep_name(s, name);
-		s->peer.unsure = unsure;
+		s->peer.unsure = lack == LACK_ANSWER;
+		s->peer.unproven = lack == LACK_PROOF;
 		name_settled(s, step);
 	}
 	finish(s, step);
@@ -465,6 +479,11 @@ static void abandon(struct sess *s, struct sess_step *step)
 
 static void timed_out(struct sess *s, struct sess_step *step)
 {
+	if (s->unnamed && !s->peer.naming) { /* whether its HELO leads to it */
+		s->unnamed = s->helo_asked = false;
+		s->helo_tested = true;
+		return;
+	}
 	if (s->unnamed) {
 		s->peer.unsure = true;
 		name_settled(s, step);

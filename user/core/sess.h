@@ -131,11 +131,16 @@ struct sess_peer {
 	bool naming;  /* its name is being looked up: sess_named() follows, once */
 	struct str name; /* known already, as sess_named() would tell it; copied */
 	bool unsure;	 /* likewise: there was no answer */
+	bool unproven;	 /* likewise: it has one that does not lead back to it */
+	bool looked;	 /* its name is, or was, looked up at all */
 	bool stress;	 /* the gate has more clients than is good for it */
 	const struct sess_caps *caps; /* the backend's, as last seen; copied at EHLO */
 	char *room;   /* for content that is changed on its way; sessions may share it: it is used in one call, until its step is obeyed */
 	size_t nroom; /* SESS_ROOM_MIN at least */
 };
+
+/* Why a client has no name. */
+enum sess_lack { LACK_NAME, LACK_ANSWER, LACK_PROOF };
 
 /* What the judge knows of the source. */
 enum sess_standing { STANDING_UNKNOWN, STANDING_KNOWN, STANDING_BANNED };
@@ -207,6 +212,7 @@ struct sess_step {
 	__u64 grey[2];		       /* of SESS_GREY: what the judge is asked about; both 0 = it has been asked */
 	struct finding found[SESS_FINDINGS_MAX];
 	unsigned nfound;
+	bool helo;  /* find out whether the session's helo leads to the client's address; sess_helo_led() is the answer */
 	bool lists; /* ask the DNS lists about the client; sess_listed() is the answer, whenever it comes */
 	struct sess_denied denied;
 };
@@ -244,6 +250,9 @@ struct sess {
 	bool refused;	/* a recipient of this transaction was refused */
 	bool lost;	/* the backend can no longer take this message: held says why */
 	bool unnamed;	/* a decision waits for the client's name */
+	bool name_tested; /* the tests of it have run */
+	bool helo_asked;  /* whether helo leads to the client */
+	bool helo_tested; /* and that is known, or nobody can tell */
 	bool told;	/* XCLIENT said who the client is */
 	bool met;	/* it will not be said again: what comes now may be the client's own words, passed through */
 	bool told_name, told_helo; /* both as the balancer has them; name and helo are not to be replaced */
@@ -310,10 +319,10 @@ void sess_standing(struct sess *s, const struct sess_word *word, __u64 now_ns, s
  */
 void sess_limit(struct sess *s, unsigned limits, unsigned limit_s, bool own, __u64 now_ns);
 /*
- * What came of the lookup of the client's name: canonical, or empty when it has none or none could be confirmed. unsure: it is
- * empty because nobody answered; what only a name could grant is deferred then.
+ * What came of the lookup of the client's name: canonical, or empty when it has none or none could be confirmed. lack: why it is
+ * empty; where nobody answered, what only a name could grant is deferred.
  */
-void sess_named(struct sess *s, struct str name, bool unsure, __u64 now_ns, struct sess_step *step);
+void sess_named(struct sess *s, struct str name, enum sess_lack lack, __u64 now_ns, struct sess_step *step);
 /*
  * The answer to SESS_CLIENT: p is the client whom the balancer has named, told as sess_open() is. The session starts anew with its
  * greeting, or ends by connection control; LOGIN, HELO and NAME of XCLIENT hold, TLS stays. p NULL: that client has too many sessions, 421.
@@ -328,6 +337,8 @@ void sess_secured(struct sess *s, bool ok, __u64 now_ns, struct sess_step *step)
 void sess_charged(struct sess *s, bool over, __u64 now_ns, struct sess_step *step);
 /* The judge's answer to SESS_GREY; one to an older question is ignored. */
 void sess_greyed(struct sess *s, const __u64 key[2], enum sess_grey said, unsigned seconds, __u64 now_ns, struct sess_step *step);
+/* Whether helo, as the session had it when it asked, leads to the client's address; unsure: nobody answered. An answer to another is ignored. */
+void sess_helo_led(struct sess *s, struct str helo, bool leads, bool unsure, __u64 now_ns, struct sess_step *step);
 /*
  * What the DNS lists say, in answer to step.lists: once, when all zones have answered or had their time, or when it is SKIP whatever
  * the others will say. It may come at any time, or never.

@@ -227,6 +227,10 @@ static void run_rcpt(struct sess *s, struct sess_step *step, struct str args)
 		refuse(s, step, flaw, "501 5.1.3 Bad recipient address syntax\r\n", args);
 		return;
 	}
+	if (name_tests_awaited(s)) {
+		await_name(s);
+		return;
+	}
 	if (rcpt_condemned(s, step, &r.to) || !grey_lets_rcpt(s, step, &r.to) || !quota_lets(s, step, &r.to))
 		return;
 	s->begun = true;

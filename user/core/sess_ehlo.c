@@ -121,6 +121,7 @@ static bool take_helo(struct sess *s, struct sess_step *step, struct str args)
 		s->nhelo = m.ndomain;
 	}
 	enter(s, S_READY);
+	helo_said(s, step);
 	return true;
 }
 

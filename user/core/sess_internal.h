@@ -119,6 +119,15 @@ void grey_told(struct sess *s, enum sess_grey said, unsigned seconds, bool answe
 void lists_ask(struct sess *s, struct sess_step *step);
 bool lists_awaited(const struct sess *s);
 
+/*
+ * sess_helo.c: the tests of the client's name, once it is known; and of whether what it calls itself leads to it, once it has said
+ * so, and once its name is known. Does a recipient have to wait for what is still to come?
+ */
+void name_tests(struct sess *s, struct sess_step *step);
+void helo_said(struct sess *s, struct sess_step *step);
+void helo_asks(struct sess *s, struct sess_step *step);
+bool name_tests_awaited(const struct sess *s);
+
 /* sess_ehlo.c */
 void run_ehlo(struct sess *s, struct sess_step *step, struct str args);
 void run_helo(struct sess *s, struct sess_step *step, struct str args);

@@ -17,6 +17,7 @@ static void take_name(struct sess *s, const struct xclient *x)
 	if (x->name_word != XCLIENT_UNSAID) {
 		keep_name(s, (struct str){ x->name, x->name_word == XCLIENT_SAID ? x->nname : 0 });
 		s->peer.unsure = x->name_word == XCLIENT_UNSURE;
+		s->peer.unproven = false;
 		s->told_name = true;
 	} else if (x->addr == XCLIENT_SAID) { /* the name told before was another address' */
 		s->told_name = false;
@@ -71,6 +72,7 @@ static void start_anew(struct sess *s, const struct sess_peer *p)
 	memset(&s->caps, 0, sizeof(s->caps));
 	memset(&s->grey, 0, sizeof(s->grey));
 	memset(&s->lists, 0, sizeof(s->lists));
+	s->name_tested = s->helo_asked = s->helo_tested = false;
 	s->esmtp = s->known = s->secrets = false;
 	s->authenticated = s->vouched;
 	s->errors = s->auth_failures = 0;

@@ -34,9 +34,9 @@ enum triage_mode {
 	X(HELO_LITERAL, helo_literal,  HELO_LITERAL, "observe", "1d",  "EHLO with an address literal") \
 	X(HELO_OWN,     helo_own,      HELO_OWN,     "enforce", "1d",  "EHLO with our own name, address or domain") \
 	X(HELO_NAME,    helo_name,     HELO_NAME,    "observe", "1d",  "EHLO with a name without a dot") \
-	X(HELO_OTHER,   helo_mismatch, HELO_OTHER,   "off",     "1d",  "EHLO with a name that is not the client's; needs dns names") \
-	X(NO_RDNS,      no_rdns,       NO_RDNS,      "off",     "1d",  "has no reverse DNS; needs dns names") \
-	X(RDNS_OTHER,   rdns_mismatch, RDNS_OTHER,   "off",     "1d",  "its reverse DNS is not confirmed; needs dns names") \
+	X(HELO_OTHER,   helo_mismatch, HELO_OTHER,   "off",     "1d",  "EHLO with a name that is not the client's") \
+	X(NO_RDNS,      no_rdns,       NO_RDNS,      "off",     "1d",  "has no reverse DNS") \
+	X(RDNS_OTHER,   rdns_mismatch, RDNS_OTHER,   "off",     "1d",  "its reverse DNS is not confirmed") \
 	X(COMMANDS,     commands,      COMMANDS,     "drop",    "1d",  "many commands that bring no mail forward") \
 	X(HANGUP,       hangup,        HANGUP,       "observe", "1d",  "hangs up without QUIT and without a message") \
 	X(DNSL,         dnsl,          DNSL,         "enforce", "1h",  "is on DNS lists with more weight than the limit; the answers' own life counts if it is shorter") \
