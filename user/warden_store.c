@@ -146,7 +146,7 @@ static int enter_cage(struct warden *w, struct store_setup *setup, const int *ke
 
 	if (!rc)
 		rc = cage_fds(keep, n);
-	log_init("store", c->log_to == LOG_TO_SYSLOG, c->log_format == LOG_IS_JSON, w->debug);
+	log_init("store", c->log_to, c->log_format == LOG_IS_JSON, w->debug);
 	setup->dir_ino_ok = !stat(c->store.path, &st) && S_ISDIR(st.st_mode);
 	setup->dir_dev = st.st_dev;
 	setup->dir_ino = st.st_ino;

@@ -109,10 +109,10 @@ def test_it_comes_protects_and_goes(machine, daemon, box):
     assert smtp.unreachable(machine.lab.world, "203.0.113.9", GATE4)
     machine.run("dpkg", "-r", "postern")
     assert not smtp.unreachable(machine.lab.world, "203.0.113.9", GATE4)  # nothing is left in the kernel
-    assert {name for name in machine.files() - before if not name.startswith("/etc/")} == set()
+    assert {name for name in machine.files() - before if not name.startswith(("/etc/", "/var/lib/postern/"))} == set()
     with open(f"{ROOT}/etc/postern/postern.conf", encoding="utf-8") as f:
         assert "mx.example.org" in f.read()
     machine.run("dpkg", "-P", "postern")
     left = {name for name in machine.files() - before if not name.endswith("-")}  # passwd- and the like
     assert left == set() and not any(name.startswith("_postern") for name in machine.users())
-    assert not os.path.exists(f"{ROOT}/etc/postern")
+    assert not os.path.exists(f"{ROOT}/etc/postern") and not os.path.exists(f"{ROOT}/var/lib/postern")
