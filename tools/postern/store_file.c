@@ -57,11 +57,11 @@ static const char *take_value(const struct saved_field *f, json_t *v, struct sav
 
 	if (json_is_integer(v) && saved_is_number(f) && json_integer_value(v) >= 0) {
 		snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(v));
-		return saved_field_parse(f, str_of(number), r) ? NULL : "not a value of this field";
+		return saved_field_parse(f, str_of(number), r) ? NULL : saved_wrong(f);
 	}
 	if (!json_is_string(v))
 		return saved_is_number(f) ? "not a number" : "not a string";
-	return saved_field_parse(f, (struct str){ json_string_value(v), json_string_length(v) }, r) ? NULL : "not a value of this field";
+	return saved_field_parse(f, (struct str){ json_string_value(v), json_string_length(v) }, r) ? NULL : saved_wrong(f);
 }
 
 static int kind_of(const char *word)

@@ -118,6 +118,9 @@ size_t saved_field_text(const struct saved_field *f, const struct saved *r, char
 /* The reverse. False when it is no such value. */
 bool saved_field_parse(const struct saved_field *f, struct str text, struct saved *r);
 
+/* What it would have to be, where it is not. */
+const char *saved_wrong(const struct saved_field *f);
+
 /* A record's parts, each a line of its own: the record itself, its passes, its findings. *out gets the nth. False when there are no more. */
 bool saved_part(const struct saved *r, unsigned n, struct saved *out);
 /* "KIND name=value ..." without a newline. Returns the length; out is NUL-terminated. */

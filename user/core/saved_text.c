@@ -281,6 +281,28 @@ bool saved_field_parse(const struct saved_field *f, struct str text, struct save
 	return parse_bytes(f, text, r);
 }
 
+const char *saved_wrong(const struct saved_field *f)
+{
+	static const char *const by_type[SAVED_TYPE_MAX] = {
+		[SAVED_PREFIX] = "no address or network without host bits; write one like 192.0.2.0/24",
+		[SAVED_ADDR] = "no address; write one like 192.0.2.7",
+		[SAVED_NUMBER] = "no number, or too large",
+		[SAVED_TIME] = "no moment; write one like 2026-11-28T20:15:00Z, never or forever",
+		[SAVED_HEX] = "not 16 hexadecimal digits",
+		[SAVED_KEY] = "not 32 hexadecimal digits",
+		[SAVED_BOOL] = "neither yes nor no",
+		[SAVED_TEXT] = "no printable text that fits; other octets are written as \\x0a",
+		[SAVED_BYTES] = "no printable text that fits; other octets are written as \\x0a",
+		[SAVED_ACTION] = "no action; see postern-ban(8)",
+		[SAVED_REASON] = "no reason; see posternd(8)",
+		[SAVED_ORIGIN] = "no origin: automatic or operator",
+		[SAVED_SCOPE] = "no scope: guarded, port or host",
+		[SAVED_TEST] = "no test; see section tests of postern.conf(5)",
+	};
+
+	return by_type[f->type];
+}
+
 /* --- lines ------------------------------------------------------------------------------------------------ */
 
 static bool is_quoted(const struct saved_field *f)
@@ -350,7 +372,7 @@ static const char *take_fields(struct str rest, struct saved *out, struct str *a
 			return "twice";
 		seen |= 1u << i;
 		if (!saved_field_parse(&f[i], value, out))
-			return "not a value of this field";
+			return saved_wrong(&f[i]);
 	}
 	return saved_complete(out, seen);
 }
