@@ -147,6 +147,7 @@ struct conf {
 	enum xdp_mode xdp_mode;
 	bool shared; /* through libxdp's dispatcher */
 	enum pst_mode mode;
+	unsigned dead_man_s; /* without a judge for so long the kernel half passes everything; 0 = never */
 	unsigned short *port; /* guarded, in addition to the listeners' */
 	size_t nports;
 	struct pst_addr *guard; /* guarded destination addresses; none = all */

@@ -11,6 +11,8 @@
 #include "user/tls.h"
 #include "user/tls_client.h"
 
+#define DEAD_MAN_MIN_S 5u
+
 static bool addr_is_any(const struct pst_addr *a, bool *v4)
 {
 	static const struct pst_addr any6, any4 = { { [10] = 0xff, [11] = 0xff } };
@@ -304,6 +306,8 @@ void config_check(struct config_reader *r, const struct config_whole *w)
 	too_many(r, "interface", config_line(r, "", "interface"), c->ninterfaces, CONF_INTERFACES_MAX);
 	too_many(r, "allow and balancers", config_line(r, "", "allow"), c->nallow + c->nbalancers, PST_ALLOW_MAX);
 	too_many(r, "guard_addresses", config_line(r, "", "guard_addresses"), c->nguards, PST_GUARD_ADDRS_MAX);
+	if (c->dead_man_s && c->dead_man_s < DEAD_MAN_MIN_S)
+		config_err(r, r->path, config_line(r, "", "dead_man"), "dead_man: too short for a daemon that restarts; 0s, or %us or more", DEAD_MAN_MIN_S);
 	if (c->policy.ban_max_s < c->policy.ban_s)
 		config_err(r, r->path, config_line(r, "ban", "max"), "ban: max is shorter than first; set max to first or longer");
 }

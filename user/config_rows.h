@@ -130,6 +130,7 @@ struct config_whole {
 	S("", xdp_mode,        WORD, CONFIG_XDP_MODES, CONFIG_WHOLE, conf.xdp_mode, "auto", 0, 0, "native never falls back; auto does, and says so") \
 	S("", shared,          BOOL, "", CONFIG_WHOLE, conf.shared, "no", 0, 1, "attach beside other XDP programs, through libxdp's dispatcher; the warden then keeps CAP_SYS_ADMIN") \
 	S("", mode,            WORD, CONFIG_MODES, CONFIG_WHOLE, conf.mode, "enforce", 0, 0, "observe: judge and count, refuse nobody at the card; off: the kernel half passes everything") \
+	S("", dead_man,        SECONDS, "", CONFIG_WHOLE, conf.dead_man_s, "0s", 0, CONFIG_YEAR, "when no daemon has vouched for its policy for so long, because it is dead, stopped or hangs, the kernel half passes everything, bans and lists or not; 0s = never: what stands is enforced, and bans end by themselves") \
 	L("", guard_ports,     PORTS, CONFIG_WHOLE, conf.port, conf.nports, "25", "guarded TCP destination ports, besides the listeners'") \
 	L("", guard_addresses, ADDRESSES, CONFIG_WHOLE, conf.guard, conf.nguards, "", "guarded destination addresses; none = all") \
 	S("", hostname,        HOST, "", CONFIG_WHOLE, sess.hostname, "", 0, 0, "name in the greeting; empty = the system's") \

@@ -228,12 +228,14 @@ static bool judge_open(struct judge *j)
 	j->warden = watch(j, s->warden_fd, EV_READ | EV_PERSIST, warden_readable, j);
 	j->sigterm = watch(j, SIGTERM, EV_SIGNAL | EV_PERSIST, stop, j);
 	j->sweep = event_new(j->base, -1, 0, sweep, j);
+	j->beat = event_new(j->base, -1, EV_PERSIST, judge_beat, j);
 	j->kicks = event_new(j->base, -1, 0, judge_kick_some, j);
 	if (!judge_store_open(j))
 		return false;
-	if (!j->ctl || !j->warden || !j->sigterm || !j->sweep || !j->kicks)
+	if (!j->ctl || !j->warden || !j->sigterm || !j->sweep || !j->kicks || !j->beat)
 		return false;
 	event_add(j->sweep, &soon);
+	judge_begin_beating(j);
 	for (size_t i = 0; i < WORKER_SLOTS; i++) {
 		struct judge_channel *c = &j->channel[i];
 

@@ -29,7 +29,7 @@ struct judge {
 	struct never_list never;
 	struct live live;
 	struct judge_channel channel[WORKER_SLOTS];
-	struct event *warden, *sweep, *sigterm;
+	struct event *warden, *sweep, *sigterm, *beat;
 	bool table_empty; /* of bans, when the store began to give back; nothing else was written since */
 	bool gives; /* the store has given something */
 	struct event *restore; /* looks for what the store gives back, until it has all been given */
@@ -77,6 +77,9 @@ bool judge_restore_ban(struct judge *j, const struct saved_ban *b, __u64 now_ns,
 void judge_restore_source(struct judge *j, const struct ledger_entry *e, __u64 now_ns);
 void judge_restore_grey(struct judge *j, const struct grey_entry *e, __u64 now_ns);
 
+/* judge_beat.c: tells the kernel half that the policy is vouched for; see conf.dead_man_s. */
+void judge_begin_beating(struct judge *j);
+void judge_beat(evutil_socket_t fd, short what, void *judge); /* the event of it */
 /* judge_ban.c */
 void judge_count(const struct judge *j, enum pst_counter c, __u64 n);
 /* One line: what = "ban", "would-ban" … */

@@ -19,6 +19,7 @@
 	X("would-ban", "prefix for reason score action origin relapse session note", "A ban that was not written, or does not bite, and why") \
 	X("breaker-open", "share limit sources seconds", "Automatic bans would hit too much accepted mail: none is made for a while") \
 	X("breaker-closed", "share", "Automatic bans are made again") \
+	X("dead-man", "seconds", "The kernel half had passed everything, for no daemon vouched for its policy; now one does") \
 	X("ban-failed", "prefix reason bans", "A ban could not be written") \
 	X("bans-expired", "bans", "So many bans have ended by themselves") \
 	X("ban-table-fills", "bans room", "The table of bans is nearly full") \
@@ -63,7 +64,7 @@
 	X("rehearsal-failed", "version", "What is in the way of a start") \
 	X("memory-not-taken", "name", "What the version before remembered could not be taken, and why") \
 	X("journal-failed", "", "The journal cannot be reached; lines go to standard error") \
-	X("stopping", "", "") \
+	X("stopping", "seconds", "") \
 	X("stopped", "", "") \
 	X("stop-forced", "seconds", "Processes did not stop in time and were ended") \
 	X("config-error", "", "What is wrong with the configuration, and where") \

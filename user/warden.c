@@ -119,7 +119,10 @@ static void stop(struct warden *w)
 	if (w->rehearsal)
 		kill(w->rehearsal, SIGKILL);
 	warden_notify("STOPPING=1");
-	log_info("stopping: bans stay enforced, `postern gate unload` ends that");
+	if (w->now.conf->dead_man_s)
+		log_info("stopping seconds=%u: bans stay enforced for so long (dead_man), `postern gate unload` ends that", w->now.conf->dead_man_s);
+	else
+		log_info("stopping: bans stay enforced, `postern gate unload` ends that");
 	children_stop(w);
 	event_add(w->stop_timer, &limit);
 	stop_goes_on(w);

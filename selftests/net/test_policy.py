@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The judge's policy over real sockets: prefixes that are banned whole and whom they spare, and what stops a policy that goes wrong."""
 
+import os
+import signal
+
 import pytest
 
 import smtp
@@ -130,3 +133,54 @@ def test_the_breaker(gate, dial, lab):
     offend(dial, "198.51.100.66")
     until("strangers are banned again", lambda: is_shut(lab, "198.51.100.66"))
     assert "breaker-closed" in gate.said()
+
+
+# --- the dead man ------------------------------------------------------------------------
+
+def test_a_dead_controllers_policy_ends(gate, dial, lab):
+    gate.configure(dead_man="15s", ban=BAN, traps=[TRAP]).start()
+    source = "203.0.113.40"
+    offend(dial, source)
+    until("it is banned", lambda: is_shut(lab, source))
+
+    def reachable():
+        """A packet of its own gets as far as the port: nobody listens any more, so it is answered by a reset."""
+        try:
+            smtp.dial(lab.world, source, GATE4, timeout=1.5).close()
+        except ConnectionRefusedError:
+            return True
+        except (OSError, smtp.Hangup):
+            return False
+        return True
+    assert not reachable() and gate.json("gate", "show")["dead_man"] >= 0
+    os.kill(gate.judge(), signal.SIGKILL)  # one that is replaced is not missed
+    until("another judge answers", lambda: gate.judge() and gate.answers())
+    gate.kill()
+    assert not reachable()  # killing opens nothing
+    until("the policy ends", reachable, 90)
+    assert gate.counter("xdp_packets_total", reason="dead_man") > 0
+    assert gate.json("gate", "show")["dead_man"] == 0
+    assert "vouched" in gate.json("explain", source)["because"]
+    gate.start()  # with the bans as they were
+    until("the ban is in force again", lambda: is_shut(lab, source))
+    assert "dead-man seconds=" in gate.said()
+    gate.kill()
+    until("the policy ends again", reachable, 90)
+    gate.postern("gate", "mode", "enforce")  # an operator vouches for it
+    assert not reachable()
+    assert gate.json("gate", "show")["dead_man"] is None
+    gate.configure(ban=BAN, traps=[TRAP]).start()  # and without the setting nothing ends
+    assert gate.json("gate", "show")["dead_man"] is None
+
+
+def test_a_judge_that_hangs_is_dead(gate, dial, lab):
+    gate.configure(dead_man="15s", ban=BAN, traps=[TRAP]).start()
+    offend(dial, "2001:db8:ace:41::1")
+    until("it is banned", lambda: is_shut(lab, "2001:db8:ace:41::1"))
+    judge = gate.judge()
+    os.kill(judge, signal.SIGSTOP)
+    try:
+        until("it passes", lambda: not is_shut(lab, "2001:db8:ace:41::1"), 90)
+    finally:
+        os.kill(judge, signal.SIGCONT)
+    until("it is shut out again", lambda: is_shut(lab, "2001:db8:ace:41::1"))

@@ -20,6 +20,7 @@ struct facts {
 	char addr[ADDR_TEXT_MAX];
 	unsigned mode;
 	struct pst_prefix allow; /* the longest that covers */
+	bool let_go; /* nobody has vouched for the policy for too long */
 	bool allowed, banned, listed;
 	bool spared; /* its prefix is banned, and it is not meant */
 	struct pst_prefix promoted;
@@ -80,6 +81,7 @@ static int gather(const struct kern_maps *m, const struct pst_addr *a, struct fa
 		return rc;
 	f->mode = conf.mode;
 	f->grace_window_ns = conf.grace_window_ns;
+	f->let_go = conf.dead_man_ns && conf.dead_man_ns <= kern_now_ns();
 	f->answers = refuse_started(m);
 	rc = allow_each(m, allow_cover, &(struct search){ a, f });
 	if (rc)
@@ -99,7 +101,7 @@ static int gather(const struct kern_maps *m, const struct pst_addr *a, struct fa
 }
 
 /* The one thing that decides, in the kernel's order. */
-enum ruling { BY_OFF, BY_ALLOW, BY_BAN, BY_LIST, BY_NOTHING };
+enum ruling { BY_OFF, BY_ALLOW, BY_DEAD_MAN, BY_BAN, BY_LIST, BY_NOTHING };
 
 static enum ruling ruling_of(const struct facts *f)
 {
@@ -107,6 +109,8 @@ static enum ruling ruling_of(const struct facts *f)
 		return BY_OFF;
 	if (f->allowed)
 		return BY_ALLOW;
+	if (f->let_go)
+		return BY_DEAD_MAN;
 	if (f->banned)
 		return BY_BAN;
 	return f->listed ? BY_LIST : BY_NOTHING;
@@ -162,6 +166,9 @@ static void say_ruling(const struct facts *f, enum ruling r)
 	case BY_ALLOW:
 		snprintf(text, sizeof(text), "%s is allow-listed", prefix_text(&f->allow, prefix));
 		break;
+	case BY_DEAD_MAN:
+		snprintf(text, sizeof(text), "no daemon has vouched for the policy for longer than dead_man");
+		break;
 	case BY_BAN:
 		prefix_text(&f->ban.prefix, prefix);
 		if (b->until_ns == ~0ull)
@@ -196,6 +203,9 @@ static void say_lift(const struct facts *f, enum ruling r)
 		break;
 	case BY_ALLOW:
 		snprintf(text, sizeof(text), "Allow wins over bans and lists; `postern allow del %s` takes it back.", prefix_text(&f->allow, prefix));
+		break;
+	case BY_DEAD_MAN:
+		snprintf(text, sizeof(text), "Everything passes until posternd runs, or until `postern gate mode enforce`.");
 		break;
 	case BY_BAN:
 		snprintf(text, sizeof(text), "`postern ban del %s` ends the ban now%s; `postern allow add %s` lets the address through whatever comes.%s",

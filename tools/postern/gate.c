@@ -198,6 +198,24 @@ static void show_bans(size_t live, size_t room)
 	fields_ban_room(live, room);
 }
 
+/* Until when the policy is vouched for. */
+static void show_dead_man(__u64 until_ns)
+{
+	__u64 now = kern_now_ns();
+	char text[80], left[32];
+
+	if (!until_ns) {
+		out_null("dead_man");
+		return;
+	}
+	out_num("dead_man", NULL, until_ns > now ? (until_ns - now) / 1000000000 : 0);
+	if (until_ns > now)
+		snprintf(text, sizeof(text), "passes everything in %s, unless a daemon lives", out_left(until_ns, left));
+	else
+		snprintf(text, sizeof(text), "passes everything, for no daemon lives");
+	out_str(NULL, "dead man", text);
+}
+
 static int do_show(struct args *a)
 {
 	size_t live = 0, room;
@@ -225,6 +243,7 @@ static int do_show(struct args *a)
 	out_num("map_schema", NULL, meta.schema);
 	out_moment("loaded", "loaded", meta.loaded_ns);
 	out_str("mode", "mode", mode_name(conf.mode));
+	show_dead_man(conf.dead_man_ns);
 	if (!answers)
 		out_str("refuse", "refuse", "reset instead: this kernel does not take the program that answers");
 	show_ports(&conf);

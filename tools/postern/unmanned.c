@@ -60,10 +60,11 @@ int unmanned_settings(void)
 		rc = judge_put_conf(&m, place_conf());
 	if (!rc)
 		rc = gate_conf_get(&m, &k);
-	if (!rc && guards_nothing(&k)) {
+	if (!rc && guards_nothing(&k))
 		guard_port(&k, 25);
+	k.dead_man_ns = 0; /* nobody is there to vouch again */
+	if (!rc)
 		rc = gate_conf_put(&m, &k);
-	}
 	kern_close(&m);
 	return rc ? out_error("%s: the gate's settings: %s", place_pins(), strerror(-rc)) : CLI_OK;
 }
@@ -111,6 +112,7 @@ int unmanned_mode(unsigned mode)
 		return rc;
 	rc = gate_conf_get(&m, &k);
 	k.mode = mode;
+	k.dead_man_ns = 0; /* the operator vouches for it now */
 	if (!rc)
 		rc = gate_conf_put(&m, &k);
 	return written(&m, rc, "the mode");
