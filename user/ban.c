@@ -11,6 +11,7 @@
 
 #include "user/ban_evict.h"
 #include "user/ban_index.h"
+#include "user/core/amnesty.h"
 
 #define AHEAD 16 /* rows whose cache lines are asked for before they are needed */
 #define BATCH 8192 /* over the longest hash chain, or the kernel answers ENOSPC */
@@ -410,6 +411,7 @@ struct sweep {
 	struct pst_prefix dead[BATCH];
 	struct pst_conf lens; /* only the lengths: what the living use */
 	struct pst_ban_bits bits;
+	struct ban_patient *patient;
 };
 
 static int sweep_dead(struct sweep *s)
@@ -433,6 +435,12 @@ static int sweep_dead(struct sweep *s)
 	return 0;
 }
 
+static void look_at(struct ban_patient *l, const struct pst_prefix *p, const struct pst_ban *b, __u64 now_ns)
+{
+	if (l && l->n < BAN_PATIENT_MAX && amnesty_due(p, b, l->tries, now_ns))
+		l->prefix[l->n++] = *p;
+}
+
 static int sweep_one(void *ctx, const struct pst_prefix *p, const struct pst_ban *b)
 {
 	struct sweep *s = ctx;
@@ -440,6 +448,7 @@ static int sweep_one(void *ctx, const struct pst_prefix *p, const struct pst_ban
 	if (alive(b, s->now_ns)) {
 		lens_add(&s->lens, p, b);
 		ban_index_want(&s->bits, p);
+		look_at(s->patient, p, b, s->now_ns);
 		s->live++;
 	} else {
 		s->dead[s->ndead++] = *p;
@@ -470,7 +479,7 @@ static int lens_prune(const struct sweep *s)
 	return changed ? gate_conf_put(s->m, &c) : e;
 }
 
-long ban_sweep(const struct kern_maps *m, __u64 now_ns, size_t *live)
+long ban_sweep(const struct kern_maps *m, __u64 now_ns, size_t *live, struct ban_patient *patient)
 {
 	struct sweep *s = calloc(1, sizeof(*s));
 	long gone;
@@ -480,6 +489,7 @@ long ban_sweep(const struct kern_maps *m, __u64 now_ns, size_t *live)
 		return -ENOMEM;
 	s->m = m;
 	s->now_ns = now_ns;
+	s->patient = patient;
 	e = ban_index_open(m, true);
 	if (!e)
 		e = ban_each(m, sweep_one, s);

@@ -49,11 +49,20 @@ int ban_find(const struct kern_maps *m, const struct pst_addr *a, __u64 now_ns, 
 int ban_del(const struct kern_maps *m, const struct pst_prefix *p);
 /* Calls each for every entry, alive or not, in batches; stops when it returns non-zero and returns that. */
 int ban_each(const struct kern_maps *m, int (*each)(void *ctx, const struct pst_prefix *, const struct pst_ban *), void *ctx);
+/* Bans whose sources retry as a queue does (core/amnesty.h): those that there is room for, the others are found by the next sweep. */
+#define BAN_PATIENT_MAX 64
+
+struct ban_patient {
+	unsigned tries; /* in: what it takes */
+	size_t n;
+	struct pst_prefix prefix[BAN_PATIENT_MAX];
+};
+
 /*
  * Deletes what ended by now_ns, and prefix lengths nobody uses any more from pst_conf. Returns how many bans, or -errno; *live (may be
- * NULL) is how many are left. Reads the whole table.
+ * NULL) is how many are left, patient (likewise) gets who has been. Reads the whole table.
  */
-long ban_sweep(const struct kern_maps *m, __u64 now_ns, size_t *live);
+long ban_sweep(const struct kern_maps *m, __u64 now_ns, size_t *live, struct ban_patient *patient);
 /* Sets right the tables in front of pst_bans where another than this file wrote bans (copies of an older gate's): until then they are not obeyed. */
 int ban_index_all(const struct kern_maps *m);
 size_t ban_capacity(const struct kern_maps *m);

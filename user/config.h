@@ -172,6 +172,7 @@ struct conf {
 	struct policy policy;
 	struct promote_rules promote;
 	struct breaker_rules breaker;
+	unsigned amnesty, amnesty_pause_s; /* tries, 0 = never; and what a pause between two is at least */
 	struct crowd_rules rates;
 	struct relay_rules relay;
 	struct sender_rules senders;

@@ -281,6 +281,8 @@ struct config_whole {
 	S("ban", breaker_sources, NUMBER, "", CONFIG_WHOLE, conf.breaker.sources, "5", 1, 1000000, "banned sources with accepted mail; fewer never stop it, whatever their share") \
 	S("ban", breaker_pause, SECONDS, "", CONFIG_WHOLE, conf.breaker.pause_s, "15m", 1, CONFIG_DAY, "how long no automatic bans are made, from the last one on that would have hit accepted mail") \
 	S("ban", breaker_memory, SECONDS, "", CONFIG_WHOLE, conf.breaker.half_life_s, "1d", 60, 30 * CONFIG_DAY, "time in which accepted mail and its bans count half") \
+	S("ban", amnesty,   NUMBER, "", CONFIG_WHOLE, conf.amnesty, "3", 0, 255, "a banned source that tries again so often, after pauses that do not become shorter, is a mail queue: it is refused with a reason from then on and no longer dropped; 0 = never") \
+	S("ban", amnesty_pause, SECONDS, "", CONFIG_WHOLE, conf.amnesty_pause_s, "2m", 1, 3600, "what a pause is: a connection that is not answered repeats its SYN for up to a minute") \
 	S("ban", observe,   BOOL, "", CONFIG_WHOLE, conf.policy.observe, "no", 0, 1, "judge and log, never ban") \
 	S("rates", mode,        WORD, CONFIG_MODES, CONFIG_WHOLE, conf.rates.mode, "enforce", 0, 0, "observe: count and log who is over a ceiling, defer nobody") \
 	S("rates", window,      SECONDS, "", CONFIG_WHOLE, conf.rates.window_s, "1m", 8, 3600, "time in which arrivals are counted; a ceiling ends by itself when the count is below it again") \

@@ -11,7 +11,7 @@
 #define CTL_EVENTS(X) \
 	X(OPENED, "opened", "session") X(STATE, "state", "session") X(CLOSED, "closed", "session") X(FINDING, "finding", "finding") \
 	X(BAN, "ban", "ban") X(WOULD_BAN, "would-ban", "ban") X(UNBAN, "unban", "ban") X(IMPORT, "import", "import") \
-	X(LIMIT, "limit", "limit") X(BREAKER, "breaker", "breaker")
+	X(LIMIT, "limit", "limit") X(BREAKER, "breaker", "breaker") X(AMNESTY, "amnesty", "ban")
 
 enum ctl_event {
 #define CTL_X(sym, name, kind) EVENT_##sym,

@@ -143,7 +143,8 @@ static void sweep(evutil_socket_t fd, short what, void *ctx)
 	struct judge *j = ctx;
 	__u64 from = kern_now_ns(), took_s;
 	size_t live = 0;
-	long n = ban_sweep(j->setup->maps, from, &live);
+	struct ban_patient patient = { .tries = j->setup->conf->amnesty };
+	long n = ban_sweep(j->setup->maps, from, &live, &patient);
 	struct timeval next = { .tv_sec = SWEEP_MIN_S };
 
 	(void)fd, (void)what;
@@ -153,6 +154,8 @@ static void sweep(evutil_socket_t fd, short what, void *ctx)
 	}
 	if (n >= 0)
 		watch_room(j, live);
+	for (size_t i = 0; i < patient.n; i++)
+		judge_amnesty(j, &patient.prefix[i]);
 	judge_watch_breaker(j);
 	took_s = (kern_now_ns() - from) * SWEEP_SHARE / S_NS;
 	next.tv_sec += took_s;
@@ -198,6 +201,7 @@ int judge_put_conf(const struct kern_maps *maps, const struct conf *c)
 	for (size_t i = 0; i < c->nlisteners; i++)
 		k.port_bits[c->listener[i].port >> 6] |= 1ull << (c->listener[i].port & 63);
 	k.grace_window_ns = c->grace_window_s * S_NS;
+	k.retry_ns = c->amnesty ? c->amnesty_pause_s * S_NS : 0;
 	k.budget = budget_of(c, k.budget.seed);
 	rc = gate_conf_put(maps, &k);
 	return rc ? rc : refuse_put(maps, &c->refuse);

@@ -53,6 +53,8 @@ void judge_zone_drop(struct judge_channel *c);
 
 /* judge_sentence.c: an offence, and all that follows from it. */
 void judge_find(struct judge *j, struct finding *f);
+/* The source of p, which is banned, retries as a mail queue does: from now on it is told why. */
+void judge_amnesty(struct judge *j, const struct pst_prefix *p);
 /* Is the breaker open? Says so where it has changed. */
 void judge_watch_breaker(struct judge *j);
 

@@ -2,6 +2,7 @@
 /* judge_sentence.c: an offence, and all that follows from it: the source's ban, that of its prefix, or why there is none. */
 #include "user/judge_int.h"
 
+#include "user/core/amnesty.h"
 #include "user/core/names.h"
 #include "user/log.h"
 
@@ -151,4 +152,21 @@ void judge_find(struct judge *j, struct finding *f)
 	}
 	if ((v.ban || why == by_observe) && !f->life_s) /* what is true of a source for a time says nothing of its neighbours */
 		judge_prefix(j, f, now);
+}
+
+/* --- amnesty ---------------------------------------------------------------------- */
+
+void judge_amnesty(struct judge *j, const struct pst_prefix *p)
+{
+	struct pst_ban b;
+	bool evicted;
+
+	if (ban_get(j->setup->maps, p, &b, NULL) || !amnesty_due(p, &b, j->setup->conf->amnesty, kern_now_ns()))
+		return;
+	b.action = PST_ACT_REFUSE;
+	if (ban_put(j->setup->maps, p, &b, NULL, false, &evicted))
+		return; /* the next sweep finds it again */
+	judge_count(j, PST_CNT_BAN_AMNESTY, 1);
+	judge_log_ban(p, &b, NULL, 0, "amnesty");
+	ctl_event_ban(j->ctl, p, &b, NULL, 0, "amnesty");
 }

@@ -40,7 +40,7 @@ static void fill_bans(void)
 	for (int i = 0; i < LOADS; i++) {
 		__u64 from;
 
-		if (ban_sweep(&maps, LONG_NS, NULL) != (i ? BANS : 0))
+		if (ban_sweep(&maps, LONG_NS, NULL, NULL) != (i ? BANS : 0))
 			die("emptying the bans");
 		from = kern_now_ns();
 		must(ban_put_many(&maps, row, BANS, &done), "filling the bans");

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The judge's policy over real sockets: prefixes that are banned whole and whom they spare, and what stops a policy that goes wrong."""
 
+import contextlib
 import os
 import signal
+import time
 
 import pytest
 
@@ -184,3 +186,39 @@ def test_a_judge_that_hangs_is_dead(gate, dial, lab):
     finally:
         os.kill(judge, signal.SIGCONT)
     until("it is shut out again", lambda: is_shut(lab, "2001:db8:ace:41::1"))
+
+
+# --- amnesty --------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("queue, bot", [("203.0.113.50", "203.0.113.51"), ("2001:db8:ace:50::1", "2001:db8:ace:51::1")], ids=["ipv4", "ipv6"])
+def test_amnesty_for_who_backs_off(gate, dial, lab, queue, bot):
+    """A pause of a second is one here. The queue waits longer each time; the bot never waits."""
+    gate.configure(ban={**BAN, "amnesty": 3, "amnesty_pause": "1s"}, traps=[TRAP]).start()
+    prefix = {s: s.replace("::1", "::/64") for s in (queue, bot)}
+    for source in (queue, bot):
+        offend(dial, source)
+        gate.banned(prefix[source])
+    due = {"pause": 2.0, "at": time.monotonic()}
+
+    def knock(source):
+        with contextlib.suppress(OSError, smtp.Hangup):
+            smtp.dial(lab.world, source, GATE6 if ":" in source else GATE4, timeout=0.2).close()
+
+    def forgiven():
+        knock(bot)
+        if time.monotonic() >= due["at"]:
+            knock(queue)
+            due["pause"] *= 1.2
+            due["at"] = time.monotonic() + due["pause"]
+        return gate.ban(prefix[queue])["action"] == "refuse"
+    until("the queue is forgiven", forgiven, 90)
+    assert gate.ban(prefix[bot])["action"] == "drop" and gate.ban(prefix[bot])["retries"] == 0
+    assert gate.counter("amnesties_total") == 1
+    assert f"amnesty prefix={prefix[queue].removesuffix('/128')}" in gate.said()
+    lab.world_takes_answers()
+    with dial(queue) as d:  # it is told why
+        assert d.greeting == 220 and d.say("EHLO client.example.net") == 250 and d.say(f"MAIL FROM:<{FROM}>") == 250
+        refused = d.say(f"RCPT TO:<{TO}>")
+        assert refused == 550 and "banned" in str(refused)
+    lab.world_takes_none()
+    assert is_shut(lab, bot)

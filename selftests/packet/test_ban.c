@@ -194,7 +194,7 @@ static void lengths_are_kept(void **state)
 	assert_int_equal(gate_conf_get(&r.maps, &c), 0);
 	assert_memory_equal(c.ban_len4, all, sizeof(all));
 	assert_memory_equal(c.ban_len6, six, sizeof(six));
-	assert_int_equal(ban_sweep(&r.maps, kern_now_ns(), NULL), NROWS(len) - 1);
+	assert_int_equal(ban_sweep(&r.maps, kern_now_ns(), NULL, NULL), NROWS(len) - 1);
 	assert_int_equal(gate_conf_get(&r.maps, &c), 0);
 	assert_memory_equal(c.ban_len4, pruned, sizeof(pruned));
 	assert_memory_equal(c.ban_len6, six, sizeof(six));
@@ -221,11 +221,11 @@ static void host_wide_lengths(void **state)
 	assert_true(c.ban_len4[0] == 128 && c.ban_len4[1] == 120 && !c.ban_len4[2]);
 	assert_true(c.host_len4[0] == 120 && !c.host_len4[1]);
 	assert_true(c.host_len6[0] == 48 && c.ban_len6[0] == 48);
-	assert_int_equal(ban_sweep(&r.maps, kern_now_ns(), NULL), 1);
+	assert_int_equal(ban_sweep(&r.maps, kern_now_ns(), NULL, NULL), 1);
 	assert_int_equal(gate_conf_get(&r.maps, &c), 0);
 	assert_true(c.host_len4[0] == 120 && !c.host_len6[0] && !c.ban_len6[0]);
 	put_scope(run_prefix(host(1).addr, 120), OPER, PST_SCOPE_GUARDED, 0, 100 * S); /* no longer host-wide */
-	assert_int_equal(ban_sweep(&r.maps, kern_now_ns(), NULL), 0);
+	assert_int_equal(ban_sweep(&r.maps, kern_now_ns(), NULL, NULL), 0);
 	assert_int_equal(gate_conf_get(&r.maps, &c), 0);
 	assert_true(!c.host_len4[0] && c.ban_len4[1] == 120);
 }
@@ -372,7 +372,7 @@ static void who_has_a_place(void **state)
 			assert_false(has_place(p));
 			syn_of(p, PST_CNT_PASS_CLEAN);
 		}
-	assert_int_equal(ban_sweep(&r.maps, kern_now_ns(), NULL), 0);
+	assert_int_equal(ban_sweep(&r.maps, kern_now_ns(), NULL, NULL), 0);
 	assert_false(has_bit(host(1)));
 }
 
@@ -430,7 +430,7 @@ static void what_a_sweep_leaves(void **state)
 	syn_of(dead, PST_CNT_DROP_BANNED);
 	usleep(300000);
 	syn_of(dead, PST_CNT_PASS_CLEAN);
-	assert_int_equal(ban_sweep(&r.maps, kern_now_ns(), NULL), 1);
+	assert_int_equal(ban_sweep(&r.maps, kern_now_ns(), NULL, NULL), 1);
 	assert_false(has_place(dead) || has_bit(dead));
 	for (unsigned i = 0; i < NROWS(live); i++) {
 		assert_true(has_bit(live[i]));
@@ -475,7 +475,7 @@ static void rows_are_added(void **state)
 		for (unsigned k = 0; k <= i % 3; k++)
 			syn_of(p[i], PST_CNT_DROP_BANNED);
 	}
-	assert_int_equal(ban_sweep(&r.maps, kern_now_ns(), NULL), 0);
+	assert_int_equal(ban_sweep(&r.maps, kern_now_ns(), NULL, NULL), 0);
 	assert_true(mask() > PST_BAN_ROWS_MIN);
 	for (unsigned i = 0; i < n; i++) {
 		assert_true(has_bit(p[i]));
@@ -644,8 +644,8 @@ static void each_and_sweep(void **state)
 	assert_int_equal(count(), 50000);
 	assert_int_equal(ban_each(&r.maps, stop_at_five, &seen), 42);
 	assert_int_equal(seen, 5);
-	assert_int_equal(ban_sweep(&r.maps, kern_now_ns(), NULL), 40000);
-	assert_int_equal(ban_sweep(&r.maps, kern_now_ns(), NULL), 0);
+	assert_int_equal(ban_sweep(&r.maps, kern_now_ns(), NULL, NULL), 40000);
+	assert_int_equal(ban_sweep(&r.maps, kern_now_ns(), NULL, NULL), 0);
 	assert_int_equal(count(), 10000);
 	assert_true(has(host(0)) && !has(host(1)));
 	run_close(&r);

@@ -162,7 +162,7 @@ static void one_sweep(void)
 			live++;
 		}
 	}
-	assert_int_equal(ban_sweep(&r.maps, kern_now_ns(), &left), gone_now);
+	assert_int_equal(ban_sweep(&r.maps, kern_now_ns(), &left, NULL), gone_now);
 	assert_int_equal(left, live);
 }
 
@@ -306,7 +306,7 @@ static void a_writer_is_killed(void **state)
 		pid_t pid;
 
 		if (turn % 2) /* into an empty table, and over what is there */
-			assert_true(ban_sweep(&r.maps, ~0ull, NULL) >= 0);
+			assert_true(ban_sweep(&r.maps, ~0ull, NULL, NULL) >= 0);
 		pid = writer();
 		usleep((unsigned)(whole_ns * (1 + rnd_below(100)) / 100 / 1000));
 		kill(pid, SIGKILL);
@@ -314,7 +314,7 @@ static void a_writer_is_killed(void **state)
 		no_ban_is_hidden();
 		assert_int_equal(ban_each(&r.maps, drops, &n), 0);
 		partly += n > 0 && n < MANY;
-		assert_true(ban_sweep(&r.maps, kern_now_ns(), &live) >= 0);
+		assert_true(ban_sweep(&r.maps, kern_now_ns(), &live, NULL) >= 0);
 		assert_int_equal(live, n);
 		no_ban_is_hidden();
 	}

@@ -93,7 +93,7 @@ static void scopes(void **state)
 		if (got != rows[row].want[k])
 			fail_msg("scope %u port %u packet %u: %s", rows[row].scope, rows[row].port, k, counter_name(got));
 		assert_int_equal(ban_del(&r.maps, &p), 0);
-		ban_sweep(&r.maps, kern_now_ns(), NULL);
+		ban_sweep(&r.maps, kern_now_ns(), NULL, NULL);
 	}
 }
 

@@ -140,13 +140,15 @@ static enum fate fate_of(const struct facts *f, enum ruling r)
 	return action == PST_ACT_REFUSE ? REFUSED : action == PST_ACT_BANNER ? BANNER : action == PST_ACT_RESET ? RESET : DROPPED;
 }
 
-/* Contacts of a window that has passed count no more. */
-static void say_grace(const struct facts *f)
+/* How it may be told why. Contacts of a window that has passed count no more. */
+static void say_contacts(const struct facts *f)
 {
 	const struct pst_ban *b = &f->ban.ban;
 	bool fresh = b->window_ns && kern_now_ns() - b->window_ns < f->grace_window_ns;
 	char window[32];
 
+	if (PST_BAN_RETRIES(b->score))
+		out_line("It has come again as a mail queue does, after pauses: %u times in a row.", PST_BAN_RETRIES(b->score));
 	if (b->grace)
 		out_line("The first %u contact%s in %s are %s before that; %u came so far.", b->grace, b->grace == 1 ? "" : "s",
 			 duration_text(f->grace_window_ns / 1000000000, window),
@@ -190,7 +192,7 @@ static void say_ruling(const struct facts *f, enum ruling r)
 	out_str("because", NULL, text);
 	out_line("%s: %s: %s.", f->addr, fates[fate_of(f, r)].text, text);
 	if (r == BY_BAN && fate_of(f, r) != OBSERVED)
-		say_grace(f);
+		say_contacts(f);
 }
 
 static void say_lift(const struct facts *f, enum ruling r)

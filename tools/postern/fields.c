@@ -46,6 +46,7 @@ void fields_ban(const struct kern_maps *m, const struct fields_ban *f)
 	out_num("relapse", "relapse", b->relapse);
 	out_num("grace", "grace", b->grace);
 	out_num("contacts", NULL, b->contacts);
+	out_num("retries", NULL, PST_BAN_RETRIES(b->score));
 	out_str("note", "note", note_of(m, &f->prefix, note));
 }
 

@@ -140,7 +140,7 @@ static int do_monitor(struct args *a)
 }
 
 static const struct cmd cmds[] = {
-	{ "monitor", "[kind session|finding|ban|import|limit|breaker] [verdict opened|state|closed|finding|ban|would-ban|unban|import|limit|breaker] [reason NAME] [source PREFIX] [count N]",
+	{ "monitor", "[kind session|finding|ban|import|limit|breaker] [verdict opened|state|closed|finding|ban|would-ban|unban|import|limit|breaker|amnesty] [reason NAME] [source PREFIX] [count N]",
 	  "Prints findings, bans and sessions as they happen, one a line, until interrupted or until count were printed.", do_monitor },
 	{ 0 },
 };
