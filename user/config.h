@@ -136,6 +136,13 @@ struct conf_store {
 	unsigned interval_s;
 };
 
+/* Who is about to be banned is answered an octet at a time. */
+struct conf_tarpit {
+	unsigned sessions; /* in all workers; 0 = nobody is */
+	unsigned from;	   /* percent of the threshold */
+	unsigned octet_ms;
+};
+
 #define CONFIG_URL_MAX 60
 #define CONF_INTERFACES_MAX 64
 
@@ -182,6 +189,7 @@ struct conf {
 	struct conf_dnsl dnsl;
 	struct conf_refuse refuse;
 	struct conf_store store;
+	struct conf_tarpit tarpit;
 	const struct triage_rule *test; /* TEST_MAX of them, as every listener has them */
 
 	unsigned grace_window_s;

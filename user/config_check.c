@@ -306,6 +306,8 @@ void config_check(struct config_reader *r, const struct config_whole *w)
 	too_many(r, "interface", config_line(r, "", "interface"), c->ninterfaces, CONF_INTERFACES_MAX);
 	too_many(r, "allow and balancers", config_line(r, "", "allow"), c->nallow + c->nbalancers, PST_ALLOW_MAX);
 	too_many(r, "guard_addresses", config_line(r, "", "guard_addresses"), c->nguards, PST_GUARD_ADDRS_MAX);
+	if (c->tarpit.sessions && c->tarpit.sessions < c->workers)
+		config_err(r, r->path, config_line(r, "tarpit", "sessions"), "tarpit: sessions: fewer than workers; one of each worker at least, or 0");
 	if (c->dead_man_s && c->dead_man_s < DEAD_MAN_MIN_S)
 		config_err(r, r->path, config_line(r, "", "dead_man"), "dead_man: too short for a daemon that restarts; 0s, or %us or more", DEAD_MAN_MIN_S);
 	if (c->policy.ban_max_s < c->policy.ban_s)

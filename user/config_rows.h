@@ -108,6 +108,7 @@ struct config_whole {
 	X("list",     true,  "One per blacklist file; kept in the kernel.")                                     \
 	X("ban",      false, "When a source is banned, and for how long.")                                      \
 	X("rates",    false, "Ceilings for all workers together. They hold neither for the allow list, balancers and who authenticated, nor, those of prefixes and of all, for sources whose mail is accepted.") \
+	X("tarpit",   false, "Strangers whose score is close to a ban are answered an octet at a time, for as long as there is room.") \
 	X("refuse",   false, "What the kernel half says to a source whose action is refuse or banner. It says it without any process.") \
 	X("syn_budget", false, "How many SYNs to guarded ports pass, from sources that are neither allowed nor refused. Too many never make a ban.") \
 	X("tests",    false, "What is done about a client that is found out: nothing is looked for (off), it is counted and told to the judge (observe), every recipient is refused (enforce), or the session ends (drop).") \
@@ -307,6 +308,9 @@ struct config_whole {
 	S("rates", total_recipients, NUMBER, "", CONFIG_WHOLE, conf.rates.max[CROWD_TOTAL][CROWD_RCPTS], "0", 0, 100000000, "as recipients, of all together; 0 = no ceiling") \
 	S("rates", total_auth_failures, NUMBER, "", CONFIG_WHOLE, conf.rates.max[CROWD_TOTAL][CROWD_AUTH], "0", 0, 100000000, "as auth_failures, of all together; 0 = no ceiling") \
 	S("rates", total_unknown_recipients, NUMBER, "", CONFIG_WHOLE, conf.rates.max[CROWD_TOTAL][CROWD_UNKNOWN], "0", 0, 100000000, "as unknown_recipients, of all together; 0 = no ceiling") \
+	S("tarpit", sessions, NUMBER, "", CONFIG_WHOLE, conf.tarpit.sessions, "0", 0, 100000, "that are answered so at once, in all workers; others are answered as usual; 0 = none") \
+	S("tarpit", from,     NUMBER, "", CONFIG_WHOLE, conf.tarpit.from, "50", 1, 100, "score, in percent of the ban's threshold, with which a source's next session is one of them") \
+	S("tarpit", octet,    MS, "", CONFIG_WHOLE, conf.tarpit.octet_ms, "1s", 0, 60000, "time that an octet takes") \
 	S("refuse", hostname,       HOST, "", CONFIG_WHOLE, conf.refuse.hostname, "", 0, 0, "name in the greeting; empty = the global one") \
 	S("refuse", url,            URL, "", CONFIG_WHOLE, conf.refuse.url, "", 0, 0, "where a refused sender's postmaster learns more; empty = none") \
 	S("refuse", source_replies, NUMBER, "", CONFIG_WHOLE, conf.refuse.source_replies, "100", 0, 1000000, "packets a second sent to one IPv4 address or IPv6 /64; 0 = no limit") \

@@ -10,6 +10,7 @@
 #include "user/sock.h"
 
 #define IN_MAX_BYTES	 (16 * 1024) /* offered to the session at once; more waits in the socket */
+#define IN_TARPIT_BYTES  (4 * 1024)
 #define OUT_MAX_BYTES	 (32 * 1024) /* a client that does not read gets no further command executed */
 #define LINGER_MAX_BYTES (256 * 1024)
 #define CONTENT_BYTES	 (64 * 1024) /* of a message read at once */
@@ -23,7 +24,7 @@ _Static_assert(IN_MAX_BYTES >= SESS_AUTH_LINE_MAX, "a whole line fits");
 /* At once, unless more commands have come already: then their replies leave together. */
 static void put_reply(struct conn *c, struct str reply)
 {
-	if (c->ssl || c->more)
+	if (c->ssl || c->more || c->stutters)
 		bufferevent_write(c->bev, reply.p, reply.n);
 	else
 		sock_send(c->bev, &reply, 1);
@@ -79,7 +80,7 @@ static void set_reading(struct conn *c)
 {
 	if (c->phase != OPEN)
 		return;
-	if (c->eof || evbuffer_get_length(bufferevent_get_input(c->bev)) >= IN_MAX_BYTES)
+	if (c->eof || evbuffer_get_length(bufferevent_get_input(c->bev)) >= (conn_tarpit_speaks(c) ? IN_TARPIT_BYTES : IN_MAX_BYTES))
 		bufferevent_disable(c->bev, EV_READ);
 	else
 		bufferevent_enable(c->bev, EV_READ);
@@ -99,6 +100,23 @@ static void set_deadline(struct conn *c, __u64 deadline_ns)
 	tv.tv_sec = (time_t)(wait_us / 1000000);
 	tv.tv_usec = (suseconds_t)(wait_us % 1000000);
 	event_add(&c->timer, &tv);
+}
+
+/* A session that stands still for no fault of the client's, because the backend or the tarpit does, has its clock stopped. */
+static void throttle(struct conn *c, bool on)
+{
+	if (c->throttled == on)
+		return;
+	c->throttled = on;
+	if (on) {
+		c->throttled_ns = kern_now_ns();
+		event_del(&c->timer);
+	} else if (c->deadline_ns != ~0ull) {
+		__u64 waited_ns = kern_now_ns() - c->throttled_ns;
+
+		sess_waited(&c->sess, waited_ns);
+		set_deadline(c, c->deadline_ns + waited_ns);
+	}
 }
 
 /* In the order that sess.h gives. */
@@ -122,6 +140,10 @@ void conn_obey(struct conn *c, const struct sess_step *step)
 		return;
 	}
 	set_deadline(c, step->deadline_ns);
+	if (conn_tarpit_speaks(c)) {
+		throttle(c, true);
+		event_del(&c->timer);
+	}
 	if (step->want == SESS_TLS && c->phase == OPEN) /* the judge's word may come in the middle of a handshake */
 		conn_tls_begin(c);
 	else if (step->want == SESS_CLIENT)
@@ -136,23 +158,6 @@ void conn_obey(struct conn *c, const struct sess_step *step)
 
 /* --- bytes ------------------------------------------------------------------ */
 
-/* A session that stands still because the backend does is nobody's offence: its clock stops. */
-static void throttle(struct conn *c, bool on)
-{
-	if (c->throttled == on)
-		return;
-	c->throttled = on;
-	if (on) {
-		c->throttled_ns = kern_now_ns();
-		event_del(&c->timer);
-	} else if (c->deadline_ns != ~0ull) {
-		__u64 waited_ns = kern_now_ns() - c->throttled_ns;
-
-		sess_waited(&c->sess, waited_ns);
-		set_deadline(c, c->deadline_ns + waited_ns);
-	}
-}
-
 /* A recipient behind those that are asked for costs no round trip of its own. */
 static bool wants_bytes(const struct conn *c)
 {
@@ -161,7 +166,7 @@ static bool wants_bytes(const struct conn *c)
 
 static bool may_step(struct conn *c)
 {
-	throttle(c, c->backend && backend_full(c->backend));
+	throttle(c, (c->backend && backend_full(c->backend)) || conn_tarpit_speaks(c));
 	return c->phase == OPEN && wants_bytes(c) && !c->throttled &&
 	       evbuffer_get_length(bufferevent_get_output(c->bev)) <= OUT_MAX_BYTES;
 }
@@ -253,7 +258,7 @@ static void on_answer(void *ctx, enum sess_outcome outcome, const struct reply *
 	struct conn *c = ctx;
 	struct sess_step step;
 
-	throttle(c, false);
+	throttle(c, conn_tarpit_speaks(c));
 	conn_log_before(&c->sess, &c->totals);
 	sess_answer(&c->sess, outcome, r, kern_now_ns(), &step);
 	conn_obey(c, &step);
@@ -340,6 +345,7 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
 void conn_listen_to(struct conn *c, struct bufferevent *bev)
 {
 	bufferevent_setcb(bev, on_read, on_write, on_event, c);
+	conn_tarpit_pace(c, bev);
 }
 
 /* --- doors ------------------------------------------------------------------ */
@@ -398,6 +404,8 @@ void conn_standing(struct conns *cs, __u64 id, const struct sess_word *word)
 	if (!c || c->phase >= FLUSH)
 		return;
 	c->score = word->score;
+	if (word->stutter)
+		conn_tarpit(c);
 	conn_log_before(&c->sess, &c->totals);
 	sess_standing(&c->sess, word, kern_now_ns(), &step);
 	conn_obey(c, &step);

@@ -34,6 +34,8 @@ struct conns {
 	bool leads, unsure;	/* and name, while conn_led() runs */
 	const struct sess_word *word; /* while conn_limit() runs, */
 	bool own;		      /* both */
+	unsigned stuttering;	   /* sessions that are answered slowly */
+	struct ev_token_bucket_cfg *pace; /* theirs; NULL = there was none yet */
 	int judge_fd;		   /* -1 = there is no judge */
 	unsigned serial;	   /* of the last record for it */
 	unsigned long long unsaid; /* records that the judge was too slow to take */

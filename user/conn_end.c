@@ -37,6 +37,7 @@ void conn_end_now(struct conn *c)
 		SSL_free(c->ssl);
 	close(c->fd);
 	cs->live[c->listener]--;
+	conn_tarpit_leave(c);
 	roster_del(&cs->roster, &c->who);
 	free(c);
 	if (!cs->roster.used && cs->emptied)
@@ -69,7 +70,7 @@ void conn_end(struct conn *c)
 	evbuffer_drain(in, evbuffer_get_length(in));
 	c->phase = FLUSH;
 	bufferevent_disable(c->bev, EV_READ);
-	arm_s(c, FLUSH_S);
+	arm_s(c, FLUSH_S + conn_tarpit_seconds(c));
 	/* Queued or not, the write callback comes from the loop: no caller up the stack loses c. */
 	bufferevent_trigger(c->bev, EV_WRITE, BEV_TRIG_DEFER_CALLBACKS);
 }

@@ -31,6 +31,7 @@ struct conn {
 	bool eof;	/* the client will send no more */
 	bool throttled; /* the backend is full: the client is not to blame for silence */
 	bool content_begun;
+	bool stutters; /* answers slowly */
 	bool more; /* the command being served is not the last that has come */
 	struct bufferevent *bev;
 	SSL *ssl;
@@ -81,6 +82,14 @@ void conn_judge_message(struct conn *c);
 void conn_judge_closed(struct conn *c);
 /* May a recipient pass the greylist? conn_greyed() is the answer, if there is one. */
 void conn_judge_grey(struct conn *c, const __u64 key[2]);
+
+/* conn_tarpit.c: answers an octet at a time from now on, if there is room; bev, too, if c does; does so no more. */
+void conn_tarpit(struct conn *c);
+void conn_tarpit_pace(struct conn *c, struct bufferevent *bev);
+void conn_tarpit_leave(struct conn *c);
+/* Has it not said all of its last answer yet? How long that may take. */
+bool conn_tarpit_speaks(const struct conn *c);
+unsigned conn_tarpit_seconds(const struct conn *c);
 
 /* conn_tls.c: the reply to STARTTLS is queued; it has left; hands are shaken, or not. */
 void conn_tls_begin(struct conn *c);

@@ -22,6 +22,16 @@ static enum sess_standing standing_of(const struct judge *j, const struct ledger
 	return STANDING_UNKNOWN;
 }
 
+/* Is it close to a ban, with nothing that would stand against one? */
+static bool is_for_tarpit(const struct judge *j, const struct ledger_entry *e, const struct pst_addr *a, __u64 now)
+{
+	const struct conf_tarpit *t = &j->setup->conf->tarpit;
+	const struct policy *p = &j->setup->conf->policy;
+
+	return t->sessions && !p->observe && judgement_score(p, &e->record, now) * 100ull >= (__u64)p->threshold * t->from &&
+	       !allow_has(j->setup->maps, a) && !never_find(&j->never, &e->source) && judge_mode(j) == PST_MODE_ENFORCE;
+}
+
 static void take_opened(struct judge *j, struct judge_channel *c, const struct ipc_record *r)
 {
 	__u64 now = kern_now_ns();
@@ -31,6 +41,7 @@ static void take_opened(struct judge *j, struct judge_channel *c, const struct i
 	answer.standing = standing_of(j, e, &r->addr, now);
 	answer.passes = ledger_passes(e, now);
 	answer.score = judgement_score(&j->setup->conf->policy, &e->record, now);
+	answer.stutter = answer.standing == STANDING_UNKNOWN && is_for_tarpit(j, e, &r->addr, now);
 	rates_opened(j, r, answer.standing == STANDING_KNOWN, &answer);
 	ipc_send(j->setup->worker_fd[c - j->channel], &answer); /* unanswered = unknown */
 	e->sessions++;

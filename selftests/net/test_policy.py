@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+import gate as gate_
 import smtp
 from lab import GATE4, GATE6, until
 
@@ -222,3 +223,57 @@ def test_amnesty_for_who_backs_off(gate, dial, lab, queue, bot):
         assert refused == 550 and "banned" in str(refused)
     lab.world_takes_none()
     assert is_shut(lab, bot)
+
+
+# --- the tarpit --------------------------------------------------------------------------------
+
+def resident(pid):
+    return int(gate_.status(pid)["VmRSS"].split()[0])  # KiB
+
+
+@pytest.mark.parametrize("source", ["203.0.113.60", "2001:db8:ace:60::1"], ids=["ipv4", "ipv6"])
+def test_tarpit(gate, dial, lab, source):
+    """Two places. An octet takes so long that nobody sees two at once; what a held session sends costs the worker nothing."""
+    to = GATE6 if ":" in source else GATE4
+    gate.configure(ban=BAN, traps=[TRAP], points={"trap-recipient": 60}, tarpit={"sessions": 2, "octet": "2s"}, limits={"workers": 1}).start()
+    offend(dial, source)
+    until("its score is known", lambda: gate.json("client", "show", source)["score"] >= 50)
+    before = resident(gate.workers()[0])
+    held = [lab.world.connect(source, to, 25, 30) for _ in range(2)]
+    until("two are held", lambda: gate.counter("tarpit_sessions_total", result="held") == 2)
+    with dial(source) as third:  # no room: served as usual
+        assert third.greeting == 220 and third.say("NOOP") == 250
+    assert gate.counter("tarpit_sessions_total", result="full") == 1
+    for s in held:
+        s.settimeout(30)
+        assert len(s.recv(1000).partition(b"\r\n")[2]) <= 4  # of what was said after the first line, which the judge's word came after
+        s.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while s.send(b"NOOP\r\n" * 1000):
+                pass
+    assert resident(gate.workers()[0]) - before < 2048
+    held[0].close()
+
+    def another():
+        s = lab.world.connect(source, to, 25, 30)
+        held.append(s)
+        return gate.counter("tarpit_sessions_total", result="held") >= 3
+    until("its place is given away", another, every=0.5)
+    for s in held:
+        s.close()
+    with dial("198.51.100.60") as other:
+        assert other.greeting == 220
+    gate.postern("client", "forget", source)
+    deliver(dial, source, "as if nothing had been")
+
+
+def test_a_slow_answer_is_not_the_clients_fault(gate, dial):
+    """The whole dialogue takes longer than the client would have for a command; it is heard to its end and accused of nothing."""
+    gate.configure(ban=BAN, traps=[TRAP], points={"trap-recipient": 60}, tarpit={"sessions": 2, "octet": "70ms"},
+                   limits={"workers": 1, "command_timeout": "5s"}).start()
+    offend(dial, "203.0.113.61")
+    until("its score is known", lambda: gate.json("client", "show", "203.0.113.61")["score"] >= 50)
+    with dial("203.0.113.61", timeout=60) as d:
+        assert d.greeting == 220 and d.say("EHLO client.example.net") == 250 and d.say("QUIT") == 221
+    assert gate.counter("tarpit_sessions_total", result="held") == 1
+    assert "too-slow" not in gate.said() and gate.counter("sessions_total", end="timeout") == 0
