@@ -199,6 +199,7 @@ struct conf {
 
 	unsigned workers;
 	unsigned sessions_max;	       /* per worker */
+	unsigned stress;	       /* percent of them from which on a worker is under stress; 0 = never */
 	unsigned sessions_per_source;  /* concurrent, IPv4 /32 or IPv6 /64, per worker */
 	unsigned ledger_entries;
 	const char *worker_user, *judge_user; /* name or number */

@@ -137,6 +137,7 @@ struct config_whole {
 	S("", hostname,        HOST, "", CONFIG_WHOLE, sess.hostname, "", 0, 0, "name in the greeting; empty = the system's") \
 	S("", banner,          BANNER, "", CONFIG_WHOLE, sess.banner, "Postern", 0, 0, "text between the host name and the word ESMTP in the greeting") \
 	S("", greet_pause,     MS, "", CONFIG_WHOLE, sess.greet_pause_ms, "2s", 0, 60000, "a client that speaks before the greeting is done offends; 0s = no pause") \
+	S("", stress_pause,    MS, "", CONFIG_WHOLE, sess.stress_pause_ms, "500ms", 0, 60000, "the same under stress (see limits), where it is shorter") \
 	L("", domains,         DOMAINS, CONFIG_WHOLE, conf.relay.domain, conf.relay.ndomains, "", "our own domains; \".example.org\" = its sub-domains only") \
 	L("", no_mail_domains, DOMAINS, CONFIG_WHOLE, conf.relay.no_mail, conf.relay.nno_mail, "", "domains that take no mail (null MX, RFC 7505), written as domains are: 556 to every recipient there, whoever sends") \
 	L("", recipients,      RECIPIENTS, CONFIG_WHOLE, conf.relay.recipients.rule, conf.relay.recipients.nrules, "", "who receives mail in our domains: \"user@example.org\", or \"example.org\" = everybody there. 550 5.1.1 to others of a domain that is named here; one that is not is the backend's to know") \
@@ -349,6 +350,7 @@ struct config_whole {
 	S("limits", tls_timeout,     SECONDS, "", CONFIG_WHOLE, sess.tls_timeout_s, "1m", 5, 3600, "wait for the end of a TLS handshake") \
 	S("limits", answer_timeout,  SECONDS, "", CONFIG_WHOLE, sess.answer_timeout_s, "10m", 5, 7200, "the gate's wait for the backend's word on a message") \
 	S("limits", sessions,        NUMBER, "", CONFIG_WHOLE, conf.sessions_max, "2000", 1, 1000000, "live sessions of one worker") \
+	S("limits", stress,          NUMBER, "", CONFIG_WHOLE, conf.stress, "80", 0, 100, "percent of sessions from which on a worker is under stress: the greet pause is shorter, the greylist's mode stress enforces; 0 = never") \
 	S("limits", sessions_per_source, NUMBER, "", CONFIG_WHOLE, conf.sessions_per_source, "20", 1, 1000000, "of one IPv4 address or IPv6 /64, in one worker") \
 	S("limits", workers,         NUMBER, "", CONFIG_WHOLE, conf.workers, "2", 1, 24, "worker processes") \
 	S("limits", ledger,          NUMBER, "", CONFIG_WHOLE, conf.ledger_entries, "65536", 16, 4194304, "sources remembered; rounded up to a power of two; 1.3 kilobytes each")

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "user/core/addr.h"
+#include "user/core/sess_phase.h"
 #include "user/kern.h"
 #include "user/sock.h"
 
@@ -197,6 +198,8 @@ static bool step_once(struct conn *c, struct evbuffer *in)
 	if (!bytes.p)
 		return false;
 	conn_log_before(&c->sess, &c->totals);
+	if (sess_phase(&c->sess) == PHASE_GREETING)
+		sess_arrived(&c->sess, sock_heard_ns(c->fd, kern_now_ns()));
 	n = sess_bytes(&c->sess, bytes, kern_now_ns(), &step);
 	c->more = n < evbuffer_get_length(in);
 	conn_obey(c, &step);

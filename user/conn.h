@@ -32,6 +32,7 @@ struct conns {
 	struct str name;	/* while conn_named() runs, */
 	enum sess_lack lack;	/* both */
 	bool leads, unsure;	/* and name, while conn_led() runs */
+	bool stress;		/* the worker has nearly as many sessions as it may */
 	const struct sess_word *word; /* while conn_limit() runs, */
 	bool own;		      /* both */
 	unsigned stuttering;	   /* sessions that are answered slowly */

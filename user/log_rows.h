@@ -19,6 +19,8 @@
 	X("would-ban", "prefix for reason score action origin relapse session note", "A ban that was not written, or does not bite, and why") \
 	X("amnesty", "prefix for reason score action origin relapse session note", "A banned source retries as a mail queue does: it is told why from now on") \
 	X("tarpit", "session", "The session is answered an octet at a time") \
+	X("stress", "sessions", "A worker has nearly as many sessions as it may") \
+	X("stress-over", "sessions", "It has fewer again") \
 	X("breaker-open", "share limit sources seconds", "Automatic bans would hit too much accepted mail: none is made for a while") \
 	X("breaker-closed", "share", "Automatic bans are made again") \
 	X("dead-man", "seconds", "The kernel half had passed everything, for no daemon vouched for its policy; now one does") \

@@ -71,6 +71,19 @@ void sock_tune(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 }
 
+__u64 sock_heard_ns(int fd, __u64 now_ns)
+{
+	struct tcp_info info;
+	socklen_t n = sizeof(info);
+	__u64 ago_ns;
+
+	memset(&info, 0, sizeof(info));
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n))
+		return now_ns;
+	ago_ns = info.tcpi_last_data_recv * 1000000ull;
+	return ago_ns < now_ns ? now_ns - ago_ns : now_ns;
+}
+
 void sock_send(struct bufferevent *bev, const struct str *part, unsigned n)
 {
 	struct iovec iov[SOCK_PARTS_MAX];

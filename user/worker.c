@@ -61,6 +61,21 @@ static void turn_away(struct worker *w, int fd, const char *line)
 	w->conns.stats->counter[PST_CNT_CONN_BUSY]++;
 }
 
+/* Under stress from so many sessions on; over when a quarter of them are gone, so that it does not flutter. */
+static void watch_stress(struct worker *w)
+{
+	size_t at = (size_t)w->sessions_max * w->setup->conf->stress, used = w->conns.roster.used * 100;
+	bool stress = at && used >= (w->conns.stress ? at - at / 4 : at);
+
+	if (stress == w->conns.stress)
+		return;
+	w->conns.stress = stress;
+	if (stress)
+		log_warnx("stress sessions=%zu: the greet pause is shorter, and the greylist's mode stress enforces", w->conns.roster.used);
+	else
+		log_info("stress-over sessions=%zu", w->conns.roster.used);
+}
+
 static void welcome(struct listener *l, int fd, const struct sockaddr_storage *from)
 {
 	struct worker *w = l->w;
@@ -68,6 +83,7 @@ static void welcome(struct listener *l, int fd, const struct sockaddr_storage *f
 	struct pst_addr addr;
 	unsigned short port;
 
+	watch_stress(w);
 	if (!sock_read(from, &addr, &port))
 		close(fd);
 	else if (w->conns.roster.used >= w->sessions_max)
@@ -300,6 +316,7 @@ static void on_second(evutil_socket_t fd, short what, void *ctx)
 
 	(void)fd, (void)what;
 	event_add(w->second, &tv);
+	watch_stress(w);
 	conn_judge_states(&w->conns);
 	backends_tell(&w->conns.backs, w->conns.judge_fd);
 	if (w->conns.lists)

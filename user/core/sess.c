@@ -221,6 +221,13 @@ static bool name_offends(struct sess *s, struct sess_step *step)
 	return s->final;
 }
 
+static unsigned pause_ms(const struct sess *s)
+{
+	unsigned ms = s->conf->greet_pause_ms;
+
+	return s->peer.stress && s->conf->stress_pause_ms < ms ? s->conf->stress_pause_ms : ms;
+}
+
 void admit(struct sess *s, struct sess_step *step)
 {
 	struct relay_client client = client_of(s);
@@ -243,7 +250,7 @@ void admit(struct sess *s, struct sess_step *step)
 		greeted(s, PST_CNT_CONN_ACCEPTED);
 	} else if (pauses(s)) {
 		greet(s, step, false);
-		s->deadline_ns = s->now_ns + s->conf->greet_pause_ms * NS_PER_MS;
+		s->deadline_ns = s->now_ns + pause_ms(s) * NS_PER_MS;
 	} else {
 		greet(s, step, true);
 	}
@@ -389,15 +396,15 @@ static size_t rcpt_bytes(struct sess *s, struct sess_step *step, struct str in)
 	return command_bytes(s, step, in);
 }
 
-/* now_ns is when they came. What is not refused waits for the greeting. */
+/* What is not refused waits for the greeting; so does what came when that was due, which only has to be said. */
 static size_t early_bytes(struct sess *s, struct sess_step *step, struct str in)
 {
 	struct str line = evidence_of(s, in);
 	char text[FINDING_EVIDENCE_MAX];
 	struct put o = { .p = text, .max = sizeof(text) };
 
-	if (test_due(s, TEST_PREGREET)) {
-		put_u64(&o, s->deadline_ns > s->now_ns ? (s->deadline_ns - s->now_ns) / NS_PER_MS : 0);
+	if (test_due(s, TEST_PREGREET) && s->arrived_ns < s->deadline_ns) {
+		put_u64(&o, (s->deadline_ns - s->arrived_ns) / NS_PER_MS);
 		put_text(&o, "ms early: ");
 		put_str(&o, str_sub(line, 0, line.n < sizeof(text) - o.n ? line.n : sizeof(text) - o.n));
 		found(s, step, PST_RSN_EARLY, put_done(&o));
@@ -408,11 +415,18 @@ static size_t early_bytes(struct sess *s, struct sess_step *step, struct str in)
 	return in.n;
 }
 
+void sess_arrived(struct sess *s, __u64 when_ns)
+{
+	s->arrived_ns = when_ns;
+}
+
 size_t sess_bytes(struct sess *s, struct str in, __u64 now_ns, struct sess_step *step)
 {
 	size_t n = in.n;
 
 	begin(s, now_ns, step);
+	if (!s->arrived_ns || s->arrived_ns > now_ns)
+		s->arrived_ns = now_ns;
 	if (s->asked == ASK_RCPT && in.n && !s->unnamed) {
 		n = rcpt_bytes(s, step, in);
 	} else if (s->asked || s->state == S_TLS || s->state == S_CLIENT || judge_asked(s) || (s->unnamed && s->state != S_PAUSE)) {
@@ -428,6 +442,7 @@ size_t sess_bytes(struct sess *s, struct str in, __u64 now_ns, struct sess_step 
 	} else if (in.n && s->state != S_CLOSED) {
 		n = command_bytes(s, step, in);
 	}
+	s->arrived_ns = 0;
 	finish(s, step);
 	return n;
 }

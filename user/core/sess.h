@@ -90,6 +90,7 @@ struct sess_conf {
 	const char *hostname; /* in the greeting and the EHLO reply */
 	const char *banner;   /* after the host name; no version */
 	unsigned greet_pause_ms;
+	unsigned stress_pause_ms;   /* in its place, if it is shorter, under stress */
 	unsigned command_timeout_s; /* from the last reply to a whole command */
 	unsigned data_timeout_s;    /* between blocks of a message */
 	unsigned data_rate;	    /* octets of content a second, on the average since 354 and SESS_RATE_GRACE_S; 0 = no minimum */
@@ -133,7 +134,7 @@ struct sess_peer {
 	bool unsure;	 /* likewise: there was no answer */
 	bool unproven;	 /* likewise: it has one that does not lead back to it */
 	bool looked;	 /* its name is, or was, looked up at all */
-	bool stress;	 /* the gate has more clients than is good for it */
+	bool stress;	 /* the gate has more clients than is good for it: a shorter pause, and the greylist's mode of that name */
 	const struct sess_caps *caps; /* the backend's, as last seen; copied at EHLO */
 	char *room;   /* for content that is changed on its way; sessions may share it: it is used in one call, until its step is obeyed */
 	size_t nroom; /* SESS_ROOM_MIN at least */
@@ -234,6 +235,7 @@ struct sess {
 	struct sess_peer peer;
 	struct sess_caps caps; /* as promised in the last EHLO reply */
 	__u64 now_ns, deadline_ns;
+	__u64 arrived_ns; /* of the bytes at hand; 0 = not told */
 	unsigned char state, asked, end; /* end: offset of the SESS_ counter, counted at CLOSE */
 	unsigned char form; /* enum account_form of the mechanism under way, until its first response has come */
 	unsigned char after; /* the state behind the octets of a refused BDAT */
@@ -329,6 +331,11 @@ void sess_named(struct sess *s, struct str name, enum sess_lack lack, __u64 now_
  * No message was begun before: the judge is told that the balancer's session is over, and that the client's has begun.
  */
 void sess_client(struct sess *s, const struct sess_peer *p, __u64 now_ns, struct sess_step *step);
+/*
+ * The bytes that the next sess_bytes() offers came at when_ns at the latest, as the kernel has it; untold, they came now. A gate
+ * that is late with its greeting must not accuse a client that kept to the pause.
+ */
+void sess_arrived(struct sess *s, __u64 when_ns);
 /* At most one command, or one block of message content. Returns the bytes consumed; 0 with want READ = needs more. */
 size_t sess_bytes(struct sess *s, struct str in, __u64 now_ns, struct sess_step *step);
 void sess_answer(struct sess *s, enum sess_outcome outcome, const struct reply *r, __u64 now_ns, struct sess_step *step);
