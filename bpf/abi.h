@@ -210,14 +210,14 @@ enum pst_counter {
 	X(TRAP,      "trap-recipient",      550, "5.1.1", "No such user",                    100, 0, "A recipient that exists only to be spammed.") \
 	X(SENDER,    "refused-sender",      550, "5.7.1", "Sender address refused",           20, 0, "MAIL from an address or domain on a list of refused senders.") \
 	X(OWN_SENDER, "own-domain-sender",  550, "5.7.1", "Sender address is ours, and you are not", 20, 0, "MAIL from a domain of ours by a source that neither authenticated nor may relay.") \
-	X(HELO_LITERAL, "helo-literal",     550, "5.7.1", "HELO is an address literal",        5, 0, "EHLO or HELO with an address in place of a name; mail servers have names.") \
+	X(HELO_LITERAL, "helo-literal",     550, "5.7.1", "HELO is an address literal",        0, 0, "EHLO or HELO with an address in place of a name; mail servers have names.") \
 	X(HELO_OWN,  "helo-own",            550, "5.7.1", "HELO is our own name",             60, 0, "EHLO or HELO with the gate's own name or address, or one of its domains, by a client that may not relay.") \
-	X(HELO_NAME, "helo-unqualified",    550, "5.5.2", "HELO is not a full host name",      5, 0, "EHLO or HELO with a name without a dot (RFC 5321 section 2.3.5 wants a full one).") \
+	X(HELO_NAME, "helo-unqualified",    550, "5.5.2", "HELO is not a full host name",      0, 0, "EHLO or HELO with a name without a dot (RFC 5321 section 2.3.5 wants a full one).") \
 	X(HELO_OTHER, "helo-mismatch",      550, "5.7.1", "HELO is not your host's name",      2, 0, "EHLO or HELO with a name that neither is the client's confirmed name nor leads to its address.") \
 	X(NO_RDNS,   "no-reverse-dns",      550, "5.7.25", "Your address has no name",         5, 0, "The client's address has no PTR record.") \
 	X(RDNS_OTHER, "unconfirmed-reverse-dns", 550, "5.7.25", "The name of your address does not lead back to it", 5, 0, "The client's address has a name, but the name has other addresses.") \
 	X(COMMANDS,  "too-many-commands",   421, "4.7.0", "Too many commands",                20, 1, "More commands that bring no mail forward than the limit.") \
-	X(HANGUP,    "hang-up",               0, "",      "",                                  1, 0, "The client closed the connection without QUIT before it had sent a message.") \
+	X(HANGUP,    "hang-up",               0, "",      "",                                  0, 0, "The client closed the connection without QUIT before it had sent a message.") \
 	X(DNSL,      "dns-list",            550, "5.7.1", "Your address is on a DNS list",     0, 0, "DNS lists know the source, with more weight than the limit.") \
 	X(BACKUP,    "backup-first",        450, "4.7.0", "Try the primary mail server first", 20, 0, "A stranger's first contact was a listener marked as backup.") \
 	X(RATE,      "over-rate",           450, "4.7.0", "Too much from your address, try again later", 5, 0, "More of something in a window of time than its ceiling, again and again.") \

@@ -215,6 +215,7 @@ void config_relay(struct config_reader *r, struct conf *c, struct conf_route *ti
 {
 	sort_domains(c->relay.domain, c->relay.ndomains);
 	sort_domains(c->relay.no_mail, c->relay.nno_mail);
+	sort_domains(c->relay.trap_domain, c->relay.ntrap_domains);
 	sort_people(c);
 	c->relay.named = order_list(&c->relay.connect);
 	c->relay.named |= order_list(&c->relay.relay);

@@ -143,6 +143,7 @@ struct config_whole {
 	L("", recipients,      RECIPIENTS, CONFIG_WHOLE, conf.relay.recipients.rule, conf.relay.recipients.nrules, "", "who receives mail in our domains: \"user@example.org\", or \"example.org\" = everybody there. 550 5.1.1 to others of a domain that is named here; one that is not is the backend's to know") \
 	S("", recipient_delimiters, BANNER, "", CONFIG_WHOLE, conf.relay.recipients.delimiters, "+", 0, 0, "each of these characters begins a tag: user+tag@example.org is user@example.org, if it is not listed itself") \
 	L("", traps,           MAILBOXES, CONFIG_WHOLE, conf.relay.trap, conf.relay.ntraps, "", "recipients that exist only to be spammed") \
+	L("", trap_domains,    DOMAINS, CONFIG_WHOLE, conf.relay.trap_domain, conf.relay.ntrap_domains, "", "domains that exist only to be spammed, written as domains are; whoever sends there, and wherever they are relayed to otherwise, offends: 550 5.1.2") \
 	S("", own_sender,      WORD, CONFIG_MODES, CONFIG_WHOLE, sess.own_sender, "observe", 0, 0, "MAIL from a domain of ours by a client that neither authenticated nor may relay: enforce = refuse, observe = count") \
 	L("", allow,           PREFIXES, CONFIG_WHOLE, conf.allow, conf.nallow, "", "sources that are never judged and never dropped") \
 	L("", balancers,       PREFIXES, CONFIG_WHOLE, conf.balancer, conf.nbalancers, "", "load balancers whose word on a client's address counts; never banned, never over the SYN budget") \
@@ -344,6 +345,7 @@ struct config_whole {
 	S("limits", messages,        NUMBER, "", CONFIG_WHOLE, sess.messages_max, "100", 0, 1000000, "messages of a session; 0 = no limit") \
 	S("limits", errors,          NUMBER, "", CONFIG_WHOLE, sess.errors_max, "10", 1, 1000, "errors of a session before it is ended") \
 	S("limits", auth_failures,   NUMBER, "", CONFIG_WHOLE, sess.auth_failures_max, "3", 0, 1000, "refused logins of a session, behind which its next one ends it; 0 = no limit") \
+	S("limits", commands,        NUMBER, "", CONFIG_WHOLE, sess.commands_max, "100", 0, 100000, "commands without mail (NOOP, RSET, VRFY, HELP, EHLO, unknown ones) since the last message; more are an offence; 0 = no limit") \
 	S("limits", command_timeout, SECONDS, "", CONFIG_WHOLE, sess.command_timeout_s, "5m", 5, 3600, "wait for a whole command") \
 	S("limits", data_timeout,    SECONDS, "", CONFIG_WHOLE, sess.data_timeout_s, "3m", 5, 3600, "wait between blocks of a message") \
 	S("limits", data_rate,       BYTES, "", CONFIG_WHOLE, sess.data_rate, "64", 0, 1 << 30, "octets of a message a second, on the average after its first minute; 0 = no minimum") \

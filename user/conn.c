@@ -13,6 +13,7 @@
 #define IN_MAX_BYTES	 (16 * 1024) /* offered to the session at once; more waits in the socket */
 #define IN_TARPIT_BYTES  (4 * 1024)
 #define OUT_MAX_BYTES	 (32 * 1024) /* a client that does not read gets no further command executed */
+#define LOOK_NS		 10000000ull
 #define LINGER_MAX_BYTES (256 * 1024)
 #define CONTENT_BYTES	 (64 * 1024) /* of a message read at once */
 #define TURN_STEPS	 256 /* session steps before the others have their turn */
@@ -337,6 +338,9 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
 		conn_end_now(c);
 	} else if (now_ns < c->deadline_ns) {
 		set_deadline(c, c->deadline_ns);
+	} else if (!c->looked && sess_phase(&c->sess) == PHASE_GREETING && sock_has_bytes(c->fd)) {
+		c->looked = true; /* a busy loop came to the timer first: what was said in the pause is read first */
+		set_deadline(c, now_ns + LOOK_NS);
 	} else {
 		conn_log_before(&c->sess, &c->totals);
 		sess_tick(&c->sess, now_ns, &step);

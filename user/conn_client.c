@@ -40,7 +40,7 @@ void conn_rename(struct conn *c, const struct pst_addr *addr, unsigned short por
 
 struct sess_peer conn_peer(struct conn *c)
 {
-	struct sess_peer peer = { .addr = c->who.addr, .id = c->who.id, .balancer = c->balancer, .caps = &c->cs->backs.caps, .room = c->cs->room,
+	struct sess_peer peer = { .addr = c->who.addr, .local = c->local, .id = c->who.id, .balancer = c->balancer, .caps = &c->cs->backs.caps, .room = c->cs->room,
 				  .nroom = sizeof(c->cs->room), .stress = c->cs->stress };
 	enum sess_lack lack = LACK_NAME;
 

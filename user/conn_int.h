@@ -31,6 +31,7 @@ struct conn {
 	bool eof;	/* the client will send no more */
 	bool throttled; /* the backend is full: the client is not to blame for silence */
 	bool content_begun;
+	bool looked;   /* for bytes that wait, when the pause was over */
 	bool stutters; /* answers slowly */
 	bool more; /* the command being served is not the last that has come */
 	struct bufferevent *bev;

@@ -84,6 +84,13 @@ __u64 sock_heard_ns(int fd, __u64 now_ns)
 	return ago_ns < now_ns ? now_ns - ago_ns : now_ns;
 }
 
+bool sock_has_bytes(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 void sock_send(struct bufferevent *bev, const struct str *part, unsigned n)
 {
 	struct iovec iov[SOCK_PARTS_MAX];

@@ -21,6 +21,8 @@ bool sock_peer(int fd, struct pst_addr *a, unsigned short *port);  /* getpeernam
 void sock_tune(int fd);
 /* When the peer's last data came in, at the latest, by the kernel's account; now_ns when it has none. */
 __u64 sock_heard_ns(int fd, __u64 now_ns);
+/* Is there something to be read? */
+bool sock_has_bytes(int fd);
 #define SOCK_PARTS_MAX 8
 /*
  * The parts (n <= SOCK_PARTS_MAX) as they are, in clear: at once, as far as the socket takes them; the rest is queued behind what

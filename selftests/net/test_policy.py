@@ -277,3 +277,64 @@ def test_a_slow_answer_is_not_the_clients_fault(gate, dial):
         assert d.greeting == 220 and d.say("EHLO client.example.net") == 250 and d.say("QUIT") == 221
     assert gate.counter("tarpit_sessions_total", result="held") == 1
     assert "too-slow" not in gate.said() and gate.counter("sessions_total", end="timeout") == 0
+
+
+# --- tests of clients -------------------------------------------------------------------------------
+
+@contextlib.contextmanager
+def standing_still(gate):
+    """The workers do nothing meanwhile, as on a machine that is too busy."""
+    pids = gate.workers()
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("late", [True, False], ids=["in-time", "early"])
+def test_a_busy_gate_accuses_nobody_wrongly(gate, dial, lab, late):
+    """Whoever speaks when the greeting is due is not early, though the gate is too busy to greet; whoever spoke before is, though it looked late."""
+    gate.configure(greet_pause="3s", stress_pause="3s", ban={**BAN, "observe": True}).start()
+    source = "203.0.113.70" if late else "2001:db8:ace:70::1"
+    with lab.world.connect(source, GATE6 if ":" in source else GATE4, 25, 60) as s:
+        begin = time.monotonic()
+        s.settimeout(60)
+        assert s.recv(1000).startswith(b"220-")
+        with standing_still(gate):
+            if late:
+                time.sleep(4)
+            s.sendall(b"EHLO client.example.net\r\n")
+            time.sleep(max(0, begin + 5 - time.monotonic()))
+        heard = b""
+        while b"\r\n250 " not in heard and b"554 " not in heard:
+            got = s.recv(1000)
+            assert got, heard
+            heard += got
+    assert (b"554 " in heard) == (not late)
+    assert ("reason=early-talker" in gate.said()) == (not late)
+
+
+def test_a_stranger_at_the_backup(gate, dial, box):
+    gate.configure(ban=BAN, tests={"backup": "enforce"}, listener__backup={"address": "::", "port": 2525, "backup": True}).start()
+    for source, to in (("203.0.113.80", GATE4), ("2001:db8:ace:80::1", GATE6)):
+        def try_backup(s=source, t=to):
+            with smtp.Dialog(gate.lab.world.connect(s, t, 2525)) as d:
+                assert d.say("EHLO client.example.net") == 250 and d.say(f"MAIL FROM:<{FROM}>") == 250
+                return d.say(f"RCPT TO:<{TO}>").code
+        assert try_backup() == 450
+        with dial(source) as d:  # as it was told to; and it leaves as it should
+            assert d.say("EHLO client.example.net") == 250 and d.say("QUIT") == 221
+        until("it is remembered", lambda: try_backup() == 250)
+
+
+def test_a_trap_domain(gate, dial, lab):
+    gate.configure(ban=BAN, trap_domains=["lure.example", ".lure.example"]).start()
+    for source, domain in (("203.0.113.81", "lure.example"), ("2001:db8:ace:81::1", "deep.lure.example")):
+        with dial(source) as d:
+            assert d.say("EHLO client.example.net") == 250 and d.say(f"MAIL FROM:<{FROM}>") == 250
+            assert str(d.say(f"RCPT TO:<anybody@{domain}>")).startswith("550 5.1.2")
+        until("it is banned", lambda s=source: is_shut(lab, s))
+        assert gate.banned(source.replace("::1", "::/64"))["reason"] == "trap-domain"

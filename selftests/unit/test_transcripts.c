@@ -14,6 +14,7 @@
  *				no-mail (mx.local.test and all below mute.example take no mail)
  *				grey=MODE (of the greylist; grey-name: the source is known by its name) stress exempt-rcpt=ENTRY exempt-from=ENTRY
  *				lists (of DNS: "bad" weighs 3, "worse" 3 with a text of its own, "good" -2; ban at 6, enforced at 2, skipped at -2) test-TEST=MODE (test-pregreet=off) known-as=NAME (of the client, known from the beginning)
+ *				test=NAME:MODE (of user/core/triage.h) local=ADDRESS (ours) backup (the listener is one) trap-domain (as no-mail)
  *				balancer (XCLIENT is believed; a client at 203.0.113.9 is looked up as naming and allowed say, one at
  *				203.0.113.99 has too many sessions)
  *				recipient=ENTRY... (of the recipient list; "+" begins a tag) owner=ACCOUNT:SENDER... account-sender=observe|enforce
@@ -399,7 +400,8 @@ static void event(struct play *p, const char *name)
 		sess_standing(&p->s, &(struct sess_word){ .standing = name[0] == 'b' ? STANDING_BANNED :
 							  name[0] == 'k' ? STANDING_KNOWN :
 									   STANDING_UNKNOWN,
-							  .passes = strchr(name, '+') ? 1u << TEST_PREGREET : 0 }, p->now_ns, &p->step);
+							  .passes = strstr(name, "+backup") ? 1u << TEST_BACKUP : strchr(name, '+') ? 1u << TEST_PREGREET : 0 },
+			      p->now_ns, &p->step);
 	take_step(p);
 	pump(p);
 }
@@ -594,6 +596,26 @@ static const struct relay_route routes[] = {
 	{ .name = "slim", .domain = slim, .ndomains = 1, .open = true, .session_size = 5 },
 };
 
+/* "helo_own:drop" */
+static void test_by(struct play *p, const char *value)
+{
+	static const char *const modes[] = {
+#define TRIAGE_X(sym, name) name,
+		TRIAGE_MODES(TRIAGE_X)
+#undef TRIAGE_X
+	};
+	const char *colon = strchr(value, ':');
+	unsigned test = 0, mode = 0;
+
+	while (test < TEST_MAX && !(colon && !strncmp(triage_name(test), value, (size_t)(colon - value)) && !triage_name(test)[colon - value]))
+		test++;
+	while (mode < NROWS(modes) && !(colon && !strcmp(modes[mode], colon + 1)))
+		mode++;
+	if (test == TEST_MAX || mode == NROWS(modes))
+		BAD(p, "no test and mode \"%s\"", value);
+	p->f.conf.test[test].mode = mode;
+}
+
 static void option(struct play *p, const char *key, char *value)
 {
 	struct fixture *f = &p->f;
@@ -605,7 +627,8 @@ static void option(struct play *p, const char *key, char *value)
 		{ "pause", &f->conf.greet_pause_ms },	{ "errors", &f->conf.errors_max },
 		{ "rcpts", &f->conf.rcpt_max },		{ "messages", &f->conf.messages_max },
 		{ "headers", &f->conf.body.header_bytes }, { "received", &f->conf.body.received },
-		{ "auth-failures", &f->conf.auth_failures_max }, { "rate", &f->conf.data_rate },		{ "null-rcpts", &f->conf.null_rcpt_max },
+		{ "auth-failures", &f->conf.auth_failures_max }, { "rate", &f->conf.data_rate },
+		{ "commands", &f->conf.commands_max }, { "stress-pause", &f->conf.stress_pause_ms },		{ "null-rcpts", &f->conf.null_rcpt_max },
 	};
 	unsigned i;
 
@@ -650,6 +673,14 @@ static void option(struct play *p, const char *key, char *value)
 		f->peer.balancer = true;
 	else if (!strcmp(key, "no-mail"))
 		f->relay.no_mail = no_mail, f->relay.nno_mail = NROWS(no_mail);
+	else if (!strcmp(key, "trap-domain"))
+		f->relay.trap_domain = no_mail, f->relay.ntrap_domains = NROWS(no_mail);
+	else if (!strcmp(key, "backup"))
+		f->conf.backup = true;
+	else if (!strcmp(key, "local"))
+		addr_parse(str_of(value), &f->peer.local);
+	else if (!strcmp(key, "test"))
+		test_by(p, value);
 	else if (!strcmp(key, "implicit"))
 		f->conf.tls_implicit = true;
 	else if (!strcmp(key, "session"))

@@ -194,6 +194,7 @@ static const char *reply_to(enum relay_result r)
 	static const char *const reply[] = {
 		[RELAY_NO_ACCESS] = "554 5.7.1 when it connects", [RELAY_NO_MAIL] = "556 5.1.10",    [RELAY_TRAP] = "550 5.1.1",
 		[RELAY_UNKNOWN] = "550 5.1.1",			  [RELAY_NEEDS_TLS] = "550 5.7.10", [RELAY_NEEDS_AUTH] = "530 5.7.0",
+		[RELAY_TRAP_DOMAIN] = "550 5.1.2",
 		[RELAY_AWAITS_NAME] = "none before its name is known; 450 4.7.1 if nobody can tell",
 	};
 

@@ -265,12 +265,24 @@ static bool takes_no_mail(const struct asking *a, struct relay_decision *d)
 	return true;
 }
 
+static bool is_trap_domain(const struct asking *a, struct relay_decision *d)
+{
+	const struct domain_rule *rule = domain_find(a->r->trap_domain, a->r->ntrap_domains, a->rcpt);
+	struct relay_decision why = { .file = rule ? rule->file : NULL, .line = rule ? rule->line : 0 };
+
+	if (!a->r->ntrap_domains || !is_so(a, RELAY_STEP_TRAP_DOMAIN, rule, &why))
+		return false;
+	decided_by(d, why.file, why.line);
+	d->result = RELAY_TRAP_DOMAIN;
+	return true;
+}
+
 static void decide_admitted(const struct asking *a, struct relay_decision *d)
 {
 	const struct domain_rule *own = domain_find(a->r->domain, a->r->ndomains, a->rcpt);
 	bool postmaster = a->rcpt->kind == MAILBOX_POSTMASTER; /* ours wherever we are: RFC 5321 section 4.5.1 */
 
-	if (takes_no_mail(a, d))
+	if (takes_no_mail(a, d) || is_trap_domain(a, d))
 		return;
 	decided_by(d, own ? own->file : NULL, own ? own->line : 0);
 	if (is_so(a, RELAY_STEP_OWN, own || postmaster, d))
@@ -394,6 +406,8 @@ const char *relay_result_text(enum relay_result r)
 		return "refused: the route takes mail in TLS only";
 	case RELAY_NEEDS_AUTH:
 		return "refused: the route takes mail from authenticated clients only";
+	case RELAY_TRAP_DOMAIN:
+		return "refused: trap domain";
 	}
 	return "?";
 }
@@ -403,7 +417,7 @@ const char *relay_result_word(enum relay_result r)
 	static const char *const words[] = {
 		[RELAY_TRAP] = "trap",	     [RELAY_DENIED] = "relay",	     [RELAY_ROUTED] = "routing",    [RELAY_NO_ACCESS] = "access",
 		[RELAY_NO_MAIL] = "no-mail", [RELAY_AWAITS_NAME] = "nameless", [RELAY_UNKNOWN] = "recipient", [RELAY_NEEDS_TLS] = "tls",
-		[RELAY_NEEDS_AUTH] = "auth",
+		[RELAY_NEEDS_AUTH] = "auth", [RELAY_TRAP_DOMAIN] = "trap-domain",
 	};
 
 	return r < sizeof(words) / sizeof(*words) && words[r] ? words[r] : "?";

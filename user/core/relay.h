@@ -83,6 +83,8 @@ struct relay_rules {
 	size_t ndomains;
 	const struct domain_rule *no_mail; /* they publish a null MX; in domain_order() */
 	size_t nno_mail;
+	const struct domain_rule *trap_domain; /* domains that exist only to be spammed, ours or not; in domain_order() */
+	size_t ntrap_domains;
 	const struct mailbox *trap; /* recipients that only spammers use */
 	size_t ntraps;
 	struct recipient_rules recipients; /* of our domains */
@@ -105,13 +107,14 @@ enum relay_result {
 	RELAY_UNKNOWN,	/* our domain, and its recipients are listed without this one: 550 5.1.1 */
 	RELAY_NEEDS_TLS, /* the route takes no mail in clear: 550 5.7.10 */
 	RELAY_NEEDS_AUTH, /* the route takes mail from users only: 530 5.7.0 */
+	RELAY_TRAP_DOMAIN, /* refused as a domain that does not exist */
 };
 
 struct relay_decision {
 	enum relay_result result;
 	/*
 	 * The rule that decided, or the list's own setting when no rule of it matched (then
-	 * BY_AUTH and DENIED name the relay list); for NO_MAIL, OWN, TRAP, ROUTED and UNKNOWN the domain's rule; for NEEDS_ the route's.
+	 * BY_AUTH and DENIED name the relay list); for NO_MAIL, TRAP_DOMAIN, OWN, TRAP, ROUTED and UNKNOWN the domain's rule; for NEEDS_ the route's.
 	 * NULL = built in: <postmaster> is ours, <> is nobody's.
 	 */
 	const char *file;
@@ -123,6 +126,7 @@ struct relay_decision {
 #define RELAY_STEPS(X) \
 	X(CONNECT, "connection control lets the client in") \
 	X(NO_MAIL, "the recipient's domain takes no mail") \
+	X(TRAP_DOMAIN, "the recipient's domain is a trap") \
 	X(OWN, "the recipient's domain is ours") \
 	X(TRAP, "the recipient is a trap") \
 	X(ROUTING, "the local part asks for routing") \

@@ -311,6 +311,7 @@ void sess_standing(struct sess *s, const struct sess_word *word, __u64 now_ns, s
 	enum sess_standing standing = word->standing;
 
 	begin(s, now_ns, step);
+	s->heard = true;
 	s->remembered = word->passes;
 	s->good = standing == STANDING_KNOWN;
 	sess_limit(s, word->limits, word->limit_s, true, now_ns);
@@ -553,6 +554,7 @@ void sess_gone(struct sess *s, __u64 now_ns, struct sess_step *step)
 	begin(s, now_ns, step);
 	if (s->state != S_CLOSED) {
 		greeted(s, PST_CNT_CONN_ACCEPTED);
+		test_hangup(s, step);
 		abandon(s, step);
 		step->reply = STR("");
 		s->asked = ASK_NONE;

@@ -97,6 +97,7 @@ struct sess_conf {
 	unsigned tls_timeout_s;	    /* for the handshake */
 	unsigned name_timeout_s;    /* for the client's name, where a decision needs it; then it has none */
 	unsigned answer_timeout_s;  /* the gate's wait for the backend's reply to the end of data */
+	unsigned commands_max;	    /* that bring no mail forward, in a row; 0 = no limit */
 	unsigned errors_max;	    /* 4xx/5xx of the session's own making before 421 */
 	unsigned auth_failures_max; /* refused logins, behind which the next one is 421; 0 = no limit */
 	unsigned rcpt_max;	    /* accepted recipients of one message */
@@ -125,6 +126,7 @@ struct sess_conf {
 
 struct sess_peer {
 	struct pst_addr addr;
+	struct pst_addr local; /* ours, that it has come to; all zero = not known */
 	__u64 id; /* the session's name in logs and findings */
 	bool allowed; /* allow-listed: no greet pause, no findings */
 	bool check;   /* a balancer's own connection, as its health checks make them: no greet pause */
@@ -259,6 +261,7 @@ struct sess {
 	bool met;	/* it will not be said again: what comes now may be the client's own words, passed through */
 	bool told_name, told_helo; /* both as the balancer has them; name and helo are not to be replaced */
 	bool vouched;	/* authenticated by the balancer's word: no backend knows of it */
+	bool heard;	/* the judge has spoken */
 	bool good;	/* the judge has said STANDING_KNOWN */
 	bool known;	/* the judge has said so, while the greeting waited for the name */
 	struct {
@@ -286,6 +289,7 @@ struct sess {
 		__u64 until_ns;
 	} grey;
 	unsigned errors, rcpts, messages, auth_failures;
+	unsigned idle, idle_messages; /* commands that brought no mail forward since so many messages */
 	unsigned nrcpt; /* not answered: more than one only of ASK_RCPT */
 	unsigned route;		    /* of this transaction's recipients; see transaction_route() */
 	unsigned diverted;	    /* the route of a sender list, which all recipients of this transaction take; 0 = none */

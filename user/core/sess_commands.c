@@ -135,6 +135,7 @@ static void run_mail(struct sess *s, struct sess_step *step, struct str args)
 	grey_mail(s, &m.from);
 	enter(s, S_MAIL);
 	say(s, step, "250 2.1.0 Ok\r\n");
+	test_mail(s, step);
 }
 
 void defer_rcpt(struct sess *s, struct sess_step *step, const char *line)
@@ -405,6 +406,7 @@ void run_line(struct sess *s, struct sess_step *step, const struct line *line, b
 		return;
 	}
 	s->secrets |= c.verb == SMTP_AUTH;
-	if (may_run(s, step, row, c.args))
+	test_command(s, step, c.verb);
+	if (!s->final && may_run(s, step, row, c.args))
 		row->run(s, step, c.verb <= SMTP_FOREIGN ? line->text : c.args);
 }

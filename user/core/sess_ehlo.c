@@ -135,6 +135,7 @@ void run_ehlo(struct sess *s, struct sess_step *step, struct str args)
 	take_caps(s);
 	put_ehlo(s, &o);
 	step->reply = put_done(&o);
+	test_helo(s, step);
 }
 
 void run_helo(struct sess *s, struct sess_step *step, struct str args)
@@ -149,4 +150,5 @@ void run_helo(struct sess *s, struct sess_step *step, struct str args)
 	put_text(&o, s->conf->hostname);
 	put_text(&o, "\r\n");
 	step->reply = put_done(&o);
+	test_helo(s, step);
 }

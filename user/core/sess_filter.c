@@ -53,6 +53,10 @@ void refuse_rcpt(struct sess *s, struct sess_step *step, const struct relay_deci
 		tally(s, PST_CNT_RCPT_REJECTED);
 		say(s, step, "530 5.7.0 Authentication required for this recipient\r\n");
 		return;
+	case RELAY_TRAP_DOMAIN:
+		tally(s, PST_CNT_RCPT_TRAP);
+		found(s, step, PST_RSN_TRAP_DOMAIN, args);
+		return;
 	case RELAY_TRAP:
 		tally(s, PST_CNT_RCPT_TRAP);
 		found(s, step, PST_RSN_TRAP, args);

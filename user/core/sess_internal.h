@@ -128,6 +128,12 @@ void helo_said(struct sess *s, struct sess_step *step);
 void helo_asks(struct sess *s, struct sess_step *step);
 bool name_tests_awaited(const struct sess *s);
 
+/* sess_tests.c: EHLO or HELO is in order; so is MAIL; a command has come; the client is gone. A step that ends the session says so. */
+void test_helo(struct sess *s, struct sess_step *step);
+void test_mail(struct sess *s, struct sess_step *step);
+void test_command(struct sess *s, struct sess_step *step, enum smtp_verb verb);
+void test_hangup(struct sess *s, struct sess_step *step);
+
 /* sess_ehlo.c */
 void run_ehlo(struct sess *s, struct sess_step *step, struct str args);
 void run_helo(struct sess *s, struct sess_step *step, struct str args);
