@@ -89,15 +89,18 @@ void config_say(struct config_reader *r, const char *message)
 		r->err(r->ctx, "more errors are not shown; mend these first");
 }
 
-static void config_verr(struct config_reader *r, const char *file, unsigned line, const char *fmt, va_list ap)
-{
-	char message[768];
-	bool numbered = file == r->path && line / CONF_FILE_LINES < r->nfiles;
-	int n = snprintf(message, sizeof(message), "%s:%u: ", numbered ? r->file[line / CONF_FILE_LINES] : file, conf_line(line) ? conf_line(line) : 1);
+#define MESSAGE_MAX 768
 
-	if (n > 0 && (size_t)n < sizeof(message))
-		vsnprintf(message + n, sizeof(message) - n, fmt, ap);
-	config_say(r, message);
+/* "FILE:LINE: what", with before in front of what. */
+static void compose(const struct config_reader *r, const char *file, unsigned line, const char *before, const char *fmt, va_list ap,
+		    char message[MESSAGE_MAX])
+{
+	bool numbered = file == r->path && line / CONF_FILE_LINES < r->nfiles;
+	int n = snprintf(message, MESSAGE_MAX, "%s:%u: %s", numbered ? r->file[line / CONF_FILE_LINES] : file,
+			 conf_line(line) ? conf_line(line) : 1, before);
+
+	if (n > 0 && n < MESSAGE_MAX)
+		vsnprintf(message + n, MESSAGE_MAX - n, fmt, ap);
 }
 
 const char *config_place(const struct config_reader *r, unsigned line, char out[CONFIG_PLACE_MAX])
@@ -111,11 +114,24 @@ const char *config_place(const struct config_reader *r, unsigned line, char out[
 
 void config_err(struct config_reader *r, const char *file, unsigned line, const char *fmt, ...)
 {
+	char message[MESSAGE_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
-	config_verr(r, file, line, fmt, ap);
+	compose(r, file, line, "", fmt, ap, message);
 	va_end(ap);
+	config_say(r, message);
+}
+
+void config_warn(struct config_reader *r, unsigned line, const char *fmt, ...)
+{
+	char message[MESSAGE_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	compose(r, r->path, line, "warning: ", fmt, ap, message);
+	va_end(ap);
+	r->warn(r->ctx, message);
 }
 
 /* --- the grammar: libconfuse ------------------------------------------------- */
@@ -270,6 +286,16 @@ static void number_sections(cfg_t *cfg, unsigned base)
 		}
 }
 
+/* libconfuse counts a comment twice. */
+static unsigned lines_of(const char *text)
+{
+	unsigned n = 1;
+
+	while ((text = strchr(text, '\n')) && *++text)
+		n++;
+	return n;
+}
+
 static bool parse_one(struct config_reader *r, cfg_t *cfg, unsigned file)
 {
 	char *text = config_text(r, r->file[file]);
@@ -280,7 +306,7 @@ static bool parse_one(struct config_reader *r, cfg_t *cfg, unsigned file)
 	r->base = file * CONF_FILE_LINES;
 	rc = cfg_parse_buf(cfg, text);
 	if (!file)
-		r->last_line = (unsigned)cfg->line;
+		r->last_line = lines_of(text);
 	else
 		number_sections(cfg, r->base);
 	if (rc != CFG_SUCCESS && !r->errors)
@@ -583,6 +609,8 @@ static struct config_whole *config_whole(struct config_reader *r)
 		take_whole(r, cfg, w);
 		if (!r->no_memory)
 			config_check(r, w);
+		if (r->warn && !r->errors)
+			config_advise(r, &w->conf);
 		cfg_free(cfg);
 	}
 	return config_end(r) ? NULL : w;
@@ -600,9 +628,9 @@ int config_read(const char *path, struct conf **out, void (*err)(void *ctx, cons
 	return 0;
 }
 
-int config_verify(const char *path, void (*err)(void *ctx, const char *message), void *ctx)
+int config_verify(const char *path, void (*err)(void *ctx, const char *message), void (*warn)(void *ctx, const char *message), void *ctx)
 {
-	struct config_reader r = { .path = path, .lists = true, .err = err, .ctx = ctx };
+	struct config_reader r = { .path = path, .lists = true, .err = err, .warn = warn, .ctx = ctx };
 
 	if (!config_whole(&r))
 		return -EINVAL;

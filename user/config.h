@@ -229,9 +229,10 @@ static inline unsigned conf_line(unsigned line)
 int config_read(const char *path, struct conf **out, void (*err)(void *ctx, const char *message), void *ctx);
 /*
  * As config_read(), and reads every list as well, which config_read() leaves to who loads them: a bad list stops
- * neither the daemon nor the other lists. Keeps nothing.
+ * neither the daemon nor the other lists. Where nothing is wrong, calls warn for what is more often a mistake than meant,
+ * "FILE:LINE: warning: what; what would be better". Keeps nothing.
  */
-int config_verify(const char *path, void (*err)(void *ctx, const char *message), void *ctx);
+int config_verify(const char *path, void (*err)(void *ctx, const char *message), void (*warn)(void *ctx, const char *message), void *ctx);
 void config_free(struct conf *c);
 /* Every setting with its value, default and place, for `postern config show`; see config_rows.h. */
 

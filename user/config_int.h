@@ -22,6 +22,7 @@ struct config_reader {
 	void *parsed;	    /* libconfuse's tree, while there is one */
 	unsigned errors;
 	void (*err)(void *ctx, const char *message);
+	void (*warn)(void *ctx, const char *message); /* NULL = nobody asks for advice */
 	void (*show)(void *ctx, const struct config_shown *);
 	void *ctx;
 	struct config_chunk *chunks; /* all that the result owns */
@@ -46,6 +47,9 @@ void config_free_chunks(struct config_chunk *c);
 
 void config_err(struct config_reader *r, const char *file, unsigned line, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/* Advice about that line, where it is asked for; no error. */
+void config_warn(struct config_reader *r, unsigned line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 #define CONFIG_PLACE_MAX 320
 /* "line 7", or "FILE:7" of another file than the first. Returns out. */
@@ -100,5 +104,8 @@ void config_dnsl(struct config_reader *r, struct conf *c, const struct conf_zone
 
 /* What only the whole and the world can tell: overlaps, loops, users, files. */
 void config_check(struct config_reader *r, const struct config_whole *w);
+
+/* config_advice.c */
+void config_advise(struct config_reader *r, const struct conf *c);
 
 #endif

@@ -78,7 +78,7 @@ static int read_options(int argc, char **argv, struct wanted *w)
 
 static int check(const char *path)
 {
-	if (config_verify(path, say_error, NULL))
+	if (config_verify(path, say_error, say_error, NULL))
 		return 1;
 	printf("%s: no errors\n", path);
 	return 0;

@@ -9,13 +9,21 @@
 #include "tools/postern/place.h"
 #include "user/config_rows.h"
 
-/* Errors gathered as an array, so that they come out after the head. */
+struct findings { /* gathered as arrays, so that they come out after the head */
+	json_t *errors, *warnings;
+};
+
 static void gather_error(void *ctx, const char *message)
 {
-	json_array_append_new(ctx, json_string(message));
+	json_array_append_new(((struct findings *)ctx)->errors, json_string(message));
 }
 
-static int report(const char *file, json_t *errors)
+static void gather_warning(void *ctx, const char *message)
+{
+	json_array_append_new(((struct findings *)ctx)->warnings, json_string(message));
+}
+
+static int report(const char *file, json_t *errors, json_t *warnings)
 {
 	size_t i;
 	json_t *e;
@@ -23,6 +31,9 @@ static int report(const char *file, json_t *errors)
 	out_str("file", NULL, file);
 	out_bool("ok", NULL, !json_array_size(errors));
 	out_value("errors", NULL, errors);
+	out_value("warnings", NULL, warnings);
+	json_array_foreach(warnings, i, e)
+		out_line("%s", json_string_value(e));
 	if (!json_array_size(errors)) {
 		out_line("%s: no errors", file);
 		return CLI_OK;
@@ -37,14 +48,15 @@ static int report(const char *file, json_t *errors)
 static int do_check(struct args *a)
 {
 	const char *file = a->n ? arg_next(a) : place_config();
-	json_t *errors = json_array();
+	struct findings f = { json_array(), json_array() };
 	int rc = arg_end(a);
 
 	if (!rc) {
-		config_verify(file, gather_error, errors);
-		rc = report(file, errors);
+		config_verify(file, gather_error, gather_warning, &f);
+		rc = report(file, f.errors, f.warnings);
 	}
-	json_decref(errors);
+	json_decref(f.errors);
+	json_decref(f.warnings);
 	return rc;
 }
 
@@ -87,7 +99,7 @@ static void show_setting(void *ctx, const struct config_shown *s)
 
 static void show_error(void *ctx, const char *message)
 {
-	gather_error(((struct showing *)ctx)->errors, message);
+	json_array_append_new(((struct showing *)ctx)->errors, json_string(message));
 }
 
 static int show(enum shown shown)
@@ -117,7 +129,7 @@ static int do_show(struct args *a)
 static const struct cmd cmds[] = {
 	{ "show", "[changed|defaults]",
 	  "Prints every setting with its value and the file and line that set it; changed: only those that a line sets, with their defaults; defaults: only the others.", do_show },
-	{ "check", "[FILE]", "Reads the configuration as posternd would and says every error with its line; nothing changes.", do_check },
+	{ "check", "[FILE]", "Reads the configuration as posternd would and says every error with its line, or what is more often a mistake than meant; nothing changes.", do_check },
 	{ "reload", NULL, "Makes posternd read its configuration again; with an error it keeps the old one and says so.", do_reload },
 	{ "from-postfix", "[FOLDER]", "Prints a configuration made of Postfix's main.cf and postscreen's tables in FOLDER (/etc/postfix); nothing is written.", config_from_postfix },
 	{ 0 },
