@@ -174,7 +174,14 @@
 	X(STORE_UP,        "store_up",          "",                         "1 while state is kept on disk") \
 	X(BREAKER_OPEN,    "breaker_open",      "",                         "1 while no automatic bans are made because they would hit too many good sources") \
 	X(PASS_DEAD_MAN,   "xdp_packets_total", "verdict=\"passed\",reason=\"dead_man\"", "") \
-	X(MAIL_DIVERTED,   "senders_total",     "result=\"diverted\"",        "")
+	X(MAIL_DIVERTED,   "senders_total",     "result=\"diverted\"",        "") \
+	X(LINKS_NATIVE,    "gate_interfaces",   "state=\"native\"",           "Interfaces of the configuration by how the XDP program is on them, when posternd last looked") \
+	X(LINKS_GENERIC,   "gate_interfaces",   "state=\"generic\"",          "") \
+	X(LINKS_NONE,      "gate_interfaces",   "state=\"not_attached\"",     "") \
+	X(BACKENDS_UP,     "backends",          "state=\"up\"",               "Backends by what the workers last found of them; unsure: they do not agree, or have not tried") \
+	X(BACKENDS_DOWN,   "backends",          "state=\"down\"",             "") \
+	X(BACKENDS_UNSURE, "backends",          "state=\"unsure\"",           "") \
+	X(SESSIONS_LIVE,   "sessions_live",     "",                         "Sessions that live, when the judge last looked")
 
 enum pst_counter {
 #define PST_X(sym, family, labels, help) PST_CNT_##sym,

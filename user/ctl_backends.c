@@ -88,16 +88,42 @@ static json_t *summed_json(const struct summed *s, __u64 now_ns)
 			 s->error ? text(s->error->error) : json_null(), "error_seconds", s->error ? ago(s->error->error_ns, now_ns) : json_null());
 }
 
+/* All of them, for free(); NULL when there is no memory. */
+static struct summed *sum_all(const struct judge *j, size_t *n)
+{
+	size_t room = 2 * IPC_BACKENDS_MAX; /* while workers drain, two configurations are served */
+	struct summed *all = calloc(room, sizeof(*all));
+
+	*n = 0;
+	for (size_t i = 0; all && i < WORKER_SLOTS; i++)
+		*n = sum_channel(&j->channel[i], all, *n, room);
+	return all;
+}
+
+void ctl_backends_count(const struct judge *j)
+{
+	__u64 *counter = j->setup->stats->counter;
+	size_t n, up = 0, down = 0;
+	struct summed *all = sum_all(j, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		up += all[i].up == all[i].workers;
+		down += all[i].down == all[i].workers;
+	}
+	free(all);
+	counter[PST_CNT_BACKENDS_UP] = up;
+	counter[PST_CNT_BACKENDS_DOWN] = down;
+	counter[PST_CNT_BACKENDS_UNSURE] = n - up - down;
+}
+
 json_t *ctl_backend_show(struct judge *j, json_t *request)
 {
-	size_t room = 2 * IPC_BACKENDS_MAX, n = 0; /* while workers drain, two configurations are served */
-	struct summed *all = calloc(room, sizeof(*all));
 	const char *name = json_string_value(json_object_get(request, "name"));
 	json_t *rows = json_array(), *reply = ctl_ok();
 	__u64 now_ns = kern_now_ns();
+	size_t n;
+	struct summed *all = sum_all(j, &n);
 
-	for (size_t i = 0; all && i < WORKER_SLOTS; i++)
-		n = sum_channel(&j->channel[i], all, n, room);
 	for (size_t i = 0; i < n; i++)
 		if (!name || !strncmp(name, all[i].first->name, IPC_BACKEND_MAX - 1))
 			json_array_append_new(rows, summed_json(&all[i], now_ns));

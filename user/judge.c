@@ -137,6 +137,15 @@ static void watch_room(struct judge *j, size_t live)
 	log_warnx("ban-table-fills bans=%zu room=%zu: when it is full, the automatic ban that ends soonest makes room", live, room);
 }
 
+static void watch_sessions(struct judge *j)
+{
+	__u64 live = 0;
+
+	for (size_t i = 0; i < WORKER_SLOTS; i++)
+		live += j->channel[i].live;
+	j->setup->stats->counter[PST_CNT_SESSIONS_LIVE] = live;
+}
+
 /* The kernel ends bans by itself; this only returns the room. A large table is swept less often, not longer. */
 static void sweep(evutil_socket_t fd, short what, void *ctx)
 {
@@ -157,6 +166,8 @@ static void sweep(evutil_socket_t fd, short what, void *ctx)
 	for (size_t i = 0; i < patient.n; i++)
 		judge_amnesty(j, &patient.prefix[i]);
 	judge_watch_breaker(j);
+	watch_sessions(j);
+	ctl_backends_count(j);
 	took_s = (kern_now_ns() - from) * SWEEP_SHARE / S_NS;
 	next.tv_sec += took_s;
 	event_add(j->sweep, &next);

@@ -113,6 +113,8 @@ struct ctl *ctl_open(struct judge *j, int listen_fd);
 /* Accepts no more and ends the judge's loop when the last request is answered. */
 void ctl_drain(struct ctl *c);
 void ctl_close(struct ctl *c);
+/* ctl_backends.c: how many are up, down or neither, into the judge's counters. */
+void ctl_backends_count(const struct judge *j);
 /* Is anybody watching? Events need not be made otherwise. */
 bool ctl_watched(const struct ctl *c);
 void ctl_event_finding(struct ctl *c, const struct finding *f, unsigned score);

@@ -28,12 +28,13 @@ static struct warden_link *link_of(struct warden *w, const char *name)
 	return &w->link[w->nlinks++];
 }
 
-static bool is_attached(const struct kern_link *have, int n, const char *name, unsigned ifindex)
+/* NULL = there is none. */
+static const struct kern_link *attached(const struct kern_link *have, int n, const char *name, unsigned ifindex)
 {
 	for (int i = 0; i < n; i++)
 		if (have[i].ifindex == ifindex && !strcmp(have[i].interface, name))
-			return true;
-	return false;
+			return &have[i];
+	return NULL;
 }
 
 static void say_better_place(const char *interface)
@@ -81,10 +82,29 @@ static void audit_one(struct warden *w, const char *name, const struct kern_link
 		l->state = LINK_MISSING;
 		return;
 	}
-	if (l->state == LINK_NEW || !is_attached(have, n, name, ifindex))
+	if (l->state == LINK_NEW || !attached(have, n, name, ifindex))
 		attach(w, l);
 	else
 		l->state = LINK_ATTACHED;
+}
+
+/* From the pins, once the audit has mended what it could. */
+static void count_links(struct warden *w, const struct conf *c)
+{
+	struct kern_link have[CONF_INTERFACES_MAX];
+	int n = kern_links(c->pin_dir, have, sizeof(have) / sizeof(*have));
+	__u64 native = 0, generic = 0;
+
+	for (size_t i = 0; i < c->ninterfaces; i++) {
+		unsigned ifindex = if_nametoindex(c->interface[i]);
+		const struct kern_link *l = ifindex ? attached(have, n, c->interface[i], ifindex) : NULL; /* a dead link says 0 */
+
+		native += l && l->native;
+		generic += l && !l->native;
+	}
+	w->stats->counter[PST_CNT_LINKS_NATIVE] = native;
+	w->stats->counter[PST_CNT_LINKS_GENERIC] = generic;
+	w->stats->counter[PST_CNT_LINKS_NONE] = c->ninterfaces - native - generic;
 }
 
 void gate_audit(struct warden *w)
@@ -95,6 +115,7 @@ void gate_audit(struct warden *w)
 
 	for (size_t i = 0; i < c->ninterfaces; i++)
 		audit_one(w, c->interface[i], have, n);
+	count_links(w, c);
 }
 
 static bool wants(const struct conf *c, const char *name)

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 BUILD = os.path.abspath(os.environ.get("O", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build")))
-MAIN = 'hostname = "mx.example.org"\nworker_user = "64321"\njudge_user = "64322"\nlistener "mx" { port = 25 }\nbackend "main" { port = 10025 }\n'
+MAIN = 'hostname = "mx.example.org" interface = { "lo" }\nworker_user = "64321"\njudge_user = "64322"\nlistener "mx" { port = 25 }\nbackend "main" { port = 10025 }\n'
 
 
 @pytest.fixture

@@ -43,6 +43,12 @@ def test_how_they_fare(gate, scripted, dial):
     until("three sessions are shown", lambda: shown(gate)["main"]["sessions"] == 3)
     until("connections wait", lambda: (shown(gate)["main"]["live"], shown(gate)["main"]["idle"] > 0) == (0, True))
     assert list(shown(gate, "dead")) == ["dead"]
+    until("so the gauges say", lambda: [gate.counter("backends", state=state) for state in ("up", "down", "unsure")] == [1, 1, 0])
+    here = [dial(V4) for _ in range(3)]
+    until("sessions are counted", lambda: gate.counter("sessions_live") == 3)
+    for d in here:
+        assert d.quit() == 221
+    until("and are over", lambda: gate.counter("sessions_live") == 0)
     text = gate.postern("backend", "show").stdout.splitlines()
     assert text[0].split()[:5] == ["BACKEND", "ADDRESS", "PORT", "STATE", "FOR"] and "2 of 2" in text[1] and "Connection refused" in text[2]
     refused = gate.postern("backend", "show", "nosuch", check=False)

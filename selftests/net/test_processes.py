@@ -93,12 +93,15 @@ def test_a_link_that_comes_back_is_guarded_again(gate, lab, how):
             return {link["interface"]: link["ifindex"] for link in serving.json("gate", "show")["links"]}
 
         until("it is attached", lambda: guarded().get("pstest0"))
-        old = guarded()["pstest0"]
+        old, mode = guarded()["pstest0"], how.get("xdp_mode", "native")
+        until("both are counted", lambda: serving.counter("gate_interfaces", state=mode) == 2)
         lab.gateway.run("ip", "link", "del", "pstest0")
+        until("one is missed", lambda: (serving.counter("gate_interfaces", state=mode), serving.counter("gate_interfaces", state="not_attached")) == (1, 1))
         lab.gateway.run("ip", "link", "add", "pstest0", "type", "veth", "peer", "name", "pstest1")
         until("it is attached again", lambda: guarded().get("pstest0", 0) not in (0, old))
         until("it is counted", lambda: serving.counter("gate_reattach_total") > 0)
-        assert {link["mode"] for link in serving.json("gate", "show")["links"]} == {how.get("xdp_mode", "native")}
+        assert {link["mode"] for link in serving.json("gate", "show")["links"]} == {mode}
+        assert serving.counter("gate_interfaces", state="not_attached") == 0
     finally:
         lab.gateway.run("ip", "link", "del", "pstest0")
 
