@@ -30,9 +30,10 @@ static struct str first_line(struct str reply)
 
 static void rule_text(const struct sess_denied *d, char *out, size_t size)
 {
-	int n = (int)(d->file ? str_escape(str_of(d->file), out, size) : str_escape(STR("built-in"), out, size));
+	bool written = d->file && d->line; /* a section that is not there has no line */
+	int n = (int)str_escape(written ? str_of(d->file) : STR("built-in"), out, size);
 
-	if (d->file)
+	if (written)
 		snprintf(out + n, size - (size_t)n, ":%u", d->line);
 }
 

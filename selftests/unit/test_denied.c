@@ -56,6 +56,11 @@ static void test_recipient(void **state)
 		   "reply=\"550 5.7.1 Unable to relay\"");
 	say(&t, "NOOP");
 	assert_null(t.step.denied.why);
+	t.f.relay.relay.line = 0; /* the configuration has no such section */
+	say(&t, "RCPT TO:<someone@away.example>");
+	expect(&t, "denied session=0000000000000abc what=recipient why=relay client=198.51.100.7 name=client.example.net helo=client.example.net auth=no "
+		   "account=\"\" from=\"<Sender@remote.example>\" rcpt=\"<someone@away.example>\" rule=\"built-in\" "
+		   "reply=\"550 5.7.1 Unable to relay\"");
 }
 
 static void test_strange_bytes(void **state)
