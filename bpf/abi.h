@@ -181,7 +181,8 @@
 	X(BACKENDS_UP,     "backends",          "state=\"up\"",               "Backends by what the workers last found of them; unsure: they do not agree, or have not tried") \
 	X(BACKENDS_DOWN,   "backends",          "state=\"down\"",             "") \
 	X(BACKENDS_UNSURE, "backends",          "state=\"unsure\"",           "") \
-	X(SESSIONS_LIVE,   "sessions_live",     "",                         "Sessions that live, when the judge last looked")
+	X(SESSIONS_LIVE,   "sessions_live",     "",                         "Sessions that live, when the judge last looked") \
+	X(RATE_HELD,       "held_sources_total", "",                         "Sources whose SYNs the kernel half drops for a while: they went on while they were told that it is too much")
 
 enum pst_counter {
 #define PST_X(sym, family, labels, help) PST_CNT_##sym,

@@ -539,6 +539,18 @@ bool good_has(const struct kern_maps *m, const struct pst_addr *a, __u64 now_ns)
 	return !bpf_map_lookup_elem(m->good, &key, &good) && now_ns < good.until_ns;
 }
 
+__u64 source_held_ns(const struct kern_maps *m, const struct pst_addr *a, __u64 now_ns)
+{
+	struct pst_addr key = good_key(a);
+	struct pst_bucket b;
+	__u64 until_ns;
+
+	if (bpf_map_lookup_elem(m->buckets, &key, &b) || !(b.spent_ns & PST_BUCKET_HELD))
+		return 0;
+	until_ns = b.spent_ns & ~PST_BUCKET_HELD;
+	return until_ns > now_ns ? until_ns : 0;
+}
+
 int source_hold(const struct kern_maps *m, const struct pst_addr *a, __u64 until_ns)
 {
 	struct pst_addr key = good_key(a);

@@ -70,6 +70,8 @@ size_t ban_capacity(const struct kern_maps *m);
 /* A source whose mail was accepted: when SYNs are too many it comes first, until until_ns. A full table forgets the longest idle. */
 int good_put(const struct kern_maps *m, const struct pst_addr *a, __u64 until_ns);
 bool good_has(const struct kern_maps *m, const struct pst_addr *a, __u64 now_ns);
+/* Until when it is held; 0 = it is not. */
+__u64 source_held_ns(const struct kern_maps *m, const struct pst_addr *a, __u64 now_ns);
 /* A source that does not hear what it is told: its SYNs are dropped until then. A full table forgets the longest idle of the busy ones. */
 int source_hold(const struct kern_maps *m, const struct pst_addr *a, __u64 until_ns);
 void good_del(const struct kern_maps *m, const struct pst_addr *a);

@@ -104,10 +104,24 @@ static void accuse(struct judge *j, const struct arrival *a)
 	judge_find(j, &f);
 }
 
+/* It does not hear: until it is below its ceiling again it need not be told. Whose mail is accepted is told all the same. */
+static void hold(struct judge *j, const struct arrival *a, __u64 until_ns)
+{
+	struct pst_prefix source = prefix_source(a->addr);
+	char text[PREFIX_TEXT_MAX];
+
+	if (never_find(&j->never, &source) || source_hold(j->setup->maps, a->addr, until_ns))
+		return;
+	judge_count(j, PST_CNT_RATE_HELD, 1);
+	log_info("held prefix=%s seconds=%u session=%016llx", prefix_text(&source, text), seconds_until(until_ns, a->now_ns),
+		 (unsigned long long)a->session);
+}
+
 void rates_opened(struct judge *j, const struct ipc_record *r, bool known, struct ipc_record *answer)
 {
 	const struct crowd_rules *rules = &j->setup->conf->rates;
 	struct arrival a = { &r->addr, r->session, kern_now_ns() };
+	__u64 over_ns = 0;
 	bool again = false;
 
 	if (!is_on(j, &r->addr))
@@ -119,14 +133,18 @@ void rates_opened(struct judge *j, const struct ipc_record *r, bool known, struc
 		crowd_count(e, rules, CROWD_CONNECTIONS, a.now_ns, 1);
 		e->sessions++;
 		w = look(j, e, scope, &a);
-		if (scope == CROWD_SOURCE && w.kinds >> CROWD_CONNECTIONS & 1)
+		if (scope == CROWD_SOURCE && w.kinds >> CROWD_CONNECTIONS & 1) {
 			again = repeats(e, rules, a.now_ns);
+			over_ns = w.until_ns;
+		}
 		if (!w.limits || (known && scope != CROWD_SOURCE))
 			continue;
 		answer->limits |= w.limits;
 		if (answer->seconds < seconds_until(w.until_ns, a.now_ns))
 			answer->seconds = seconds_until(w.until_ns, a.now_ns);
 	}
+	if (again && !known && over_ns > a.now_ns)
+		hold(j, &a, over_ns);
 	if (again)
 		accuse(j, &a);
 }

@@ -21,6 +21,7 @@
 	X("tarpit", "session", "The session is answered an octet at a time") \
 	X("stress", "sessions", "A worker has nearly as many sessions as it may") \
 	X("stress-over", "sessions", "It has fewer again") \
+	X("held", "prefix seconds session", "The kernel half drops a source's SYNs for a while: it went on while told that it is too much") \
 	X("breaker-open", "share limit sources seconds", "Automatic bans would hit too much accepted mail: none is made for a while") \
 	X("breaker-closed", "share", "Automatic bans are made again") \
 	X("dead-man", "seconds", "The kernel half had passed everything, for no daemon vouched for its policy; now one does") \

@@ -8,7 +8,7 @@ import pytest
 
 import gate as gate_
 import smtp
-from lab import GATE4, until
+from lab import GATE4, GATE6, until
 
 FROM, TO = "sender@example.net", "user@example.org"
 ALLOWED = "203.0.113.77"
@@ -76,8 +76,29 @@ def test_ceilings_end_and_repeaters_are_banned(gate, dial, lab):
                 return not d.greeting
         except (OSError, smtp.Hangup):
             return True
-    until("it is dropped", hammer)
+    until("it is banned", lambda: hammer() and gate.ban("198.51.100.60"), 120)
     assert gate.banned("198.51.100.60")["reason"] == "over-rate"
+
+
+@pytest.mark.parametrize("source", ["198.51.100.80", "2001:db8:bad:80::1"], ids=["ipv4", "ipv6"])
+def test_who_does_not_hear_is_held(gate, dial, lab, source):
+    """Told that it is too much and going on, its SYNs are dropped until it is below its ceiling; what it has open goes on."""
+    gate.configure(rates={"mode": "enforce", "window": "40s", "connections": 2}, points={"over-rate": 0}).start()
+    open_ = dial(source)
+    assert open_.greeting == 220
+
+    def connects():
+        try:
+            smtp.dial(lab.world, source, GATE6 if ":" in source else GATE4, timeout=2).close()
+            return True
+        except (OSError, smtp.Hangup):
+            return False
+    until("it is held", lambda: connects() is False and gate.counter("held_sources_total") == 1, 60)
+    assert open_.say("NOOP") == 250 and gate.counter("xdp_packets_total", reason="syn_source") > 0
+    assert gate.json("explain", source)["held_seconds"] >= 0 and gate.ban(source) is None
+    other = dial("198.51.100.81")
+    assert other.greeting == 220
+    until("it may come again", connects, 120, every=1)
 
 
 def test_observe_defers_nobody(gate, dial):

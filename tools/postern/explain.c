@@ -22,6 +22,7 @@ struct facts {
 	struct pst_prefix allow; /* the longest that covers */
 	bool let_go; /* nobody has vouched for the policy for too long */
 	bool allowed, banned, listed;
+	__u64 held_ns; /* its SYNs are dropped until then; 0 = they are not */
 	bool spared; /* its prefix is banned, and it is not meant */
 	struct pst_prefix promoted;
 	struct fields_ban ban;
@@ -91,6 +92,7 @@ static int gather(const struct kern_maps *m, const struct pst_addr *a, struct fa
 		return rc;
 	f->banned = !rc;
 	look_for_promoted(m, a, f);
+	f->held_ns = source_held_ns(m, a, kern_now_ns());
 	rc = list_find(m, a, &f->class);
 	if (rc && rc != -ENOENT)
 		return rc;
@@ -190,7 +192,13 @@ static void say_ruling(const struct facts *f, enum ruling r)
 	}
 	out_str("fate", NULL, fates[fate_of(f, r)].name);
 	out_str("because", NULL, text);
+	if (f->held_ns)
+		out_num("held_seconds", NULL, (f->held_ns - kern_now_ns()) / 1000000000);
+	else
+		out_null("held_seconds");
 	out_line("%s: %s: %s.", f->addr, fates[fate_of(f, r)].text, text);
+	if (f->held_ns)
+		out_line("New connections of it are dropped for %s: it went on connecting while it was told that it is too much.", out_left(f->held_ns, left));
 	if (r == BY_BAN && fate_of(f, r) != OBSERVED)
 		say_contacts(f);
 }
