@@ -88,7 +88,7 @@ def test_many_recipients_cost_one_round_trip(gate, reserved, dial):
         assert [line[:3] for line in said] == ["250", "250", "550", "250", "250", "451", "250", "250"], said
         assert d.reply() == 354
         assert d.content(CONTENT) == 250
-    assert envelope(server) == [f"MAIL FROM:<{FROM}>", *asked, "DATA"]
+        assert envelope(server) == [f"MAIL FROM:<{FROM}>", *asked, "DATA"]
     assert server.messages() == [CONTENT]
     assert gate.counter("recipients_total", result="accepted") == 6
     assert gate.counter("recipients_total", result="rejected") == 1
@@ -106,7 +106,7 @@ def test_no_more_than_so_many_at_once(gate, reserved, dial):
         assert {line[:3] for line in replies(d, len(asked))} == {"250"}
         assert d.reply() == 354
         assert d.content(CONTENT) == 250
-    assert envelope(server) == [f"MAIL FROM:<{FROM}>", *asked, "DATA"]
+        assert envelope(server) == [f"MAIL FROM:<{FROM}>", *asked, "DATA"]
 
 
 def test_own_refusals_keep_their_place(gate, reserved, dial):

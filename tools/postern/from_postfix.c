@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "user/core/dnsl.h"
+
 static const char *get(struct conversion *c, const char *name)
 {
 	c->setting = name;
@@ -58,6 +60,7 @@ struct zones {
 	struct conversion *c;
 	struct shown map[ZONES_MAX];
 	size_t n;
+	long heaviest, lightest; /* sums of the weights above and below 0 */
 };
 
 static void reply_row(void *ctx, struct str key, struct str value, const char *file, unsigned line)
@@ -89,11 +92,12 @@ static const struct shown *shown_of(const struct zones *z, struct str zone)
 }
 
 /* One site: "ZONE=FILTER*WEIGHT" is written the same way here. */
-static void print_site(const struct zones *z, FILE *out, struct str site, bool first)
+static void print_site(struct zones *z, FILE *out, struct str site, bool first)
 {
 	const struct shown *s;
 	struct str zone = site;
-	char text[512];
+	char text[512], *weight;
+	long n;
 
 	for (zone.n = 0; zone.n < site.n && site.p[zone.n] != '=' && site.p[zone.n] != '*';)
 		zone.n++;
@@ -101,16 +105,21 @@ static void print_site(const struct zones *z, FILE *out, struct str site, bool f
 	snprintf(text, sizeof(text), "%.*s%.*s", s ? (int)strlen(s->shown) : (int)zone.n, s ? s->shown : zone.p, (int)(site.n - zone.n), site.p + zone.n);
 	fputs(first ? "\n\t\t" : ",\n\t\t", out);
 	quoted(out, str_of(text));
+	weight = strrchr(text, '*');
+	n = weight ? strtol(weight + 1, NULL, 10) : 1;
+	n = n > DNSL_WEIGHT_MAX ? DNSL_WEIGHT_MAX : n < -DNSL_WEIGHT_MAX ? -DNSL_WEIGHT_MAX : n;
+	*(n < 0 ? &z->lightest : &z->heaviest) += n;
 }
 
-static void print_threshold(struct conversion *c, const char *setting, const char *name, long min, long max)
+/* reach: what all sites together could weigh, in the threshold's direction. One beyond it is an error here, and says nothing there. */
+static void print_threshold(struct conversion *c, const char *setting, const char *name, long reach)
 {
 	long value = strtol(get(c, setting), NULL, 10);
 
-	if (value >= min && value <= max)
+	if (reach < 0 ? value < 0 && value >= reach : value > 0 && value <= reach)
 		fprintf(c->conf, "\t%s = %ld\n", name, value);
 	else if (value)
-		conversion_note(c, "%ld: out of range here (%ld to %ld)", value, min, max);
+		conversion_note(c, "%ld: these sites together weigh %ld, so nobody reaches it; no %s is written", value, reach, name);
 }
 
 static void dns_lists(struct conversion *c)
@@ -127,8 +136,8 @@ static void dns_lists(struct conversion *c)
 	for (; (site = postfix_item(&list)).n; first = false)
 		print_site(&z, c->conf, site, first);
 	fputs("\n\t}\n", c->conf);
-	print_threshold(c, "postscreen_dnsbl_threshold", "enforce", 1, 64000);
-	print_threshold(c, "postscreen_dnsbl_allowlist_threshold", "skip", -64000, -1);
+	print_threshold(c, "postscreen_dnsbl_threshold", "enforce", z.heaviest);
+	print_threshold(c, "postscreen_dnsbl_allowlist_threshold", "skip", z.lightest);
 	if (is_set(c, "postscreen_dnsbl_timeout"))
 		fprintf(c->conf, "\ttimeout = %s\n", get(c, "postscreen_dnsbl_timeout"));
 	fputs("}\n", c->conf);
