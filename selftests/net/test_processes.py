@@ -72,6 +72,7 @@ def test_the_ledger_outlives_the_judge(serving, dial):
         d.say("EHLO client.example.net")
         d.say("MAIL FROM:<sender@example.net>")
         assert d.say("RCPT TO:<user@elsewhere.test>") == 550
+        assert d.quit() == 221
     until("the finding is judged", lambda: serving.json("client", "show", GOOD)["score"] > 0)
     victim = serving.judge()
     os.kill(victim, 9)
