@@ -286,6 +286,41 @@ static void a_prefix_is_banned(void **state)
 	}
 }
 
+/* Findings of all, bans of whole prefixes, unbans between them: who is exempt is judged each time, and neither banned nor kept out. */
+static void who_is_exempt_is_never_kept_out(void **state)
+{
+	static struct finding f[LENGTH];
+	unsigned promoted = 0, exempted = 0;
+
+	(void)state;
+	for (int round = 0; round < 200; round++) {
+		const struct promote_rules promote = { .sources = 2 + rnd_below(3), .window_s = 60 + rnd_below(86400) };
+		struct policy policy = random_policy();
+		struct pst_addr friend4 = source(2 * rnd_below(SOURCES / 2)), friend6 = source(2 * rnd_below(SOURCES / 2) + 1);
+		struct pst_prefix friends[] = { prefix_source(&friend4), prefix_source(&friend6) };
+		bool never = rnd_below(2);
+		struct replay_rules rules = { .policy = &policy, .promote = &promote, .allow = friends, .nallow = never ? 0 : 2, .never = friends, .nnever = never ? 2 : 0 };
+		struct replay r;
+
+		begin(&r, &rules);
+		random_stream(f);
+		for (size_t i = 0; i < LENGTH; i++) {
+			bool exempt = prefix_covers(&friends[0], &f[i].addr) || prefix_covers(&friends[1], &f[i].addr);
+			struct pst_prefix near = rnd_below(2) ? promote_prefix(&f[i].addr) : prefix_source(&f[i].addr);
+			struct promotion whole;
+			struct verdict v;
+			enum replay_said said = replay_finding(&r, &f[i], &v, &whole);
+
+			assert_false(exempt && (v.ban || said == REPLAY_BANNED || said == REPLAY_SPARED));
+			promoted += whole.due;
+			exempted += said == REPLAY_EXEMPT;
+			if (!rnd_below(50))
+				replay_unban(&r, &near);
+		}
+	}
+	assert_true(promoted > 20 && exempted > 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -295,6 +330,7 @@ int main(void)
 		cmocka_unit_test(an_unban_begins_anew),
 		cmocka_unit_test(time_does_not_run_back),
 		cmocka_unit_test(a_prefix_is_banned),
+		cmocka_unit_test(who_is_exempt_is_never_kept_out),
 	};
 
 	return cmocka_run_group_tests_name("replay", tests, NULL, NULL);
