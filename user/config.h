@@ -206,6 +206,7 @@ struct conf {
 	const char *control_socket, *control_group;
 	const char *pin_dir;
 	enum log_target log_to;
+	bool log_commands; /* and replies */
 	enum { LOG_IS_TEXT, LOG_IS_JSON } log_format;
 
 	void *owner; /* what config_free() frees */

@@ -154,6 +154,7 @@ struct config_whole {
 	S("", control_group,   GROUP, "", CONFIG_WHOLE, conf.control_group, "", 0, 0, "group that may ask besides root, a name or a number; empty = none") \
 	S("", pin_dir,         PATH, "", CONFIG_WHOLE, conf.pin_dir, PST_PIN_DIR, 0, 0, "folder of the kernel half's pins, on a bpf file system") \
 	S("", log,             WORD, CONFIG_LOGS, CONFIG_WHOLE, conf.log_to, "stderr", 0, 0, "journal: systemd's, with a field for each key of a line; stderr goes there, too, as lines") \
+	S("", log_commands,    BOOL, "", CONFIG_WHOLE, conf.log_commands, "no", 0, 1, "a line of the log for every command and every reply; credentials are left out") \
 	S("", log_format,      WORD, CONFIG_LOG_FORMATS, CONFIG_WHOLE, conf.log_format, "text", 0, 0, "json: every line of the log is an object") \
 	S("listener", address,         ADDRESS, "", CONFIG_LISTEN, addr, "::", 0, 0, ":: = every address of both families, 0.0.0.0 = of IPv4") \
 	S("listener", port,            NUMBER, "", CONFIG_LISTEN, port, "25", 1, 65535, "TCP port") \

@@ -125,6 +125,8 @@ static void throttle(struct conn *c, bool on)
 void conn_obey(struct conn *c, const struct sess_step *step)
 {
 	conn_log_after(&c->sess, &c->totals, step);
+	if (c->cs->conf->log_commands)
+		conn_log_talk(&c->sess, step);
 	for (unsigned i = 0; i < step->nfound; i++)
 		conn_judge_finding(c, &step->found[i]);
 	if (c->sess.messages != c->told_messages)

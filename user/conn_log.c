@@ -72,6 +72,36 @@ void conn_log_after(const struct sess *s, struct conn_totals *t, const struct se
 		log_denied(s, step);
 }
 
+#define TALK_MAX 500 /* octets of a line */
+
+static struct str cut(struct str line)
+{
+	return str_sub(line, 0, line.n < TALK_MAX ? line.n : TALK_MAX);
+}
+
+static unsigned lines_of(struct str reply)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < reply.n; i++)
+		n += reply.p[i] == '\n';
+	return n;
+}
+
+void conn_log_talk(const struct sess *s, const struct sess_step *step)
+{
+	char text[4 * TALK_MAX + 1];
+
+	if (step->said.n) {
+		str_escape(cut(step->said), text, sizeof(text));
+		log_info("command session=%016llx line=\"%s\"", s->peer.id, text);
+	}
+	if (step->reply.n) {
+		str_escape(cut(first_line(step->reply)), text, sizeof(text));
+		log_info("reply session=%016llx lines=%u text=\"%s\"", s->peer.id, lines_of(step->reply), text);
+	}
+}
+
 void conn_log_session(const struct sess *s, const struct conn_totals *t, const void *ssl)
 {
 	char addr[ADDR_TEXT_MAX], helo[4 * MAILBOX_DOMAIN_MAX + 1], account[4 * ACCOUNT_MAX + 1];

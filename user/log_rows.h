@@ -9,6 +9,8 @@
 /* event, its keys in their order, meaning */
 #define LOG_EVENTS(X) \
 	X("session-end", "session client name helo tls auth account messages rcpts end", "A session is over") \
+	X("command", "session line", "What the client said, with log_commands; credentials are (hidden)") \
+	X("reply", "session lines text", "What it was told: how many lines, and the first") \
 	X("message", "session result from nrcpt size reply", "The fate of a message whose DATA was begun, with what the client was told") \
 	X("denied", "session what why client name helo auth account from rcpt rule reply", "A sender or recipient was refused by a rule of ours") \
 	X("would-deny", "session what why client name helo auth account from rcpt rule reply", "It would have been, were the rule enforced") \

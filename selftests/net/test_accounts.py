@@ -86,7 +86,7 @@ def gate(lab, tokens):
         secure.make_certificate()
         write_recipients(USER)
         made.configure(
-            backend__main={"port": 10028}, greet_pause="0s", ban={"observe": True}, limits={"errors": 100},
+            backend__main={"port": 10028}, greet_pause="0s", log_commands=True, ban={"observe": True}, limits={"errors": 100},
             listener__mx=secure.TLS, listener__submission={"port": 587, "auth": "offer", **secure.TLS},
             recipients=[f"file:{RECIPIENTS}"],
             route__sealed={"domains": ["sealed.example"], "relay": "all", "tls": "require", "auth": "require"},
@@ -153,6 +153,19 @@ def test_a_wrong_token_is_none(gate, dialog, way):
     assert said == 535
     assert gate.counter("auth_total", result="failed") == failed + 1
     assert d.mail(USER, [AWAY], b"") == 550
+
+
+def test_the_talk_is_logged_without_credentials(gate, dialog):
+    """With log_commands: what was said and told, a password at no time, and nothing of a stranger's that is not escaped."""
+    d = dialog()
+    assert d.say("AUTH LOGIN") == 334 and d.say(b64(OWN)) == 334 and d.say(b64(PASSWORD)) == 235
+    d.send(b"NOOP \x1b[2J\xc2\x9b\r\n")
+    d.reply()
+    assert d.quit() == 221
+    until("all is logged", lambda: 'line="QUIT"' in gate.said())
+    said = gate.said()
+    assert 'line="(hidden)"' in said and 'lines=1 text="235 ' in said and b64(PASSWORD) not in said and b64(f"\0{OWN}\0{PASSWORD}") not in said
+    assert "\x1b" not in said and "\x9b" not in said and r'line="NOOP \x1b[2J\xc2\x9b"' in said
 
 
 def test_an_account_sends_as_itself(gate, dialog):

@@ -206,6 +206,49 @@ static void literal_texts(void **state)
 	assert_true(seen > 30);
 }
 
+/* What the log may have of a command: all of it, but for what may be a password. */
+static void said_without_secrets(void **state)
+{
+	static const struct {
+		const char *line, *said;
+		unsigned answer; /* of the backend; 0 = it is not asked */
+	} row[] = {
+		{ "XYZZY plugh\x1b", "XYZZY plugh\x1b", 0 },
+		{ "EHLO client.example.net", "EHLO client.example.net", 0 },
+		{ " AUTH PLAIN AGFsaWNlAHNlY3JldA==", "(hidden)", 0 },
+		{ "AUTH LOGIN", "(hidden)", 334 },
+		{ "YWxpY2U=", "(hidden)", 334 },
+		{ "c2VjcmV0", "(hidden)", 535 },
+		{ "c2VjcmV0", "(hidden)", 0 }, /* it did not look at the reply */
+		{ "MAIL FROM:<a@b.example>", "MAIL FROM:<a@b.example>", 0 },
+	};
+	struct fixture f;
+	struct sess_step step;
+	struct sess s;
+
+	(void)state;
+	fixture_init(&f);
+	f.conf.auth = SESS_OFFER;
+	f.conf.auth_cleartext = true;
+	sess_open(&s, &f.conf, &f.peer, &f.stats, START_NS, &step);
+	assert_int_equal(step.said.n, 0);
+	for (size_t i = 0; i < NROWS(row); i++) {
+		struct reply r = { .code = (unsigned short)row[i].answer, .lines = 1 };
+		char line[128];
+
+		snprintf(line, sizeof(line), "%s\r\n", row[i].line);
+		assert_int_equal(sess_bytes(&s, str_of(line), START_NS, &step), strlen(line));
+		if (!str_eq(step.said, str_of(row[i].said)))
+			fail_msg("%s: said is " STR_FMT, row[i].line, STR_ARG(step.said));
+		assert_int_equal(step.want == SESS_ASK, row[i].answer != 0);
+		if (!row[i].answer)
+			continue;
+		r.n = (size_t)snprintf(r.text, sizeof(r.text), "%u x\r\n", row[i].answer);
+		sess_answer(&s, ANSWER_REPLY, &r, START_NS, &step);
+		assert_int_equal(step.said.n, 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +258,7 @@ int main(void)
 		cmocka_unit_test(an_endless_reply),
 		cmocka_unit_test(reasons_texts),
 		cmocka_unit_test(literal_texts),
+		cmocka_unit_test(said_without_secrets),
 	};
 
 	return cmocka_run_group_tests_name("sess", tests, NULL, NULL);

@@ -218,6 +218,7 @@ struct sess_step {
 	bool helo;  /* find out whether the session's helo leads to the client's address; sess_helo_led() is the answer */
 	bool lists; /* ask the DNS lists about the client; sess_listed() is the answer, whenever it comes */
 	struct sess_denied denied;
+	struct str said; /* the command line that was served, "(hidden)" where credentials may be in it; empty = none */
 };
 
 enum sess_outcome {

@@ -383,6 +383,14 @@ static bool may_run(struct sess *s, struct sess_step *step, const struct row *ro
 	return false;
 }
 
+/* For the log. What is no command may be a password that came where none was asked for. */
+static struct str said_of(const struct sess *s, struct str text, enum smtp_verb verb)
+{
+	bool secret = s->state == S_AUTH || verb == SMTP_AUTH || (verb <= SMTP_FOREIGN && text.n && !evidence_of(s, text).n);
+
+	return secret ? STR("(hidden)") : text;
+}
+
 void run_line(struct sess *s, struct sess_step *step, const struct line *line, bool more)
 {
 	struct smtp_command c = smtp_command(line->text);
@@ -392,6 +400,7 @@ void run_line(struct sess *s, struct sess_step *step, const struct line *line, b
 	if (c.verb == SMTP_XCLIENT && !may_xclient(s))
 		c.verb = SMTP_UNKNOWN;
 	row = &rows[c.verb];
+	step->said = said_of(s, line->text, c.verb);
 	if (more && (continuation || row->flags & F_LAST) && !line->flaws) {
 		found(s, step, PST_RSN_PIPELINE, evidence_of(s, line->text));
 		if (s->final)
