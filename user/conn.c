@@ -412,7 +412,7 @@ void conn_standing(struct conns *cs, __u64 id, const struct sess_word *word)
 
 	if (!c || c->phase >= FLUSH)
 		return;
-	c->score = word->score;
+	c->score += word->score; /* the session may have offended already */
 	if (word->stutter)
 		conn_tarpit(c);
 	conn_log_before(&c->sess, &c->totals);

@@ -22,6 +22,7 @@ void conn_judge_opened(struct conn *c)
 	memset(&r, 0, sizeof(r));
 	c->opened_ns = kern_now_ns();
 	c->told = 0;
+	c->score = 0;
 	r.tag = IPC_OPENED;
 	r.session = c->who.id;
 	r.addr = c->who.addr;
