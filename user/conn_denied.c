@@ -21,7 +21,7 @@ struct str denied_path(struct str mail)
 	return i < mail.n ? str_sub(mail, from, i + 1) : STR("<>");
 }
 
-static struct str first_line(struct str reply)
+struct str denied_reply(struct str reply)
 {
 	const char *end = reply.n ? memchr(reply.p, '\r', reply.n) : NULL;
 
@@ -48,7 +48,7 @@ const char *denied_line(const struct sess *s, const struct sess_step *step, char
 	str_escape(str_of(s->authenticated ? s->account : ""), account, sizeof(account));
 	str_escape(d->sender ? path : denied_path((struct str){ s->mail, s->nmail }), from, sizeof(from));
 	str_escape(d->sender ? STR("") : path, to, sizeof(to));
-	str_escape(first_line(step->reply), said, sizeof(said));
+	str_escape(denied_reply(step->reply), said, sizeof(said));
 	rule_text(d, rule, sizeof(rule));
 	snprintf(out, DENIED_LINE_MAX,
 		 "%s session=%016llx what=%s why=%s client=%s name=%s helo=%s auth=%s account=\"%s\" from=\"%s\" rcpt=\"%s\" rule=\"%s\" reply=\"%s\"",

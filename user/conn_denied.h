@@ -14,5 +14,7 @@
 const char *denied_line(const struct sess *s, const struct sess_step *step, char out[DENIED_LINE_MAX]);
 /* The path in "MAIL FROM:<...> ..." as the session re-emits it; "<>" when there is none. */
 struct str denied_path(struct str mail);
+/* The first line of what the client is told, without its CRLF: a slice of reply. */
+struct str denied_reply(struct str reply);
 
 #endif

@@ -38,19 +38,12 @@ static struct str label_of(unsigned counter)
 	return close ? (struct str){ open + 1, (size_t)(close - open - 1) } : STR("?");
 }
 
-static struct str first_line(struct str reply)
-{
-	const char *end = reply.n ? memchr(reply.p, '\r', reply.n) : NULL;
-
-	return end ? (struct str){ reply.p, (size_t)(end - reply.p) } : reply;
-}
-
 static void log_message(const struct sess *s, const struct sess_step *step, unsigned counter)
 {
 	char from[2 * MAILBOX_TEXT_MAX], said[600];
 
 	str_escape(denied_path((struct str){ s->mail, before.nmail }), from, sizeof(from));
-	str_escape(first_line(step->reply), said, sizeof(said));
+	str_escape(denied_reply(step->reply), said, sizeof(said));
 	log_info("message session=%016llx result=" STR_FMT " from=%s nrcpt=%u size=%llu reply=\"%s\"", s->peer.id, STR_ARG(label_of(counter)),
 		 from, before.nrcpt, s->body.bytes > before.bytes ? s->body.bytes : before.bytes, said);
 }
@@ -97,7 +90,7 @@ void conn_log_talk(const struct sess *s, const struct sess_step *step)
 		log_info("command session=%016llx line=\"%s\"", s->peer.id, text);
 	}
 	if (step->reply.n) {
-		str_escape(cut(first_line(step->reply)), text, sizeof(text));
+		str_escape(cut(denied_reply(step->reply)), text, sizeof(text));
 		log_info("reply session=%016llx lines=%u text=\"%s\"", s->peer.id, lines_of(step->reply), text);
 	}
 }
