@@ -330,7 +330,9 @@ def test_a_stranger_at_the_backup(gate, dial, box):
         assert try_backup() == 450
         with dial(source) as d:  # as it was told to; and it leaves as it should
             assert d.say("EHLO client.example.net") == 250 and d.say("QUIT") == 221
-        until("it is remembered", lambda: try_backup() == 250)
+        # asked of the judge: each try too early would be an offence of its own
+        until("it is remembered", lambda s=source: "backup" in [row["test"] for row in gate.json("client", "show", s)["passes"]])
+        assert try_backup() == 250
 
 
 def test_a_trap_domain(gate, dial, lab):
