@@ -27,7 +27,8 @@ struct backend {
 	bool *gone; /* set when it is freed while somebody still has work with it */
 	unsigned route;		  /* index into conf->route */
 	unsigned long long tried; /* fresh connections for these asks, one bit each of conf->backend */
-	struct event later;	  /* carries this outcome */
+	struct waiter wait;	  /* for a connection */
+	struct event later;	  /* carries this outcome, or the end of its patience */
 	enum sess_outcome outcome;
 	bool deferred;		   /* it does */
 	bool more;		   /* bytes of the client behind the ask have come already */
@@ -83,6 +84,7 @@ static void forget_asks(struct backend *b)
 static void destroy(struct backend *b)
 {
 	disconnect(b);
+	wait_leave(b->bs, &b->wait);
 	LIST_REMOVE(b, entry);
 	event_del(&b->later);
 	if (b->gone)
@@ -112,10 +114,10 @@ static bool finish(struct backend *b, enum sess_outcome outcome, const struct re
 }
 
 /* Nothing that was asked will be answered any more. */
-static bool finish_all(struct backend *b)
+static bool finish_all(struct backend *b, enum sess_outcome outcome)
 {
 	forget_asks(b);
-	return finish(b, ANSWER_DOWN, NULL, 1);
+	return finish(b, outcome, NULL, 1);
 }
 
 /* Said from the event loop: the asker is still in the middle of asking. */
@@ -128,8 +130,10 @@ static void finish_later(struct backend *b, enum sess_outcome outcome)
 
 /* --- where to --------------------------------------------------------------- */
 
-/* Takes a connection that waits, or opens one, at the next backend that has not been tried. False when there is none left. */
-static bool connect_next(struct backend *b)
+enum way { WAY_OPEN, WAY_FULL, WAY_NONE };
+
+/* Takes a connection that waits, or opens one, at the next backend that has not been tried. NONE: none is left. */
+static enum way connect_next(struct backend *b)
 {
 	int next;
 
@@ -137,13 +141,41 @@ static bool connect_next(struct backend *b)
 	while ((next = set_next(b->bs, b->route, b->tried)) >= 0) {
 		b->link = link_take(b->bs, (unsigned)next, b);
 		if (b->link && link_greet(b->link))
-			return true;
+			return WAY_OPEN;
 		b->tried |= 1ull << next;
 		b->link = link_open(b->bs, (unsigned)next, b);
 		if (b->link)
-			return true;
+			return WAY_OPEN;
 	}
-	return false;
+	return set_full(b->bs, b->route, b->tried) ? WAY_FULL : WAY_NONE;
+}
+
+/* False when it has no patience. */
+static bool begin_to_wait(struct backend *b)
+{
+	struct timeval patience = { .tv_sec = b->bs->conf->backend_wait_s };
+
+	if (!patience.tv_sec)
+		return false;
+	b->wait.route = b->route;
+	b->wait.fresh = !b->tried;
+	wait_join(b->bs, &b->wait, &b->client, b->asks[0].ask);
+	event_add(&b->later, &patience);
+	return true;
+}
+
+/* A newcomer does not go before those that wait, but is looked at with them. False: there is nothing to be had. *why: then */
+static bool find_way(struct backend *b, enum sess_outcome *why)
+{
+	enum way way = b->bs->nwaiting ? WAY_FULL : connect_next(b);
+
+	*why = way == WAY_FULL ? ANSWER_BUSY : ANSWER_DOWN;
+	if (way != WAY_FULL)
+		return way == WAY_OPEN;
+	if (!begin_to_wait(b))
+		return false;
+	wait_room(b->bs);
+	return true;
 }
 
 static enum hop_event pass_one(struct backend *b)
@@ -177,12 +209,23 @@ static void pass_on(struct backend *b)
 	}
 }
 
+static void lose_patience(struct backend *b)
+{
+	wait_leave(b->bs, &b->wait);
+	b->bs->stats->counter[PST_CNT_BACKEND_GAVE_UP]++;
+	finish_all(b, ANSWER_BUSY);
+}
+
 static void on_later(evutil_socket_t fd, short what, void *ctx)
 {
 	struct backend *b = ctx;
 	bool there;
 
 	(void)fd, (void)what;
+	if (b->wait.in) {
+		lose_patience(b);
+		return;
+	}
 	b->deferred = false;
 	if (!b->nasks)
 		return;
@@ -191,7 +234,7 @@ static void on_later(evutil_socket_t fd, short what, void *ctx)
 	else if (b->outcome == ANSWER_CAPS)
 		there = finish(b, ANSWER_CAPS, NULL, 1);
 	else
-		there = finish_all(b);
+		there = finish_all(b, b->outcome == ANSWER_BUSY ? ANSWER_BUSY : ANSWER_DOWN);
 	if (there)
 		pass_on(b);
 }
@@ -199,11 +242,28 @@ static void on_later(evutil_socket_t fd, short what, void *ctx)
 /* Nothing is lost by trying another. b may be gone after this. */
 static void try_another(struct backend *b)
 {
+	enum sess_outcome why;
+
 	disconnect(b);
-	if (connect_next(b))
+	if (find_way(b, &why))
 		pass_on(b);
 	else
-		finish_all(b);
+		finish_all(b, why);
+}
+
+bool backend_enter(struct backend *b)
+{
+	enum way way = connect_next(b);
+
+	if (way == WAY_FULL)
+		return false;
+	wait_leave(b->bs, &b->wait);
+	event_del(&b->later);
+	if (way == WAY_OPEN)
+		pass_on(b);
+	else
+		finish_later(b, ANSWER_DOWN);
+	return true;
 }
 
 /* The asks can be put again elsewhere: no recipient was accepted and nobody logged in. */
@@ -241,7 +301,7 @@ void backend_stands(struct backend *b)
 static void go_on_without(struct backend *b)
 {
 	if (b->lost || b->stuck)
-		finish_all(b);
+		finish_all(b, ANSWER_DOWN);
 	else
 		try_another(b);
 }
@@ -297,7 +357,7 @@ void backend_dropped(struct backend *b, const char *why)
 		log_info("backend-lost session=%016llx backend=%s: %s", b->client.session, conf_of(b)->name, why);
 	disconnect(b);
 	if (asked)
-		finish_all(b);
+		finish_all(b, ANSWER_DOWN);
 }
 
 void backend_drained(struct backend *b)
@@ -315,6 +375,7 @@ struct backend *backend_new(struct backends *bs, const struct backend_client *cl
 		return NULL;
 	b->bs = bs;
 	b->client = *client;
+	b->wait.owner = b;
 	evtimer_assign(&b->later, bs->base, on_later, b);
 	LIST_INSERT_HEAD(&bs->all, b, entry);
 	return b;
@@ -344,6 +405,9 @@ static void reset(struct backend *b)
 static void abort_now(struct backend *b)
 {
 	disconnect(b);
+	if (b->wait.in)
+		event_del(&b->later);
+	wait_leave(b->bs, &b->wait);
 	forget_asks(b);
 	b->answering = 0;
 	b->lost = false;
@@ -352,12 +416,13 @@ static void abort_now(struct backend *b)
 static void ask_now(struct backend *b, enum sess_ask ask, struct str mail, struct str line)
 {
 	bool opens = ask == ASK_RCPT || ask == ASK_AUTH;
+	enum sess_outcome why = ANSWER_DOWN;
 
 	if (!keep_ask(b, ask, mail, line)) {
 		disconnect(b);
 		finish_later(b, ANSWER_DOWN);
-	} else if (b->lost || b->stuck || (!b->link && (!opens || !connect_next(b)))) {
-		finish_later(b, ANSWER_DOWN);
+	} else if (b->lost || b->stuck || (!b->link && !b->wait.in && (!opens || !find_way(b, &why)))) {
+		finish_later(b, why);
 	} else {
 		pass_on(b);
 	}
@@ -391,7 +456,7 @@ void backend_ask(struct backend *b, enum sess_ask ask, unsigned route, struct st
 
 bool backend_takes_rcpt(const struct backend *b)
 {
-	return b->link && b->nasks && b->nasks < BACKEND_ASKS_MAX && b->asks[0].ask == ASK_RCPT && !b->answering && !b->deferred;
+	return (b->link || b->wait.in) && b->nasks && b->nasks < BACKEND_ASKS_MAX && b->asks[0].ask == ASK_RCPT && !b->answering && !b->deferred;
 }
 
 void backend_content(struct backend *b, const struct str *part, unsigned n, bool end)

@@ -11,18 +11,22 @@
 #include <sys/queue.h>
 
 #include <event2/event.h>
+#include <event2/event_struct.h>
 
 #include "user/config.h"
 #include "user/core/pick.h"
 #include "user/ipc.h"
 
-#define BACKENDS_MAX PICK_MAX /* tried; more in a configuration are not used */
+#define BACKENDS_MAX  PICK_MAX /* tried; more in a configuration are not used */
+#define BACKEND_TURNS 4
 
 struct backend;
 struct hop_conf;
 struct link;
+struct waiter;
 
 LIST_HEAD(link_list, link);
+TAILQ_HEAD(waiter_list, waiter);
 
 /* One backend, as one worker sees it. */
 struct backend_state {
@@ -51,6 +55,10 @@ struct backends {
 	struct pick pick[BACKENDS_MAX];
 	struct link_list links; /* all that are not idle */
 	LIST_HEAD(, backend) all;
+	struct waiter_list waiting[BACKEND_TURNS]; /* for room at a backend */
+	unsigned nwaiting;
+	__u64 waits_said_ns;
+	struct event room; /* lets them in */
 };
 
 struct backend_client {
@@ -89,7 +97,7 @@ struct backend *backend_new(struct backends *bs, const struct backend_client *cl
 void backend_ask(struct backend *b, enum sess_ask ask, unsigned route, struct str mail, struct str line, bool more);
 /*
  * ASK_RCPT is unanswered, and another of the same transaction and route may be asked: it goes to the backend as soon as that
- * takes it, and is answered in turn. ANSWER_DOWN answers all of them at once.
+ * takes it, and is answered in turn. ANSWER_DOWN and ANSWER_BUSY answer all of them at once.
  */
 bool backend_takes_rcpt(const struct backend *b);
 /*

@@ -5,6 +5,7 @@
  *   backend.c       a session's asks: where they go, what becomes of them when a connection fails
  *   backend_link.c  one connection: bytes, deadlines, TLS; it serves a session, waits for one, or is a check
  *   backend_set.c   all backends of a worker: which is next, which are up, what they offer
+ *   backend_wait.c  sessions for which no backend has room, and whose turn it is
  */
 #ifndef BACKEND_INT_H
 #define BACKEND_INT_H
@@ -40,6 +41,14 @@ struct link {
 	struct hop hop;
 };
 
+struct waiter {
+	TAILQ_ENTRY(waiter) entry;
+	struct backend *owner;
+	unsigned route;
+	unsigned char turn;
+	bool in, fresh; /* it waits; it has been nowhere yet */
+};
+
 /* --- backend_link.c --- */
 
 /* A new connection; what happens on it is told to owner, or is a check when there is none. NULL = at once impossible. */
@@ -70,10 +79,25 @@ void backend_drained(struct backend *b);
 const struct backend_client *backend_client_of(const struct backend *b);
 unsigned backend_end_timeout_s(const struct backend *b); /* for the backend's word on a message */
 
+/* One that waits takes a connection, or hears that there is none to be had. False: it waits on. */
+bool backend_enter(struct backend *b);
+
+/* --- backend_wait.c --- */
+
+/* Behind those of its turn: known clients and who logged in, then strangers with mail, then those that log in, then those with points. */
+void wait_join(struct backends *bs, struct waiter *w, const struct backend_client *client, enum sess_ask ask);
+void wait_leave(struct backends *bs, struct waiter *w); /* also one that does not wait */
+/* There may be room: they are let in, in the order of their turns, when the loop goes round. */
+void wait_room(struct backends *bs);
+void wait_init(struct backends *bs);
+void wait_free(struct backends *bs);
+
 /* --- backend_set.c --- */
 
 /* The next one of the route whose bit is not set in tried; -1 = none is left. */
 int set_next(struct backends *bs, unsigned route, unsigned long long tried);
+/* One of those is full: there will be room. */
+bool set_full(const struct backends *bs, unsigned route, unsigned long long tried);
 /* A link is up to work, or came to nothing: said once, not once per session. */
 void set_up(struct link *l);
 void set_down(struct link *l, const char *why);

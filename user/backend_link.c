@@ -53,8 +53,11 @@ static void arm_for_due(struct link *l)
 
 static void count_busy(struct link *l, int by)
 {
-	if (l->use == LINK_SERVING || l->use == LINK_LEAVING)
-		l->bs->pick[l->at].live += (unsigned)by;
+	if (l->use != LINK_SERVING && l->use != LINK_LEAVING)
+		return;
+	l->bs->pick[l->at].live += (unsigned)by;
+	if (by < 0)
+		wait_room(l->bs);
 }
 
 static void drop_socket(struct link *l)
@@ -368,6 +371,15 @@ static void on_event(struct bufferevent *bev, short what, void *ctx)
 		fail(l, what & BEV_EVENT_EOF ? "closed the connection" : strerror(EVUTIL_SOCKET_ERROR()));
 }
 
+/* One that waits unused counts at the backend as any other does. */
+static void make_room(struct backends *bs, unsigned at)
+{
+	struct backend_state *state = &bs->state[at];
+
+	if (state->pick.max && state->nidle && bs->pick[at].live + state->nidle >= state->pick.max)
+		link_release(LIST_FIRST(&state->idle));
+}
+
 struct link *link_open(struct backends *bs, unsigned at, struct backend *owner)
 {
 	const struct conf_backend *c = &bs->conf->backend[at];
@@ -377,6 +389,8 @@ struct link *link_open(struct backends *bs, unsigned at, struct backend *owner)
 
 	if (!l)
 		return NULL;
+	if (owner)
+		make_room(bs, at);
 	l->bs = bs;
 	l->at = at;
 	l->owner = owner;

@@ -17,7 +17,8 @@ struct check {
 	unsigned at;
 };
 
-int set_next(struct backends *bs, unsigned route, unsigned long long tried)
+/* A bit for each of the route's backends. */
+static unsigned long long members(const struct backends *bs, unsigned route)
 {
 	const struct conf_route *r = &bs->conf->route[route];
 	unsigned long long may = 0;
@@ -25,7 +26,22 @@ int set_next(struct backends *bs, unsigned route, unsigned long long tried)
 	for (size_t i = 0; i < r->nbackends; i++)
 		if (r->backend[i] < bs->n)
 			may |= 1ull << r->backend[i];
-	return pick_next(bs->pick, bs->n, may & ~tried, kern_now_ns());
+	return may;
+}
+
+int set_next(struct backends *bs, unsigned route, unsigned long long tried)
+{
+	return pick_next(bs->pick, bs->n, members(bs, route) & ~tried, kern_now_ns());
+}
+
+bool set_full(const struct backends *bs, unsigned route, unsigned long long tried)
+{
+	unsigned long long left = members(bs, route) & ~tried;
+
+	for (size_t i = 0; i < bs->n; i++)
+		if (left >> i & 1 && pick_is_full(&bs->pick[i]))
+			return true;
+	return false;
 }
 
 /* --- what clients may be promised ------------------------------------------- */
@@ -211,6 +227,12 @@ static void end_checks(struct backend_state *state)
 
 /* --- doors ------------------------------------------------------------------ */
 
+/* Of what all workers may have together. */
+static unsigned share(unsigned connections, unsigned workers)
+{
+	return connections / workers + (connections % workers > 0);
+}
+
 void backends_init(struct backends *bs, struct event_base *base, const struct conf *conf, void *const *tls, struct pst_stats *stats)
 {
 	memset(bs, 0, sizeof(*bs));
@@ -222,11 +244,12 @@ void backends_init(struct backends *bs, struct event_base *base, const struct co
 	bs->n = conf->nbackends < BACKENDS_MAX ? conf->nbackends : BACKENDS_MAX;
 	LIST_INIT(&bs->all);
 	LIST_INIT(&bs->links);
+	wait_init(bs);
 	for (unsigned i = 0; i < bs->n; i++) {
 		const struct conf_backend *c = &conf->backend[i];
 
-		bs->state[i].pick = (struct pick_conf){ c->weight, c->priority, c->connections_max, c->down_after, c->up_after,
-							c->slow_start_s, c->health_interval_s > 0 };
+		bs->state[i].pick = (struct pick_conf){ c->weight, c->priority, share(c->connections_max, conf->workers),
+							c->down_after, c->up_after, c->slow_start_s, c->health_interval_s > 0 };
 		bs->pick[i].conf = &bs->state[i].pick;
 		LIST_INIT(&bs->state[i].idle);
 		begin_checks(bs, i);
@@ -245,4 +268,5 @@ void backends_free(struct backends *bs)
 		set_flush(bs, (unsigned)i);
 		end_checks(&bs->state[i]);
 	}
+	wait_free(bs);
 }

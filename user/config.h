@@ -198,6 +198,7 @@ struct conf {
 	unsigned syn_global, syn_global_burst; /* of all together */
 
 	unsigned workers;
+	unsigned backend_wait_s; /* for room at a backend; 0 = none */
 	unsigned sessions_max;	       /* per worker */
 	unsigned stress;	       /* percent of them from which on a worker is under stress; 0 = never */
 	unsigned sessions_per_source;  /* concurrent, IPv4 /32 or IPv6 /64, per worker */

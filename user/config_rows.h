@@ -192,7 +192,7 @@ struct config_whole {
 	S("backend", identity,        WORD, CONFIG_IDENTITIES, CONFIG_BACK, identity, "auto", 0, 0, "how it learns the true client; auto = XCLIENT if offered, else a Received field; proxy = PROXY protocol version 1") \
 	S("backend", weight,          NUMBER, "", CONFIG_BACK, weight, "1", 0, 1000, "its share of the sessions among those of its priority; 0 = only when those others are down") \
 	S("backend", priority,        NUMBER, "", CONFIG_BACK, priority, "0", 0, 1000, "lower first; the next priority serves when all of this one are down or full") \
-	S("backend", connections,     NUMBER, "", CONFIG_BACK, connections_max, "0", 0, 1000000, "live connections of one worker; 0 = no limit") \
+	S("backend", connections,     NUMBER, "", CONFIG_BACK, connections_max, "90", 0, 1000000, "live connections of all workers together, in equal shares: fewer than the server serves at once (Postfix: 100, Exim: 20 unless told otherwise); sessions wait for one, known clients and mail first; 0 = no limit") \
 	S("backend", health_interval, SECONDS, "", CONFIG_BACK, health_interval_s, "1m", 0, CONFIG_DAY, "between checks (connect, EHLO, QUIT) by each worker, 5s at most while it is down; 0s = none once it has answered, and one that is down is tried again after 10s") \
 	S("backend", down_after,      NUMBER, "", CONFIG_BACK, down_after, "1", 1, 100, "failed connections or checks in a row after which it is down; one that is down is tried last") \
 	S("backend", up_after,        NUMBER, "", CONFIG_BACK, up_after, "1", 1, 100, "good ones in a row after which it is up") \
@@ -352,6 +352,7 @@ struct config_whole {
 	S("limits", data_rate,       BYTES, "", CONFIG_WHOLE, sess.data_rate, "64", 0, 1 << 30, "octets of a message a second, on the average after its first minute; 0 = no minimum") \
 	S("limits", tls_timeout,     SECONDS, "", CONFIG_WHOLE, sess.tls_timeout_s, "1m", 5, 3600, "wait for the end of a TLS handshake") \
 	S("limits", answer_timeout,  SECONDS, "", CONFIG_WHOLE, sess.answer_timeout_s, "10m", 5, 7200, "the gate's wait for the backend's word on a message") \
+	S("limits", backend_wait,    SECONDS, "", CONFIG_WHOLE, conf.backend_wait_s, "30s", 0, 300, "a session's wait for a connection while those of its backends are all in use, then 451 4.4.5; 0s = at once") \
 	S("limits", sessions,        NUMBER, "", CONFIG_WHOLE, conf.sessions_max, "2000", 1, 1000000, "live sessions of one worker") \
 	S("limits", stress,          NUMBER, "", CONFIG_WHOLE, conf.stress, "80", 0, 100, "percent of sessions from which on a worker is under stress: the greet pause is shorter, the greylist's mode stress enforces; 0 = never") \
 	S("limits", sessions_per_source, NUMBER, "", CONFIG_WHOLE, conf.sessions_per_source, "20", 1, 1000000, "of one IPv4 address or IPv6 /64, in one worker") \

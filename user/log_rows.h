@@ -34,6 +34,7 @@
 	X("control-busy", "clients", "A connection to the control socket was refused") \
 	X("backend-up", "backend", "A backend that was down answers again") \
 	X("backend-down", "backend address", "A backend is not tried for a while, and why") \
+	X("backends-full", "", "Sessions wait, for their backends have as many connections as they may have") \
 	X("backend-lost", "session backend", "A session lost its backend in the middle of something") \
 	X("balancer-refused", "session balancer", "A balancer's connection did not say who the client is") \
 	X("tls-unavailable", "session", "STARTTLS was asked for and cannot be") \

@@ -133,8 +133,8 @@ def test_a_connection_that_was_logged_in_on_is_not_kept(gate, lab, dial):
 # --- several backends ---------------------------------------------------------
 
 
-def two(gate, first, second):
-    gate.configure(greet_pause="0s", limits=ONE, backend__main={"port": PORT, "identity": "none", **first},
+def two(gate, first, second, **limits):
+    gate.configure(greet_pause="0s", limits={**ONE, **limits}, backend__main={"port": PORT, "identity": "none", **first},
                    backend__second={"port": SECOND, "identity": "none", **second}).start()
     until("both were checked", lambda: gate.counter("backend_connections_total") >= 2)
 
@@ -167,7 +167,7 @@ def test_checks_are_polite(gate, scripted):
 
 def test_a_full_backend_is_left_out(gate, scripted, dial):
     full, other = scripted(), scripted(SECOND)
-    two(gate, {"connections": 1}, {"priority": 1, "connections": 1})
+    two(gate, {"connections": 1}, {"priority": 1, "connections": 1}, backend_wait="0s")
     held = [dial(V4) for _ in range(3)]
     for d, code in zip(held, (250, 250, 451)):
         d.say("EHLO client.example.net")

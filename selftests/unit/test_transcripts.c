@@ -20,7 +20,7 @@
  *				recipient=ENTRY... (of the recipient list; "+" begins a tag) owner=ACCOUNT:SENDER... account-sender=observe|enforce
  *				quota (accounts have hourly limits: the judge is asked)
  *	C: TEXT			the client sends TEXT and CRLF; a final \c sends no CRLF. \r \n \t \0 \\ \xHH
- *	A: TEXT			the backend answers; " | " between lines; "down" and "caps" are outcomes of their own
+ *	A: TEXT			the backend answers; " | " between lines; "down", "busy" and "caps" are outcomes of their own
  *	T: N			N seconds pass (N may be "300ms"), then the tick
  *	E: EVENT		hangup, kick, shutdown, known, unknown, banned ("+pregreet": the source has passed that test before), secured, insecure, greyed=pass|known|defer[:SECONDS] (the answer to the last "(grey)"; greyed-old: to the one before), passes=BITS (the judge knows of these), listed=BITS[:unsure] (these rules match; the answer to "(lists)"), charged, over (an account's quota), named, named=NAME, nameless (no answer), unproven (it has a name that does not lead back), led=yes|no|? (the answer to "(helo)"; led-old: to an older one)
  *	S: PREFIX		the client gets a line that begins so
@@ -316,7 +316,8 @@ static void client(struct play *p, char *text)
 
 static void backend(struct play *p, char *text)
 {
-	enum sess_outcome outcome = !strcmp(text, "down") ? ANSWER_DOWN : !strcmp(text, "caps") ? ANSWER_CAPS : ANSWER_REPLY;
+	enum sess_outcome outcome = !strcmp(text, "down") ? ANSWER_DOWN : !strcmp(text, "busy") ? ANSWER_BUSY :
+				    !strcmp(text, "caps") ? ANSWER_CAPS : ANSWER_REPLY;
 	struct reply *r = malloc(sizeof(*r));
 	enum reply_result result = REPLY_MORE;
 	char *at = text, *bar;

@@ -10,7 +10,7 @@ bool pick_is_up(const struct pick *p, __u64 now_ns)
 	return !p->down || (!p->conf->checked && now_ns >= p->again_ns);
 }
 
-static bool is_full(const struct pick *p)
+bool pick_is_full(const struct pick *p)
 {
 	return p->conf->max && p->live >= p->conf->max;
 }
@@ -31,7 +31,7 @@ static int last_resort(const struct pick *p, size_t n, unsigned long long may)
 	int best = -1;
 
 	for (size_t i = 0; i < n; i++)
-		if (may >> i & 1 && !is_full(&p[i]) && (best < 0 || p[i].conf->priority < p[best].conf->priority))
+		if (may >> i & 1 && !pick_is_full(&p[i]) && (best < 0 || p[i].conf->priority < p[best].conf->priority))
 			best = (int)i;
 	return best;
 }
@@ -43,7 +43,7 @@ static unsigned long long contenders(const struct pick *p, size_t n, unsigned lo
 	unsigned priority = ~0u;
 
 	for (size_t i = 0; i < n; i++) {
-		if (!(may >> i & 1) || is_full(&p[i]) || !pick_is_up(&p[i], now_ns) || p[i].conf->priority > priority)
+		if (!(may >> i & 1) || pick_is_full(&p[i]) || !pick_is_up(&p[i], now_ns) || p[i].conf->priority > priority)
 			continue;
 		if (p[i].conf->priority < priority)
 			found = 0;

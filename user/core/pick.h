@@ -43,6 +43,8 @@ int pick_next(struct pick *p, size_t n, unsigned long long may, __u64 now_ns);
 /* A connection or a check succeeded, or failed. True: it is up, or down, by this. */
 bool pick_good(struct pick *p, __u64 now_ns);
 bool pick_failed(struct pick *p, __u64 now_ns);
+/* It has as many connections as it may have. */
+bool pick_is_full(const struct pick *p);
 /* Not down, or due for another try. */
 bool pick_is_up(const struct pick *p, __u64 now_ns);
 /* Its weight now, in thousandths. */

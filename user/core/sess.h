@@ -224,6 +224,7 @@ struct sess_step {
 enum sess_outcome {
 	ANSWER_REPLY, /* the backend replied to the oldest ask */
 	ANSWER_DOWN,  /* no backend could be reached, or it went away: a temporary failure of all asks, never a permanent one */
+	ANSWER_BUSY,  /* every backend had as many connections as it may have, for as long as a session waits: as DOWN, before anything was begun */
 	ANSWER_CAPS,  /* the backend no longer offers what the client was promised in the oldest ask */
 };
 

@@ -99,6 +99,7 @@ static void out_of_step(struct sess *s, struct sess_step *step, struct str line)
 }
 
 #define DOWN "451 4.4.1 Mail server is not reachable, try again later\r\n"
+#define BUSY "451 4.4.5 Mail server is busy, try again later\r\n"
 
 _Static_assert(SESS_RCPTS_MAX * (sizeof(DOWN) - 1) <= SESS_OUT_MAX, "every recipient hears of it");
 
@@ -168,6 +169,8 @@ static void answer_rcpt(struct sess *s, struct sess_step *step, enum sess_outcom
 {
 	if (outcome == ANSWER_DOWN) {
 		rcpts_down(s, step);
+	} else if (outcome == ANSWER_BUSY) {
+		answer_all_rcpts(s, step, BUSY);
 	} else if (outcome == ANSWER_REPLY && reply_class(r) == 3) {
 		answer_all_rcpts(s, step, "451 4.3.0 Mail server is out of step\r\n");
 		out_of_step(s, step, step->reply);
