@@ -9,6 +9,7 @@ import pytest
 
 import clients
 import mta
+from ferry import Ferry
 from lab import GATE4, GATE6, until
 
 BAD4, BAD6 = "198.51.100.66", "2001:db8:bad:66::7"
@@ -200,3 +201,59 @@ def test_postfix_over_a_bad_cable(orphan, lab, postfix):
             assert out.lost() and back.lost()
     finally:
         client.close()
+
+
+# --- in another order ---------------------------------------------------------------
+
+
+@WAYS
+def test_smtplib_over_a_cable_that_reorders(orphan, lab, source, to):
+    """What is repeated, overtaken or late is no reason to hang: each client hears its refusal, and QUIT is answered."""
+    with Ferry(lab) as cable:
+        for _ in range(20):
+            with lab.world.here(), smtplib.SMTP(to, 25, "client.example", timeout=20, source_address=(source, 0)) as s:
+                with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
+                    s.sendmail(FROM, [TO, "other@example.org"], "Subject: x\n\nx\n")
+                assert s.quit()[0] == 221
+            assert [code for code, _ in refused.value.recipients.values()] == [550, 550]
+        assert cable.overtaken > 20 and cable.twice > 20
+
+
+@WAYS
+def test_pieces_and_groups_over_a_cable_that_reorders(orphan, lab, dial, source, to):
+    """Several segments on their way at once: a line in two pieces, a group of commands, QUIT and the end of the stream.
+
+    More pieces than that, the other way round, nobody can put together who remembers nothing: see packet/test_order.c.
+    """
+    with Ferry(lab, seed=2) as cable:
+        for _ in range(10):
+            d = dial(source, to)
+            d.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            assert d.say("EHLO x") == 250
+            for piece in (b"MAIL FR", b"OM:<>\r\n"):
+                d.send(piece)
+            assert d.reply() == 250
+            d.send(b"RCPT TO:<a@example.org>\r\n" * 3)
+            assert [d.reply().code for _ in range(3)] == [550] * 3
+            d.send(b"QUIT\r\n")
+            d.sock.shutdown(socket.SHUT_WR)  # an end that overtakes QUIT is an end
+            assert [line[:4] for line in d.ended()] in (["221 "], [])
+        assert cable.overtaken > 5
+
+
+def test_queues_over_a_cable_that_reorders(orphan, lab, postfix):
+    """Postfix over IPv4 and Exim over IPv6: both bounce at once."""
+    sender, other = clients.Postfix(lab, BAD4, BAD6, GATE4), clients.Exim(lab, BAD6, GATE6)
+    boxes = [mta.Mailbox("bounces"), mta.Mailbox("exim")]
+    for box in boxes:
+        box.empty()
+    try:
+        with Ferry(lab, seed=3) as cable:
+            sender.start().post("over a cable that reorders")
+            other.post("over a cable that reorders")
+            for box in boxes:
+                box.wait_for(b"550 5.7.1")
+            assert cable.overtaken and "status=bounced" in sender.said() and "status=deferred" not in sender.said()
+    finally:
+        sender.close()
+        other.close()
