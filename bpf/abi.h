@@ -51,6 +51,7 @@
 #define PST_SLOT_BYTES	   4096 /* one page: a process maps its own slot only */
 #define PST_COUNTERS_ROOM  256	 /* rows that struct pst_stats has room for: a new row changes no size */
 #define PST_REASONS_ROOM   64
+#define PST_SPANS_ROOM	   8
 
 /*
  * Counters. Rows of one family partition it, so sum() over a family is right.
@@ -192,6 +193,32 @@ enum pst_counter {
 #undef PST_X
 	PST_CNT_MAX
 };
+
+/*
+ * Spans: times that are counted by how long they were, all in the same buckets.
+ *   symbol, metric family (without the postern_ prefix), help
+ */
+#define PST_SPANS(X) \
+	X(SESSION, "session_duration_seconds", "How long SMTP sessions lasted, from the client's address to the last reply") \
+	X(BACKEND, "backend_latency_seconds",  "How long clients waited for a backend's reply, connecting to it included; recipients that leave together count once") \
+	X(DNSL,    "dnsl_latency_seconds",     "How long DNS lists took to answer; those that never did are in dnsl_answers_total")
+
+/* The buckets' upper bounds: microseconds, and seconds as OpenMetrics writes them. Behind the last is one for all that is longer. */
+#define PST_BOUNDS(X) \
+	X(1000, "0.001") X(2500, "0.0025") X(5000, "0.005") X(10000, "0.01") X(25000, "0.025") X(50000, "0.05") X(100000, "0.1") \
+	X(250000, "0.25") X(500000, "0.5") X(1000000, "1.0") X(2500000, "2.5") X(5000000, "5.0") X(10000000, "10.0") X(30000000, "30.0") \
+	X(60000000, "60.0") X(300000000, "300.0") X(1800000000, "1800.0")
+
+enum pst_span_row {
+#define PST_X(sym, family, help) PST_SPAN_##sym,
+	PST_SPANS(PST_X)
+#undef PST_X
+	PST_SPAN_MAX
+};
+
+#define PST_X(us, le) +1
+enum { PST_BOUNDS_MAX = 0 PST_BOUNDS(PST_X) };
+#undef PST_X
 
 /*
  * Reasons: the only list of offences, and of why a ban exists. A new test is one
@@ -578,9 +605,15 @@ struct pst_meta {
  * pst_stats: one per CPU, written by the kernel. pst_slots: one page per process of ours, same struct first. What lies behind
  * the rows is zero, or of a program with more rows that ran before: nobody reads it.
  */
+struct pst_span {
+	__u64 sum_us;
+	__u64 bucket[PST_BOUNDS_MAX + 1]; /* each time in one of them */
+};
+
 struct pst_stats {
 	__u64 counter[PST_COUNTERS_ROOM];
 	__u64 found[PST_REASONS_ROOM];
+	struct pst_span span[PST_SPANS_ROOM]; /* of processes only: the kernel counts none */
 };
 
 struct pst_slot {
@@ -603,7 +636,8 @@ _Static_assert(sizeof(struct pst_text) == 128, "text");
 _Static_assert(sizeof(struct pst_reply_budget) == 16, "reply budget");
 _Static_assert((int)PST_RSN_MAX <= (int)PST_TEXT_LISTS, "a row of text for every reason");
 _Static_assert((int)PST_CNT_MAX <= PST_COUNTERS_ROOM && (int)PST_RSN_MAX <= PST_REASONS_ROOM, "room for every row");
-_Static_assert(sizeof(struct pst_stats) == 2560, "counters");
+_Static_assert((int)PST_SPAN_MAX <= PST_SPANS_ROOM && sizeof(struct pst_span) == 152, "room for every span");
+_Static_assert(sizeof(struct pst_stats) == 3776, "counters");
 _Static_assert(sizeof(struct pst_conf) == 8 + 16 * PST_GUARD_ADDRS_MAX + 4 * PST_BAN_LENS_MAX + 8 + 48 + 8 + 24 + 8192, "conf");
 _Static_assert(sizeof(struct pst_budget) == 48, "SYN budget");
 _Static_assert(sizeof(struct pst_sketch) == 64 * PST_SKETCH_LINES + 128 && PST_SKETCH_ROWS * PST_SKETCH_COLS == 16, "sketch: lines");

@@ -7,6 +7,8 @@
 
 #include "user/core/addr.h"
 #include "user/core/sess_phase.h"
+#include "user/core/span.h"
+#include "user/core/when.h"
 #include "user/kern.h"
 #include "user/sock.h"
 
@@ -72,6 +74,10 @@ static void put_ask(struct conn *c, const struct sess_step *step)
 
 		c->backend = backend_new(&c->cs->backs, &client);
 	}
+	if (step->ask == ASK_RESET || step->ask == ASK_ABORT) /* is not answered */
+		c->asked_ns = 0;
+	else if (!c->asked_ns)
+		c->asked_ns = kern_now_ns();
 	c->content_begun = c->content_begun && step->ask != ASK_DATA;
 	if (c->backend)
 		backend_ask(c->backend, step->ask, step->route, step->ask_mail, step->ask_line, c->more);
@@ -259,11 +265,20 @@ void conn_drive(struct conn *c)
 		conn_end_gone(c);
 }
 
+/* Of recipients that left together the first reply counts. */
+static void count_wait(struct conn *c, enum sess_outcome outcome)
+{
+	if (c->asked_ns && outcome == ANSWER_REPLY)
+		span_count(c->cs->stats, PST_SPAN_BACKEND, when_since(c->asked_ns, kern_now_ns()));
+	c->asked_ns = 0;
+}
+
 static void on_answer(void *ctx, enum sess_outcome outcome, const struct reply *r)
 {
 	struct conn *c = ctx;
 	struct sess_step step;
 
+	count_wait(c, outcome);
 	throttle(c, conn_tarpit_speaks(c));
 	conn_log_before(&c->sess, &c->totals);
 	sess_answer(&c->sess, outcome, r, kern_now_ns(), &step);

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "user/core/span.h"
+#include "user/core/when.h"
 #include "user/kern.h"
 
 #define FLUSH_S	 10 /* for the last reply to leave */
@@ -63,6 +65,7 @@ void conn_end(struct conn *c)
 	if (c->phase >= FLUSH)
 		return;
 	conn_log_session(&c->sess, &c->totals, c->ssl);
+	span_count(c->cs->stats, PST_SPAN_SESSION, when_since(c->opened_ns, kern_now_ns()));
 	conn_judge_closed(c);
 	if (c->backend)
 		backend_leave(c->backend);

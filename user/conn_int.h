@@ -42,6 +42,7 @@ struct conn {
 	size_t discarded;
 	__u64 opened_ns, told_ns; /* the judge heard of the session; of its state, 0 = never */
 	__u64 told;		  /* that state, in short */
+	__u64 asked_ns;		  /* the backend, which has not replied since; 0 = it owes nothing, or the reply that is being waited for is not the first */
 	struct pst_addr local;
 	unsigned short port, local_port;
 	unsigned score;		 /* points of its source, those of this session included */

@@ -10,8 +10,16 @@
 #include <sys/mman.h>
 
 #include "user/core/names.h"
+#include "user/stats_spans.h"
 
 /* --- reading ----------------------------------------------------------- */
+
+static void add_span(struct pst_span *sum, const struct pst_span *s)
+{
+	sum->sum_us += s->sum_us;
+	for (int i = 0; i <= PST_BOUNDS_MAX; i++)
+		sum->bucket[i] += s->bucket[i];
+}
 
 static void add(struct pst_stats *sum, const struct pst_stats *s)
 {
@@ -19,6 +27,8 @@ static void add(struct pst_stats *sum, const struct pst_stats *s)
 		sum->counter[i] += s->counter[i];
 	for (int i = 0; i < PST_RSN_MAX; i++)
 		sum->found[i] += s->found[i];
+	for (int i = 0; i < PST_SPAN_MAX; i++)
+		add_span(&sum->span[i], &s->span[i]);
 }
 
 static int add_cpus(int map, struct pst_stats *sum)
@@ -167,6 +177,7 @@ void stats_print_text(FILE *f, const struct pst_stats *s)
 		total += row.value;
 	}
 	print_total(f, rows, total);
+	stats_spans_text(f, s);
 }
 
 /* --- JSON -------------------------------------------------------------- */
@@ -197,10 +208,10 @@ int stats_print_json(FILE *f, const struct pst_stats *s, bool pretty)
 						      "labels", labels_json(row.labels),
 						      "value", value));
 	}
-	root = json_pack("{s:i, s:o}", "schema", 1, "counters", list);
+	root = json_pack("{s:i, s:o, s:o}", "schema", 1, "counters", list, "histograms", stats_spans_json(s));
 	if (!root)
 		return -ENOMEM;
-	err = json_dumpf(root, f, pretty ? JSON_INDENT(2) : JSON_COMPACT);
+	err = json_dumpf(root, f, JSON_REAL_PRECISION(15) | (pretty ? JSON_INDENT(2) : JSON_COMPACT));
 	json_decref(root);
 	fputc('\n', f);
 	return err ? -EIO : 0;
@@ -229,6 +240,7 @@ static void print_prom(FILE *f, const struct pst_stats *s, bool open)
 		fprintf(f, "postern_%s%s%s%s %llu\n", row.family, labelled ? "{" : "", row.labels,
 			labelled ? "}" : "", row.value);
 	}
+	stats_spans_prom(f, s);
 }
 
 void stats_print_prom(FILE *f, const struct pst_stats *s)

@@ -25,7 +25,8 @@ struct pst_stats *stats_map_slot(const struct kern_maps *m, unsigned slot);
 void stats_print_text(FILE *f, const struct pst_stats *s);
 /*
  * One line, or indented when pretty: {"schema":1,"counters":[{"name":"xdp_packets_total",
- * "labels":{"verdict":"dropped","reason":"banned"},"value":5}, ...]}. 0, -ENOMEM or -EIO.
+ * "labels":{"verdict":"dropped","reason":"banned"},"value":5}, ...],
+ * "histograms":[...]} (stats_spans.h). 0, -ENOMEM or -EIO.
  */
 int stats_print_json(FILE *f, const struct pst_stats *s, bool pretty);
 /* OpenMetrics 1.0 text, "# EOF" included; names prefixed postern_. */

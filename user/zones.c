@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "user/core/addr.h"
+#include "user/core/span.h"
+#include "user/core/when.h"
 #include "user/kern.h"
 #include "user/resolve.h"
 
@@ -30,6 +32,7 @@ struct asking {
 struct question {
 	struct asking *asking;
 	unsigned zone, round;
+	__u64 asked_ns;
 };
 
 static unsigned least(unsigned a, unsigned b)
@@ -133,6 +136,8 @@ static void on_answer(void *ctx, int status, int timeouts, unsigned char *reply,
 	free(ctx);
 	asking->known.asked &= ~(1u << q.zone);
 	if (!z->freed) {
+		if (query_answered(status))
+			span_count(z->stats, PST_SPAN_DNSL, when_since(q.asked_ns, kern_now_ns()));
 		life_s = read_answer(z, q.zone, query_answered(status), reply, n, &a);
 		take_answer(z, &q, &a, life_s);
 	}
@@ -153,7 +158,7 @@ static void ask_zone(struct asking *a, unsigned i)
 		a->known.failed |= 1u << i;
 		return;
 	}
-	*q = (struct question){ a, i, a->z->run[i].round };
+	*q = (struct question){ a, i, a->z->run[i].round, kern_now_ns() };
 	a->known.asked |= 1u << i;
 	a->z->run[i].queries++;
 	dnsl_name(&a->addr, !addr_is4(&a->addr), zone->domain, name);

@@ -3,13 +3,14 @@
 
 import json
 import os
+import time
 
 import pytest
 
 import wide_open
 from gate import CONFIG
 from lab import HOME, run, until
-from test_backend import EHLO, PORT, SECOND, V4, in_front, scripted  # noqa: F401
+from test_backend import EHLO, FROM, PORT, SECOND, V4, in_front, scripted  # noqa: F401
 from test_backend_ways import send
 
 CHAIN, KEY = f"{HOME}/show.pem", f"{HOME}/show.key"
@@ -63,6 +64,39 @@ def test_how_they_fare(gate, scripted, dial):
         os.kill(worker, 9)
     until("they are down", lambda: shown(gate).get("main", {}).get("state") == "down" and shown(gate)["main"]["workers"] == 2)
     assert shown(gate)["main"]["error"] == "refused in its greeting: 554 5.3.2 Not?today"
+
+
+def longer(gate, span, bound):
+    """So many of these times were longer than a bound of the buckets."""
+    return gate.counter(f"{span}_seconds_count") - gate.counter(f"{span}_seconds_bucket", le=bound)
+
+
+def test_how_long_they_take(gate, scripted, dial):
+    """A reply that is held back for more than a quarter of a second is in none of the buckets below, and neither is its session."""
+    server = scripted()
+    in_front(gate)
+    assert send(dial) == 250
+    until("the session is counted", lambda: gate.counter("session_duration_seconds_count") == gate.counter("sessions_total") == 1)
+    replies = gate.counter("backend_latency_seconds_count")
+    assert replies == 3  # to RCPT, DATA and the end of data
+    slow, sessions = longer(gate, "backend_latency", "0.25"), longer(gate, "session_duration", "0.25")
+    server.verdict.clear()
+    with dial(V4) as d:
+        d.say("EHLO client.example.net")
+        d.say(f"MAIL FROM:<{FROM}>")
+        d.send(b"RCPT TO:<user@example.org>\r\nRCPT TO:<other@example.org>\r\n")
+        assert [d.reply(), d.reply()] == [250, 250]
+        assert d.say("DATA") == 354
+        d.send(b"Subject: patience\r\n\r\n.\r\n")
+        time.sleep(0.3)
+        server.verdict.set()
+        assert d.reply() == 250
+        assert gate.counter("session_duration_seconds_count") == 1
+        assert d.quit() == 221
+    until("it is over", lambda: gate.counter("session_duration_seconds_count") == gate.counter("sessions_total") == 2)
+    assert longer(gate, "backend_latency", "0.25") > slow and longer(gate, "session_duration", "0.25") > sessions
+    assert replies + 3 <= gate.counter("backend_latency_seconds_count") <= replies + 4  # recipients that left together count once
+    assert gate.counter("backend_latency_seconds_sum") >= 0.3 and gate.counter("session_duration_seconds_sum") >= 0.3
 
 
 def check(gate, *words):

@@ -95,6 +95,8 @@ def test_weights_and_filters(lists, dial, unbound):
     assert unbound.questions("21.113.0.203.zen.example") == 1  # however many sites a zone has, and sessions an address
     assert gate.counter("dnsl_answers_total", result="error") == 3
     assert gate.counter("dnsl_answers_total", result="timeout") == 0
+    assert gate.counter("dnsl_latency_seconds_count") == gate.counter("dnsl_answers_total") > 0
+    assert gate.counter("dnsl_latency_seconds_sum") > 0
     assert gate.counter("dnsl_cached_total") >= 6
     assert gate.counter("dnsl_zones", state="up") == 3
 
@@ -217,6 +219,7 @@ def test_a_dead_resolver_fails_open(lists, dial, unbound):
         assert rcpt(dial, "203.0.113.21") == 250
         assert rcpt(dial, "2001:db8:ace::21") == 250
         until("the questions have had their time", lambda: gate.counter("dnsl_answers_total", result="timeout") >= 3)
+        assert gate.counter("dnsl_latency_seconds_count") == 0  # there was no answer
 
         def all_down(n=iter(range(60, 250))):
             assert rcpt(dial, f"203.0.113.{next(n)}") == 250

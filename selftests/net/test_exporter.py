@@ -123,6 +123,19 @@ def test_they_are_the_counters(exporter, module_gate):
     assert rows['postern_gate_mode{mode="enforce"}'] == "1"
 
 
+def test_histograms_are_whole(exporter):
+    """Every bucket from the start, none smaller than the one before, the last one with all of them; in both formats under the same names."""
+    old, new = metrics()[2], metrics("Accept: application/openmetrics-text")[2]
+    names = re.findall(r"^# TYPE (postern_\w+) histogram$", old, re.M)
+    assert len(names) == len(set(names)) >= 3 and names == re.findall(r"^# TYPE (postern_\w+) histogram$", new, re.M)
+    for name in names:
+        buckets = re.findall(rf'^{name}_bucket{{le="([^"]+)"}} (\d+)$', old, re.M)
+        bounds, counts = [float(le) for le, _ in buckets], [int(n) for _, n in buckets]
+        assert bounds == sorted(set(bounds)) and bounds[-1] == float("inf") and counts == sorted(counts)
+        assert re.search(rf"^{name}_sum \d+\.\d+$", old, re.M) and re.search(rf"^{name}_count {counts[-1]}$", old, re.M)
+        assert [le for le, _ in buckets] == re.findall(rf'^{name}_bucket{{le="([^"]+)"}}', new, re.M)
+
+
 def test_the_rules_are_in_order():
     done = subprocess.run([promtool(), "check", "rules", f"{SHIPPED}/alerts.yml"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -171,7 +184,9 @@ def test_a_browser_shows_every_figure(browse, module_gate):
     shown = browse("http://127.0.0.1:9727/")
     assert shown.count("<path") == shown.count("<figure") == 8
     rows = re.findall(r"<tr[^>]*>(?:<td>[^<]*</td>)+<td class=\"n\">(\d+)</td></tr>", shown)
-    assert len(rows) >= len([name for name in module_gate.counters() if "findings" not in name])
+    assert len(rows) >= len([name for name in module_gate.counters() if "findings" not in name and "_seconds" not in name])
+    spans = [name for name in module_gate.counters() if name.endswith("_seconds_count")]
+    assert len(spans) >= 3 and shown.count(">seconds: half within<") == len(spans)
     assert re.search(r"<td>planned</td><td class=\"n\">[1-9]", shown)
 
 

@@ -21,12 +21,18 @@
 /* No two counters are alike, so that a row printed in another's place is seen. */
 static struct pst_stats distinct(void)
 {
-	struct pst_stats s;
+	struct pst_stats s = { 0 };
 
 	for (int i = 0; i < PST_CNT_MAX; i++)
 		s.counter[i] = 1000 + (__u64)i * 7;
 	for (int i = 0; i < PST_RSN_MAX; i++)
 		s.found[i] = 500000 + (__u64)i * 11;
+	for (int i = 0; i < PST_SPAN_MAX - 1; i++) { /* the last one has had none */
+		s.span[i].sum_us = 1234567ull * (unsigned)(i + 1);
+		for (int b = 0; b <= PST_BOUNDS_MAX; b++)
+			s.span[i].bucket[b] = (unsigned)(b % 5 + 1 + i);
+	}
+	s.span[0].bucket[PST_BOUNDS_MAX] = 0;
 	s.counter[PST_CNT_PASS_CLEAN] = 0;
 	s.counter[PST_CNT_DROP_BANNED] = 9000000000000000000ull; /* does not fit 32 bits, nor a double */
 	return s;
@@ -123,6 +129,32 @@ static void json_holds_every_counter(void **state)
 	free(text);
 }
 
+static void json_holds_every_bucket(void **state)
+{
+	struct pst_stats s = distinct();
+	size_t n;
+	char *text = printed(print_json_line, &n);
+	json_t *root = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL), *list = json_object_get(root, "histograms");
+
+	(void)state;
+	assert_int_equal(json_array_size(list), PST_SPAN_MAX);
+	for (unsigned i = 0; i < PST_SPAN_MAX; i++) {
+		json_t *row = json_array_get(list, i), *buckets = json_object_get(row, "buckets");
+		json_int_t below = 0;
+
+		assert_string_equal(json_string_value(json_object_get(row, "name")), span_rows[i].family);
+		assert_int_equal(json_array_size(buckets), PST_BOUNDS_MAX);
+		for (unsigned b = 0; b < PST_BOUNDS_MAX; b++) {
+			below += (json_int_t)s.span[i].bucket[b];
+			assert_int_equal(json_integer_value(json_object_get(json_array_get(buckets, b), "count")), below);
+		}
+		below += (json_int_t)s.span[i].bucket[PST_BOUNDS_MAX];
+		assert_int_equal(json_integer_value(json_object_get(row, "count")), below);
+	}
+	json_decref(root);
+	free(text);
+}
+
 /* The sum over CPUs and slots, on maps of the gate's own shapes. */
 static void reads_cpus_and_slots(void **state)
 {
@@ -151,6 +183,8 @@ static void reads_cpus_and_slots(void **state)
 		assert_non_null(own);
 		own->counter[PST_CNT_CONN_ACCEPTED] += i;
 		own->found[PST_RSN_TRAP] += 1000;
+		own->span[PST_SPAN_DNSL].sum_us += 7;
+		own->span[PST_SPAN_DNSL].bucket[PST_BOUNDS_MAX] += i;
 		assert_int_equal(munmap(own, PST_SLOT_BYTES), 0);
 	}
 	assert_null(stats_map_slot(&m, PST_SLOTS_MAX));
@@ -162,6 +196,8 @@ static void reads_cpus_and_slots(void **state)
 	assert_int_equal(sum.counter[PST_CNT_CONN_ACCEPTED], PST_SLOTS_MAX * (PST_SLOTS_MAX - 1) / 2);
 	assert_int_equal(sum.counter[PST_CNT_DROP_BANNED], 0);
 	assert_int_equal(sum.found[PST_RSN_TRAP], 3 * ncpus + 1000 * PST_SLOTS_MAX);
+	assert_int_equal(sum.span[PST_SPAN_DNSL].sum_us, 7 * PST_SLOTS_MAX);
+	assert_int_equal(sum.span[PST_SPAN_DNSL].bucket[PST_BOUNDS_MAX], PST_SLOTS_MAX * (PST_SLOTS_MAX - 1) / 2);
 
 	close(m.slots);
 	m.slots = -1;
@@ -177,6 +213,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(outputs_are_golden),
 		cmocka_unit_test(json_holds_every_counter),
+		cmocka_unit_test(json_holds_every_bucket),
 		cmocka_unit_test(reads_cpus_and_slots),
 	};
 

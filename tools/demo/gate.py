@@ -177,7 +177,7 @@ class Gate:
     def counters(self):
         """Every counter, {"family{labels}": value}, read where the kernel keeps them: with or without a daemon."""
         rows = (line.rpartition(" ") for line in self.postern("stats", "prom").stdout.splitlines() if line[0] != "#")
-        return {name.removeprefix("postern_"): int(value) for name, _, value in rows}
+        return {name.removeprefix("postern_"): float(value) if "." in value else int(value) for name, _, value in rows}
 
     def counter(self, family, **labels):
         """The sum of the rows of a family that have these labels."""

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "user/core/names.h"
+#include "user/core/span.h"
 
 #define PLOT_WIDTH  360
 #define PLOT_HEIGHT 60
@@ -137,6 +138,32 @@ static void put_findings(FILE *f, const struct pst_stats *s)
 	fputs("</table></section>\n", f);
 }
 
+static void put_within(FILE *f, const struct pst_span *span, unsigned percent)
+{
+	unsigned i = span_quantile(span, percent);
+
+	fprintf(f, "<td class=\"n\">%s%s</td>", i < PST_BOUNDS_MAX ? "" : "over ", bound_rows[i < PST_BOUNDS_MAX ? i : PST_BOUNDS_MAX - 1].le);
+}
+
+static void put_spans(FILE *f, const struct pst_stats *s)
+{
+	for (unsigned i = 0; i < PST_SPAN_MAX; i++) {
+		const struct pst_span *span = &s->span[i];
+		__u64 n = span_total(span);
+
+		fputs("<section><h2>", f);
+		put_escaped(f, span_rows[i].help);
+		fputs("</h2>\n<table>\n<tr><th class=\"n\">seconds: half within</th><th class=\"n\">90&nbsp;%</th><th class=\"n\">99&nbsp;%</th><th class=\"n\">of</th></tr>\n", f);
+		fputs(n ? "<tr>" : "<tr class=\"zero\">", f);
+		for (unsigned p = 0; n && p < 3; p++)
+			put_within(f, span, (const unsigned[]){ 50, 90, 99 }[p]);
+		if (!n)
+			fputs("<td></td><td></td><td></td>", f);
+		put_count(f, n);
+		fputs("</table></section>\n", f);
+	}
+}
+
 void page_print(FILE *f, const struct page_facts *facts, const struct pst_stats *s, const struct history *h)
 {
 	fputs(head, f);
@@ -148,6 +175,7 @@ void page_print(FILE *f, const struct page_facts *facts, const struct pst_stats 
 	for (int i = 0; i < HISTORY_SERIES_MAX; i++)
 		put_plot(f, h, (enum history_series)i);
 	fputs("</div>\n<div class=\"tables\">\n", f);
+	put_spans(f, s);
 	put_counters(f, s);
 	put_findings(f, s);
 	fputs("</div></body></html>\n", f);

@@ -16,6 +16,18 @@ const struct reason_row reason_rows[PST_RSN_MAX] = {
 #undef X
 };
 
+const struct span_row span_rows[PST_SPAN_MAX] = {
+#define X(sym, fam, hlp) [PST_SPAN_##sym] = { .family = fam, .help = hlp },
+	PST_SPANS(X)
+#undef X
+};
+
+const struct bound_row bound_rows[PST_BOUNDS_MAX] = {
+#define X(u, l) { .us = u, .le = l },
+	PST_BOUNDS(X)
+#undef X
+};
+
 #define X(sym, name) [PST_ACT_##sym] = name,
 static const char *const action_names[PST_ACT_MAX] = { PST_ACTIONS(X) };
 #undef X

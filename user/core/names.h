@@ -16,6 +16,16 @@ struct counter_row {
 	const char *help;   /* of the family; only its first row has one */
 };
 
+struct span_row {
+	const char *family; /* "session_duration_seconds" */
+	const char *help;
+};
+
+struct bound_row {
+	__u64 us;
+	const char *le; /* seconds, as OpenMetrics writes them */
+};
+
 struct reason_row {
 	const char *name;
 	unsigned code; /* 0 = the backend's own reply stands */
@@ -28,6 +38,8 @@ struct reason_row {
 
 extern const struct counter_row counter_rows[PST_CNT_MAX];
 extern const struct reason_row reason_rows[PST_RSN_MAX];
+extern const struct span_row span_rows[PST_SPAN_MAX];
+extern const struct bound_row bound_rows[PST_BOUNDS_MAX]; /* from the shortest */
 
 /*
  * The nth counter as they are printed: rows of a family together, families as they first appear. The rows themselves stand in
