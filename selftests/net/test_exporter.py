@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -134,6 +135,25 @@ def test_histograms_are_whole(exporter):
         assert bounds == sorted(set(bounds)) and bounds[-1] == float("inf") and counts == sorted(counts)
         assert re.search(rf"^{name}_sum \d+\.\d+$", old, re.M) and re.search(rf"^{name}_count {counts[-1]}$", old, re.M)
         assert [le for le, _ in buckets] == re.findall(rf'^{name}_bucket{{le="([^"]+)"}}', new, re.M)
+
+
+def test_it_tells_of_itself(exporter):
+    """The standard families, as the kernel has them."""
+    told = {name: float(value) for name, value in re.findall(r"^process_(\w+) (\S+)$", metrics()[2], re.M)}
+    assert set(told) == {"start_time_seconds", "cpu_seconds_total", "virtual_memory_bytes", "resident_memory_bytes", "open_fds", "max_fds"}
+    with open(f"/proc/{exporter.pid}/stat", encoding="ascii") as f:
+        ticks = int(f.read().rpartition(")")[2].split()[19])
+    started = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks / os.sysconf("SC_CLK_TCK")
+    assert abs(told["start_time_seconds"] - started) < 10
+    status = gate_.status(exporter.pid)
+    assert told["virtual_memory_bytes"] == pytest.approx(1024 * int(status["VmSize"].split()[0]), rel=0.5)
+    assert told["resident_memory_bytes"] == pytest.approx(1024 * int(status["VmRSS"].split()[0]), rel=0.5)
+    with open(f"/proc/{exporter.pid}/limits", encoding="ascii") as f:
+        limit = int(re.search(r"^Max open files +(\d+)", f.read(), re.M)[1])
+    assert told["max_fds"] == limit
+    assert 5 < told["open_fds"] <= limit and abs(told["open_fds"] - len(os.listdir(f"/proc/{exporter.pid}/fd"))) <= 2  # who asks has one
+    again = {name: float(value) for name, value in re.findall(r"^process_(\w+) (\S+)$", metrics("Accept: application/openmetrics-text")[2], re.M)}
+    assert again["start_time_seconds"] == told["start_time_seconds"] and again["cpu_seconds_total"] > told["cpu_seconds_total"] > 0
 
 
 def test_the_rules_are_in_order():

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
-#include <unistd.h>
 
 #include "tools/exporter/serve.h"
 #include "user/cage.h"
@@ -118,6 +117,7 @@ int main(int argc, char **argv)
 
 	if (rc >= 0)
 		return rc;
+	process_begin(&s.process);
 	rc = open_maps(w.pins, &s.maps);
 	if (rc)
 		return failed("no counters under", w.pins, rc);

@@ -130,6 +130,7 @@ static void on_metrics(struct evhttp_request *r, void *ctx)
 		return;
 	}
 	print_facts(f, s);
+	process_print(f, &s->process, open);
 	(open ? stats_print_prom : stats_print_prom_004)(f, &s->stats);
 	fclose(f);
 	answer(r, 200, open ? OPENMETRICS "; version=1.0.0; charset=utf-8" : "text/plain; version=0.0.4; charset=utf-8", text, n);

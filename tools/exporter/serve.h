@@ -9,6 +9,7 @@
 #include <event2/event.h>
 
 #include "tools/exporter/history.h"
+#include "tools/exporter/process.h"
 #include "user/kern.h"
 
 #define SERVE_CLIENTS_MAX 64
@@ -21,6 +22,7 @@ struct serve {
 	int readable;
 	struct history history;
 	struct event *tick;
+	struct process process;
 };
 
 /* A listening socket for "ADDRESS:PORT", "[ADDRESS]:PORT" or "unix:/PATH" (mode 0660; a socket left there by nobody is replaced). -errno. */
