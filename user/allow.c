@@ -29,11 +29,11 @@ static int allows_say(const struct kern_maps *m, bool some)
 	return gate_conf_put(m, &c);
 }
 
-static int allows_look(const struct kern_maps *m)
+bool allow_any(const struct kern_maps *m)
 {
 	struct pst_lpm_key first;
 
-	return allows_say(m, !bpf_map_get_next_key(m->allow, NULL, &first));
+	return !bpf_map_get_next_key(m->allow, NULL, &first);
 }
 
 int allow_put(const struct kern_maps *m, const struct pst_prefix *p)
@@ -51,7 +51,7 @@ int allow_del(const struct kern_maps *m, const struct pst_prefix *p)
 {
 	struct pst_lpm_key key = key_of(p);
 
-	return bpf_map_delete_elem(m->allow, &key) ? -errno : allows_look(m);
+	return bpf_map_delete_elem(m->allow, &key) ? -errno : allows_say(m, allow_any(m));
 }
 
 int allow_each(const struct kern_maps *m, int (*each)(void *ctx, const struct pst_prefix *), void *ctx)
@@ -112,11 +112,9 @@ int allow_replace(const struct kern_maps *m, const struct pst_prefix *p, size_t 
 		else if (e[i].value > e[kept - 1].value)
 			e[kept - 1] = e[i];
 	}
-	r = kept ? allows_say(m, true) : 0;
-	if (!r)
-		r = lpm_replace(m->allow, e, kept);
+	r = lpm_replace(m->allow, e, kept);
 	free(e);
-	return r ? r : allows_look(m);
+	return r;
 }
 
 int gate_conf_get(const struct kern_maps *m, struct pst_conf *out)

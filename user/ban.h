@@ -81,11 +81,15 @@ int allow_put(const struct kern_maps *m, const struct pst_prefix *p);
 int allow_del(const struct kern_maps *m, const struct pst_prefix *p);
 int allow_each(const struct kern_maps *m, int (*each)(void *ctx, const struct pst_prefix *), void *ctx);
 bool allow_has(const struct kern_maps *m, const struct pst_addr *a);
-/* Makes the map hold exactly these and what operators said: new ones are added before old ones go. */
+bool allow_any(const struct kern_maps *m);
+/*
+ * Makes the map hold exactly these and what operators said: new ones are added before old ones go. Whether the map is asked at all is
+ * pst_conf.no_allows, which is not touched here: that belongs to the judge, who alone may change pst_conf while he lives.
+ */
 int allow_replace(const struct kern_maps *m, const struct pst_prefix *p, size_t n);
 
 int gate_conf_get(const struct kern_maps *m, struct pst_conf *out);
-/* All of it but ban_mask, which stays what it is. */
+/* All of it but ban_mask, which stays what it is. Two who change it at a time would undo each other's changes: see allow_replace(). */
 int gate_conf_put(const struct kern_maps *m, const struct pst_conf *c);
 
 #endif

@@ -214,6 +214,7 @@ int judge_put_conf(const struct kern_maps *maps, const struct conf *c)
 	k.grace_window_ns = c->grace_window_s * S_NS;
 	k.retry_ns = c->amnesty ? c->amnesty_pause_s * S_NS : 0;
 	k.budget = budget_of(c, k.budget.seed);
+	k.no_allows = !allow_any(maps);
 	rc = gate_conf_put(maps, &k);
 	return rc ? rc : refuse_put(maps, &c->refuse);
 }

@@ -105,6 +105,7 @@ static void put_budget(bool on)
 	struct pst_conf c;
 
 	must(gate_conf_get(&maps, &c), "settings");
+	c.no_allows = !allow_any(&maps); /* as the daemon says when it starts */
 	c.budget = on ? (struct pst_budget){ .source = wide, .global = wide, .seed = 1 } : (struct pst_budget){ 0 };
 	must(gate_conf_put(&maps, &c), "the SYN budget");
 }
@@ -181,7 +182,6 @@ int main(void)
 	fill_bans();
 	ban_refused(&refused);
 	fill_lists(&listed);
-	must(allow_replace(&maps, NULL, 0), "allowing nobody"); /* as the daemon does when it starts */
 	for (int round = 0; round < ROUNDS; round++) {
 		floor_ns[round] = stopwatch(bare, &f, REPEAT, XDP_DROP, NULL, 0);
 		for (size_t i = 0; i < ROWS; i++) {

@@ -140,6 +140,20 @@ def test_allow_wins_over_a_list(gate, lab):
     assert served(lab, "198.51.100.70") and smtp.unreachable(lab.world, "198.51.100.71", GATE4)
 
 
+def test_allow_comes_and_goes_with_the_configuration(gate, lab):
+    """Also when the table was empty, so that the program did not ask it."""
+    write_list("198.51.100.0/24", "2001:db8:bad::/48")
+    gate.configure(list__drop=LISTED).start()
+    for allow in (["198.51.100.70", "2001:db8:bad::70"], []):
+        before = reloads(gate, "ok")
+        gate.configure(allow=allow, list__drop=LISTED)
+        gate.hup()
+        until("the reload", lambda b=before: reloads(gate, "ok") > b)
+        until("the table is asked, or not", lambda a=allow: served(lab, "198.51.100.70") == bool(a))
+        assert smtp.unreachable(lab.world, "2001:db8:bad::70", GATE6) == (not allow)
+        assert smtp.unreachable(lab.world, "198.51.100.71", GATE4)
+
+
 def test_who_meets_strangers_holds_nothing(serving):
     for pid, uid in [(serving.judge(), gate_.JUDGE_UID), *((pid, gate_.WORKER_UID) for pid in serving.workers())]:
         got = gate_.status(pid)
