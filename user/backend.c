@@ -138,7 +138,7 @@ static enum way connect_next(struct backend *b)
 	int next;
 
 	b->npassed = 0;
-	while ((next = set_next(b->bs, b->route, b->tried)) >= 0) {
+	while ((next = set_next(b->bs, b->route, b->tried, wait_keep(b->wait.turn))) >= 0) {
 		b->link = link_take(b->bs, (unsigned)next, b);
 		if (b->link && link_greet(b->link))
 			return WAY_OPEN;
@@ -147,7 +147,7 @@ static enum way connect_next(struct backend *b)
 		if (b->link)
 			return WAY_OPEN;
 	}
-	return set_full(b->bs, b->route, b->tried) ? WAY_FULL : WAY_NONE;
+	return set_full(b->bs, b->route, b->tried, wait_keep(b->wait.turn)) ? WAY_FULL : WAY_NONE;
 }
 
 /* False when it has no patience. */
@@ -159,7 +159,7 @@ static bool begin_to_wait(struct backend *b)
 		return false;
 	b->wait.route = b->route;
 	b->wait.fresh = !b->tried;
-	wait_join(b->bs, &b->wait, &b->client, b->asks[0].ask);
+	wait_join(b->bs, &b->wait);
 	event_add(&b->later, &patience);
 	return true;
 }
@@ -167,7 +167,10 @@ static bool begin_to_wait(struct backend *b)
 /* A newcomer does not go before those that wait, but is looked at with them. False: there is nothing to be had. *why: then */
 static bool find_way(struct backend *b, enum sess_outcome *why)
 {
-	enum way way = b->bs->nwaiting ? WAY_FULL : connect_next(b);
+	enum way way;
+
+	b->wait.turn = (unsigned char)wait_turn(&b->client, b->asks[0].ask);
+	way = b->bs->nwaiting ? WAY_FULL : connect_next(b);
 
 	*why = way == WAY_FULL ? ANSWER_BUSY : ANSWER_DOWN;
 	if (way != WAY_FULL)

@@ -84,8 +84,12 @@ bool backend_enter(struct backend *b);
 
 /* --- backend_wait.c --- */
 
-/* Behind those of its turn: known clients and who logged in, then strangers with mail, then those that log in, then those with points. */
-void wait_join(struct backends *bs, struct waiter *w, const struct backend_client *client, enum sess_ask ask);
+/* Whose turn it is first, and whom the last connections are for: known clients and who logged in, then strangers with mail, then those that log in, then those with points. */
+unsigned wait_turn(const struct backend_client *client, enum sess_ask ask);
+/* Percent of a backend's connections that are not for that turn. */
+unsigned wait_keep(unsigned turn);
+/* Behind those of its turn. */
+void wait_join(struct backends *bs, struct waiter *w);
 void wait_leave(struct backends *bs, struct waiter *w); /* also one that does not wait */
 /* There may be room: they are let in, in the order of their turns, when the loop goes round. */
 void wait_room(struct backends *bs);
@@ -94,10 +98,10 @@ void wait_free(struct backends *bs);
 
 /* --- backend_set.c --- */
 
-/* The next one of the route whose bit is not set in tried; -1 = none is left. */
-int set_next(struct backends *bs, unsigned route, unsigned long long tried);
+/* The next one of the route whose bit is not set in tried; -1 = none is left. keep: pick_is_full()'s. */
+int set_next(struct backends *bs, unsigned route, unsigned long long tried, unsigned keep);
 /* One of those is full: there will be room. */
-bool set_full(const struct backends *bs, unsigned route, unsigned long long tried);
+bool set_full(const struct backends *bs, unsigned route, unsigned long long tried, unsigned keep);
 /* A link is up to work, or came to nothing: said once, not once per session. */
 void set_up(struct link *l);
 void set_down(struct link *l, const char *why);

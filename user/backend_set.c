@@ -29,17 +29,17 @@ static unsigned long long members(const struct backends *bs, unsigned route)
 	return may;
 }
 
-int set_next(struct backends *bs, unsigned route, unsigned long long tried)
+int set_next(struct backends *bs, unsigned route, unsigned long long tried, unsigned keep)
 {
-	return pick_next(bs->pick, bs->n, members(bs, route) & ~tried, kern_now_ns());
+	return pick_next(bs->pick, bs->n, members(bs, route) & ~tried, keep, kern_now_ns());
 }
 
-bool set_full(const struct backends *bs, unsigned route, unsigned long long tried)
+bool set_full(const struct backends *bs, unsigned route, unsigned long long tried, unsigned keep)
 {
 	unsigned long long left = members(bs, route) & ~tried;
 
 	for (size_t i = 0; i < bs->n; i++)
-		if (left >> i & 1 && pick_is_full(&bs->pick[i]))
+		if (left >> i & 1 && pick_is_full(&bs->pick[i], keep))
 			return true;
 	return false;
 }

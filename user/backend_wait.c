@@ -7,12 +7,22 @@
 
 #define SAY_AGAIN_NS (60 * 1000000000ull)
 
-/* How early a session's turn comes. Guessed passwords hold a connection for seconds each; mail is not to wait for them. */
+/*
+ * How early a session's turn comes. A guessed password holds a connection for seconds, and whoever came first would hold them all:
+ * so the last connections are for those whose turn comes earlier. A later turn leaves no more than an earlier one.
+ */
 enum turn { TURN_KNOWN, TURN_MAIL, TURN_LOGIN, TURN_OFFENDER };
+
+static const unsigned char keep_percent[] = { [TURN_KNOWN] = 0, [TURN_MAIL] = 10, [TURN_LOGIN] = 30, [TURN_OFFENDER] = 50 };
 
 _Static_assert(TURN_OFFENDER + 1 == BACKEND_TURNS, "one list for each");
 
-static enum turn turn_of(const struct backend_client *c, enum sess_ask ask)
+unsigned wait_keep(unsigned turn)
+{
+	return keep_percent[turn];
+}
+
+unsigned wait_turn(const struct backend_client *c, enum sess_ask ask)
 {
 	if (c->sess->authenticated || c->sess->good || c->sess->known)
 		return TURN_KNOWN;
@@ -32,10 +42,9 @@ static void say(struct backends *bs)
 	log_warnx("backends-full: as many connections as backend.connections allows are in use; sessions wait for one");
 }
 
-void wait_join(struct backends *bs, struct waiter *w, const struct backend_client *client, enum sess_ask ask)
+void wait_join(struct backends *bs, struct waiter *w)
 {
-	TAILQ_INSERT_TAIL(&bs->waiting[turn_of(client, ask)], w, entry);
-	w->turn = (unsigned char)turn_of(client, ask);
+	TAILQ_INSERT_TAIL(&bs->waiting[w->turn], w, entry);
 	w->in = true;
 	bs->nwaiting++;
 	bs->stats->counter[PST_CNT_BACKEND_WAITED]++;

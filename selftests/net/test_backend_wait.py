@@ -76,6 +76,34 @@ def test_each_turn_comes(gate, scripted, dial):
     assert len(server.conversations) > 6
 
 
+def test_the_last_connections_are_for_mail_and_for_known_clients(gate, scripted, dial):
+    """Of ten: sources with points get five, logins seven, strangers with mail nine."""
+    server = narrow(gate, scripted, 10, backend_wait="0s")
+    server.replies["AUTH"] = "334 "  # goes on, so that its connection is held
+    assert send(dial, V4) == 250
+    until("it is known", lambda: gate.json("client", "show", V4)["delivers"])
+    for n in range(9):
+        with dial(f"198.51.100.{100 + n}") as d:
+            assert d.say("XYZZY") == 500
+            d.quit()
+        until("it has points", lambda s=f"198.51.100.{100 + n}": gate.json("client", "show", s)["score"] > 0)
+
+    def fill(prefix, code, command=f"RCPT TO:<{TO}>"):
+        """Sources one after another, until the first that finds no room."""
+        for n in range(10):
+            d = begin(dial, prefix.format(100 + n))
+            if command == AUTH:
+                assert d.say("RSET") == 250
+            if d.say(command) == code:
+                return n
+        return 10
+
+    assert fill("198.51.100.{}", 451) == 5
+    assert fill("203.0.113.{}", 454, AUTH) == 2
+    assert fill("2001:db8:ace:{}::1", 451) == 2
+    assert hold(dial).alive()
+
+
 def test_a_newcomer_does_not_overtake(gate, scripted, dial):
     narrow(gate, scripted)
     first, second, third = hold(dial), begin(dial, STRANGER), begin(dial, STRANGER6)

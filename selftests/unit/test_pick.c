@@ -26,7 +26,7 @@ static void shares_follow_the_weights(void **state)
 		p[i].conf = &conf[i];
 	}
 	for (int n = 0; n < 1000; n++)
-		got[pick_next(p, 5, ALL, S)]++;
+		got[pick_next(p, 5, ALL, 0, S)]++;
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(got[i], weight[i] * 100);
 }
@@ -41,7 +41,7 @@ static void turns_are_interleaved(void **state)
 	(void)state;
 	heavy.weight = 5;
 	for (int n = 0; n < 14; n++)
-		assert_int_equal(pick_next(p, 3, ALL, S), want[n % 7]);
+		assert_int_equal(pick_next(p, 3, ALL, 0, S), want[n % 7]);
 }
 
 static void down_after_and_up_after(void **state)
@@ -76,7 +76,7 @@ static void unchecked_ones_are_tried_again(void **state)
 	conf.checked = false;
 	pick_failed(&p[0], S);
 	for (int n = 0; n < 10; n++)
-		assert_int_equal(pick_next(p, 2, ALL, S + PICK_AGAIN_NS - 1), 1);
+		assert_int_equal(pick_next(p, 2, ALL, 0, S + PICK_AGAIN_NS - 1), 1);
 	assert_true(pick_is_up(&p[0], S + PICK_AGAIN_NS));
 }
 
@@ -97,16 +97,23 @@ static void weight_grows_back(void **state)
 	assert_int_equal(pick_weight(&p, ~0ull), 10000);
 }
 
+static bool has_room(const struct pick *p, unsigned keep)
+{
+	unsigned kept = 0;
+
+	while ((kept + 1) * 100 <= p->conf->max * keep)
+		kept++;
+	return !p->conf->max || p->live + kept < p->conf->max;
+}
+
 /* What pick.h promises, said naively. */
-static bool may_follow(const struct pick *p, size_t n, unsigned long long may, int got, unsigned long long now_ns)
+static bool may_follow(const struct pick *p, size_t n, unsigned long long may, unsigned keep, int got, unsigned long long now_ns)
 {
 	bool some_up = false, some = false;
 	unsigned best = ~0u;
 
 	for (size_t i = 0; i < n; i++) {
-		bool room = !p[i].conf->max || p[i].live < p[i].conf->max;
-
-		if (!(may >> i & 1) || !room)
+		if (!(may >> i & 1) || !has_room(&p[i], keep))
 			continue;
 		if (pick_is_up(&p[i], now_ns) && !some_up) {
 			some_up = true;
@@ -118,7 +125,7 @@ static bool may_follow(const struct pick *p, size_t n, unsigned long long may, i
 	}
 	if (!some || got < 0)
 		return !some && got < 0;
-	return (may >> got & 1) && (!p[got].conf->max || p[got].live < p[got].conf->max) && p[got].conf->priority == best &&
+	return (may >> got & 1) && has_room(&p[got], keep) && p[got].conf->priority == best &&
 	       (!some_up || pick_is_up(&p[got], now_ns));
 }
 
@@ -133,15 +140,16 @@ static void whatever_happens(void **state)
 
 		memset(p, 0, sizeof(p));
 		for (size_t i = 0; i < n; i++) {
-			conf[i] = (struct pick_conf){ rnd() % 4, rnd() % 3, rnd() % 3, 1 + rnd() % 3, 1 + rnd() % 3, rnd() % 60, rnd() % 2 };
+			conf[i] = (struct pick_conf){ rnd() % 4, rnd() % 3, rnd() % 7, 1 + rnd() % 3, 1 + rnd() % 3, rnd() % 60, rnd() % 2 };
 			p[i].conf = &conf[i];
 		}
 		for (unsigned long long now_ns = S; now_ns < 200 * S; now_ns += rnd() % S) {
 			unsigned long long may = (unsigned long long)rnd() << 32 | rnd();
-			int got = pick_next(p, n, may, now_ns);
+			unsigned keep = rnd() % 2 * (rnd() % 101);
+			int got = pick_next(p, n, may, keep, now_ns);
 			size_t any = rnd() % n;
 
-			assert_true(may_follow(p, n, may, got, now_ns));
+			assert_true(may_follow(p, n, may, keep, got, now_ns));
 			if (got >= 0)
 				p[got].live += rnd() % 2;
 			p[any].live -= p[any].live > 0;

@@ -10,9 +10,9 @@ bool pick_is_up(const struct pick *p, __u64 now_ns)
 	return !p->down || (!p->conf->checked && now_ns >= p->again_ns);
 }
 
-bool pick_is_full(const struct pick *p)
+bool pick_is_full(const struct pick *p, unsigned keep)
 {
-	return p->conf->max && p->live >= p->conf->max;
+	return p->conf->max && p->live >= p->conf->max - (unsigned long long)p->conf->max * keep / 100;
 }
 
 unsigned long long pick_weight(const struct pick *p, __u64 now_ns)
@@ -26,24 +26,24 @@ unsigned long long pick_weight(const struct pick *p, __u64 now_ns)
 }
 
 /* The first that is left when nobody is up. */
-static int last_resort(const struct pick *p, size_t n, unsigned long long may)
+static int last_resort(const struct pick *p, size_t n, unsigned long long may, unsigned keep)
 {
 	int best = -1;
 
 	for (size_t i = 0; i < n; i++)
-		if (may >> i & 1 && !pick_is_full(&p[i]) && (best < 0 || p[i].conf->priority < p[best].conf->priority))
+		if (may >> i & 1 && !pick_is_full(&p[i], keep) && (best < 0 || p[i].conf->priority < p[best].conf->priority))
 			best = (int)i;
 	return best;
 }
 
 /* Bits of those that are up and have room, of the best priority that has some. */
-static unsigned long long contenders(const struct pick *p, size_t n, unsigned long long may, __u64 now_ns)
+static unsigned long long contenders(const struct pick *p, size_t n, unsigned long long may, unsigned keep, __u64 now_ns)
 {
 	unsigned long long found = 0;
 	unsigned priority = ~0u;
 
 	for (size_t i = 0; i < n; i++) {
-		if (!(may >> i & 1) || pick_is_full(&p[i]) || !pick_is_up(&p[i], now_ns) || p[i].conf->priority > priority)
+		if (!(may >> i & 1) || pick_is_full(&p[i], keep) || !pick_is_up(&p[i], now_ns) || p[i].conf->priority > priority)
 			continue;
 		if (p[i].conf->priority < priority)
 			found = 0;
@@ -53,14 +53,14 @@ static unsigned long long contenders(const struct pick *p, size_t n, unsigned lo
 	return found;
 }
 
-int pick_next(struct pick *p, size_t n, unsigned long long may, __u64 now_ns)
+int pick_next(struct pick *p, size_t n, unsigned long long may, unsigned keep, __u64 now_ns)
 {
-	unsigned long long up = contenders(p, n, may, now_ns);
+	unsigned long long up = contenders(p, n, may, keep, now_ns);
 	long long total = 0;
 	int best = -1;
 
 	if (!up)
-		return last_resort(p, n, may);
+		return last_resort(p, n, may, keep);
 	for (size_t i = 0; i < n; i++) {
 		long long weight = (long long)pick_weight(&p[i], now_ns);
 

@@ -37,14 +37,14 @@ struct pick {
 
 /*
  * The next of p[0..n), n <= PICK_MAX, whose bit is set in may; -1 = none. Those that are down come last, in the order of
- * priority and place, for a wrong idea of them must not stop mail; those that are full not at all.
+ * priority and place, for a wrong idea of them must not stop mail; those that are full not at all. keep: pick_is_full()'s.
  */
-int pick_next(struct pick *p, size_t n, unsigned long long may, __u64 now_ns);
+int pick_next(struct pick *p, size_t n, unsigned long long may, unsigned keep, __u64 now_ns);
 /* A connection or a check succeeded, or failed. True: it is up, or down, by this. */
 bool pick_good(struct pick *p, __u64 now_ns);
 bool pick_failed(struct pick *p, __u64 now_ns);
-/* It has as many connections as it may have. */
-bool pick_is_full(const struct pick *p);
+/* It has as many connections as it may have, if so many percent of them, rounded down, are kept for others. */
+bool pick_is_full(const struct pick *p, unsigned keep);
 /* Not down, or due for another try. */
 bool pick_is_up(const struct pick *p, __u64 now_ns);
 /* Its weight now, in thousandths. */
