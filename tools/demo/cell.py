@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A cell: private mount and process namespaces around one piece of work.
 
-Inside, /run is an empty tmpfs and /sys/fs/bpf an empty bpffs, so programs use their
-default paths without meeting what the machine itself runs. Whatever is started, mounted
+Inside, /run and /dev/shm are an empty tmpfs and /sys/fs/bpf an empty bpffs, so programs use
+their default paths without meeting what the machine itself, or another cell, runs. Whatever is started, mounted
 or pinned inside is ended by the kernel with the cell's first process, however that ends.
 
     python3 cell.py COMMAND [ARGUMENT...]     runs a command in a cell
@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 
-CLONE_NEWNS, CLONE_NEWPID = 0x00020000, 0x20000000
+CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET = 0x00020000, 0x20000000, 0x40000000
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 2, 4, 8, 0x4000, 1 << 18
 PR_SET_PDEATHSIG = 1
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -37,6 +37,12 @@ def mount(kind, where, flags=0, options=None):
 
 def setns(fd, kind=0):
     _check("setns", _libc.setns(fd, kind))
+
+
+def own_network():
+    """From now on this thread, and what it starts, has a network of its own: a loopback interface that is up, and nothing else."""
+    _check("unshare", _libc.unshare(CLONE_NEWNET))
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
 def die_with_parent():
@@ -71,6 +77,8 @@ def _first_process(work, reading):
     _check("make mounts private", _libc.mount(None, b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None))
     mount("proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     mount("tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=755")
+    if os.path.isdir("/dev/shm"):
+        mount("tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777")
     mount("bpf", "/sys/fs/bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=700")
     worker = os.fork()
     if worker == 0:
