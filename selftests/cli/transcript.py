@@ -140,9 +140,10 @@ def daemon(folder, name="daemon"):
     with open(f"{folder}/log", "w", encoding="utf-8") as log, \
             subprocess.Popen([f"{BUILD}/posternd", "-c", f"{folder}/conf"], stderr=log) as process:
         try:
-            for _ in range(200):
-                if '"state":"up"' in run("-j store show", folder):
-                    break
+            deadline = time.monotonic() + 60
+            while not re.search(r'"state":"(up|failed)"', run("-j store show", folder)):  # in some folders its user may not keep anything
+                if time.monotonic() > deadline or process.poll() is not None:
+                    raise TimeoutError("posternd does not serve")
                 time.sleep(0.05)
             yield
         finally:
