@@ -67,7 +67,8 @@ def dial(lab):
 
 @pytest.fixture
 def box():
-    """The mailbox of user@example.org, empty."""
+    """The mailbox of user@example.org, empty, and nothing of an earlier test is on its way to it."""
+    mta.settle()
     mailbox = mta.Mailbox("user")
     mailbox.empty()
     return mailbox

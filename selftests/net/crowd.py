@@ -167,7 +167,7 @@ class GateDoor:
         for server in self.behind:
             server.start()
         self.gate.start()
-        until("the backend was probed", lambda: self.gate.counter("backend_connections_total", result="ok"))
+        self.gate.probed()
 
     def stop(self):
         self.gate.close()

@@ -27,10 +27,10 @@ def offend(dialog, times=2):
     return reply
 
 
-def served(lab, source, to=GATE4):
-    """Whether a source gets a greeting, asked once."""
+def served(lab, source, to=GATE4, **more):
+    """Whether a source gets a greeting, asked once. However long it takes, unless there is a timeout."""
     try:
-        with smtp.dial(lab.world, source, to, timeout=2) as d:
+        with smtp.dial(lab.world, source, to, **more) as d:
             return d.greeting == 220
     except (OSError, smtp.Hangup):
         return False
@@ -64,21 +64,21 @@ def test_ban_ends_the_other_live_sessions(gate, dial):
         lines = other.ended()
         assert lines and lines[-1].startswith("421 4.7.0"), lines
     assert bystander.say("NOOP") == 250
-    assert gate.counter("sessions_total", end="kicked") >= 3
+    until("each is counted", lambda: gate.counter("sessions_total", end="kicked") >= 3)
 
 
 def test_ban_expires_and_doubles(gate, dial, lab):
-    gate.configure(ban={"first": "3s", "grace": 0}).start()
+    gate.configure(ban={"first": "6s", "grace": 0}).start()
     seen = []
     for _ in range(2):
         offend(dial("198.51.100.10"))
         seen.append(gate.banned("198.51.100.10")["relapse"])
-        until("the source is served again", lambda: served(lab, "198.51.100.10"))
+        until("the source is served again", lambda: served(lab, "198.51.100.10", timeout=2))
     assert seen == [0, 1]
 
 
 def test_ban_survives_the_daemon_and_ends_without_it(gate, dial, lab):
-    gate.configure(ban={"first": "10s", "grace": 0}).start()
+    gate.configure(ban={"first": "20s", "grace": 0}).start()
     offend(dial("198.51.100.11"))
     gate.banned("198.51.100.11")
     gate.kill()
@@ -86,7 +86,7 @@ def test_ban_survives_the_daemon_and_ends_without_it(gate, dial, lab):
     assert smtp.unreachable(lab.world, "198.51.100.11", GATE4)
     assert gate.counter("xdp_packets_total", verdict="dropped", reason="banned") > before
     # Nothing listens now, so being let through shows as a refused connection.
-    until("the ban ended by itself", lambda: not smtp.unreachable(lab.world, "198.51.100.11", GATE4, 0.5))
+    until("the ban ended by itself", lambda: not smtp.unreachable(lab.world, "198.51.100.11", GATE4))
     gate.start()
     assert served(lab, "198.51.100.11")
 
@@ -194,7 +194,7 @@ def test_import_bans_many_and_ends_their_sessions(gate, dial, lab):
     assert len(rows) == 50004 == gate.counter("bans_total", origin="operator")
     assert rows["198.51.100.50"]["note"] == 'by "file"' and rows["198.51.100.50"]["grace"] == 2
     assert rows["198.51.100.128/25"]["action"] == "reset" and rows["198.51.100.128/25"]["seconds_left"] > 3600
-    assert 'command="ban import" bans=50004 result=done' in gate.said()
+    gate.says('command="ban import" bans=50004 result=done')
 
 
 def test_import_asks_for_force_where_ban_add_does(gate, lab):
@@ -236,6 +236,7 @@ def test_a_table_that_fills_is_said_once(gate):
     sources = "".join(f"3fff:{i >> 16:x}:{i & 65535:x}::/64\n" for i in range(most))
     gate.postern("ban", "import", "-", text=sources)
     until("the judge has looked", lambda: gate.counter("ban_table", state="used") == most)
+    gate.says("ban-table-fills")
     assert gate.counter("ban_table") == before["bans_room"]
     gate.postern("ban", "del", "3fff::/64")
     until("it has looked again", lambda: gate.counter("ban_table", state="used") == most - 1, 60)
@@ -247,7 +248,7 @@ def test_a_table_that_fills_is_said_once(gate):
 
 
 def test_early_talker(gate, dial, lab):
-    gate.configure(greet_pause="2s", ban={**LONG, "threshold": 60}).start()
+    gate.configure(greet_pause="10s", ban={**LONG, "threshold": 60}).start()
     d = dial("198.51.100.18", greet=False)
     d.send(b"EHLO hasty.example.net\r\n")
     assert any(line.startswith("554") for line in d.ended())

@@ -67,7 +67,7 @@ def serving(lab, server):
     made = gate_.Gate(lab).configure(
         backend__main={"identity": "none", "port": server.ports[0]}, greet_pause="0s", ban={"observe": True},
         limits={"errors": 1000, "messages": 0}).start()
-    until("the backend was probed", lambda: made.counter("backend_connections_total", result="ok") >= 2)
+    made.probed()
     yield made
     made.close()
 

@@ -54,7 +54,7 @@ def test_who_waits(gate, dial):
     assert str(rcpt(dial, V4)) == "450 4.7.1 Greylisted, try again in 3600 seconds"
     assert gate.counter("recipients_total", result="greylisted") == 5
     assert gate.counter("greylist_total", result="deferred") == 5
-    assert "why=greylisted" in gate.said()
+    gate.says("why=greylisted")
     rows = entries(gate, V4)
     assert {(row["source"], row["state"], row["count"]) for row in rows} == {("203.0.113.0/24", "waiting", 1), ("203.0.113.0/24", "waiting", 2)}
     assert all(3000 < row["seconds"] <= 3600 for row in rows)

@@ -84,7 +84,7 @@ def test_a_bad_edit_keeps_the_old_list_until_it_is_mended(gate, lab):
     assert before["state"] == "ok" and before["modified"]
     put(DROP, "198.51.100.192/26\n198.51.100.1/26\n")
     until("the list is stale", lambda: row(gate, "drop")["state"] == "stale")
-    assert f'{DROP}:2: "198.51.100.1/26": bits are set behind the length; the network is 198.51.100.0/26' in gate.said()
+    gate.says(f'{DROP}:2: "198.51.100.1/26": bits are set behind the length; the network is 198.51.100.0/26')
     assert listed(gate, ONE) and not listed(gate, THREE)
     assert row(gate, "drop")["loaded"] == before["loaded"] and row(gate, "drop")["modified"] == before["modified"]
     assert row(gate, "more")["state"] == "ok"
@@ -101,7 +101,7 @@ def test_a_bad_edit_keeps_the_old_list_until_it_is_mended(gate, lab):
 def test_everybody_is_listed_only_where_the_list_says_so(gate):
     put(DROP, "0.0.0.0/0\n::/0\n")
     gate.configure(list__drop={"file": DROP, "action": "observe"}).start()
-    assert f"{DROP}:1: this is all of IPv4; set everything = yes for this list" in gate.said()
+    gate.says(f"{DROP}:1: this is all of IPv4; set everything = yes for this list")
     assert not listed(gate, ONE)
     gate.configure(list__drop={"file": DROP, "action": "observe", "everything": True})
     gate.postern("list", "reload")
@@ -156,7 +156,7 @@ def test_a_restart_with_a_bad_list_opens_nothing(gate, lab):
     put(DROP, "198.51.100.128/26\nnonsense\n")
     gate.start()
     assert listed(gate, ONE) and smtp.unreachable(lab.world, ONE, GATE4)
-    assert "lists-kept list=drop: " in gate.said()
+    gate.says("lists-kept list=drop: ")
     put(DROP, "198.51.100.128/26\n")
     until("it is loaded", lambda: listed(gate, TWO))
     assert not listed(gate, ONE)

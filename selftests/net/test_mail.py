@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Mail end to end: what a client sends is what lies in the mailbox, and nothing else does."""
 
+import contextlib
 import random
 import re
 import subprocess
@@ -95,8 +96,7 @@ def test_byte_by_byte(serving, dial, box):
 
 
 def test_offers_only_what_the_backend_offers_and_the_gate_parses(serving, dial):
-    with dial(V4) as d:
-        d.mail(FROM, [TO], b"Subject: so that the backend has been seen\r\n\r\n")
+    serving.probed()
     with dial(V4) as d:
         offered = {line[4:].split()[0] for line in d.say("EHLO client.example.net").lines[1:]}
     its_own = {"CHUNKING", "LIMITS"}  # whatever the backend has: chunks go on as DATA
@@ -235,7 +235,8 @@ def test_smuggling_in_two_segments(gate, dial, box, end):
             time.sleep(0.01)  # so that it is two reads
             d.send(data[cut:])
             replies = [d.reply().code]
-            d.send(b"QUIT\r\n")
+            with contextlib.suppress(ConnectionError):  # a refused session may be over already
+                d.send(b"QUIT\r\n")
             replies += [int(line[:3]) for line in d.ended()]
             assert replies in ([250, 221], [550, 221], [550], [250]), (cut, replies)
             assert (replies[0] == 250) == (end == "\r\n.\r\n"), (cut, replies)

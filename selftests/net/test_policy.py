@@ -10,7 +10,7 @@ import pytest
 
 import gate as gate_
 import smtp
-from lab import GATE4, GATE6, until
+from lab import GATE4, GATE6, PATIENCE, until
 
 FROM, TO, TRAP = "sender@example.net", "user@example.org", "trap@example.org"
 MESSAGE = b"Subject: %s\r\n\r\n"
@@ -30,9 +30,11 @@ def offend(dial, source):
 
 
 def is_shut(lab, source):
-    """Its SYNs are dropped: no connection comes about."""
+    """Its SYNs are dropped: no connection comes about. Where they are not, the kernel answers at once; the greeting may take its time."""
     try:
-        with smtp.dial(lab.world, source, GATE6 if ":" in source else GATE4, timeout=1.5):
+        with smtp.dial(lab.world, source, GATE6 if ":" in source else GATE4, greet=False, timeout=1.5) as d:
+            d.sock.settimeout(PATIENCE)
+            d.reply()
             return False
     except (OSError, smtp.Hangup):
         return True
@@ -73,7 +75,7 @@ def test_a_prefix_is_promoted_and_spares_the_good(gate, dial, lab, box, pattern,
         until(f"{source} is banned", lambda s=source: is_shut(lab, s))
     ban = gate.banned(prefix)
     assert (ban["reason"], ban["score"], ban["origin"], ban["action"]) == ("prefix", 4, "automatic", "drop")
-    assert gate.counter("prefix_bans_total") == 1
+    gate.counts(1, "prefix_bans_total")
     # a stranger in it is shut out, whether or not it was there; who delivered mail or is allowed is not
     assert is_shut(lab, pattern.format(99))
     until("its session ends", lambda: is_over(stranger))
@@ -99,13 +101,13 @@ def test_a_prefix_with_a_never_ban_source_is_not(gate, dial, lab):
         offend(dial, f"203.0.113.{n}")
         until("it is banned", lambda s=f"203.0.113.{n}": is_shut(lab, s))
     assert gate.ban("203.0.113.0/24") is None
-    said = [line for line in gate.said().splitlines() if "would-ban prefix=203.0.113.0/24" in line]
+    said = [line for line in gate.says("would-ban prefix=203.0.113.0/24").splitlines() if "would-ban prefix=203.0.113.0/24" in line]
     assert len(said) == 1 and 'note="never_ban of the configuration"' in said[0]
-    assert gate.counter("bans_refused_total", cause="never_ban") == 1
+    gate.counts(1, "bans_refused_total", cause="never_ban")
     refused = gate.postern("ban", "add", "203.0.113.0/24", check=False)
     assert refused.returncode == 1 and "203.0.113.250" in refused.stderr
     offend(dial, "203.0.113.250")
-    assert 'would-ban prefix=203.0.113.250' in until("it is said", lambda: "203.0.113.250" in gate.said() and gate.said())
+    gate.says("would-ban prefix=203.0.113.250 ")
     deliver(dial, "203.0.113.250", "never")
 
 
@@ -113,7 +115,7 @@ def test_a_prefix_with_a_never_ban_source_is_not(gate, dial, lab):
 
 def test_the_breaker(gate, dial, lab):
     """A trap that is none: genuine senders write to it, and the third of five would be the last straw."""
-    gate.configure(ban={**BAN, "breaker": 50, "breaker_sources": 2, "breaker_pause": "3s"}, traps=[TRAP]).start()
+    gate.configure(ban={**BAN, "breaker": 50, "breaker_sources": 2, "breaker_pause": "15s"}, traps=[TRAP]).start()
     senders = [f"203.0.113.{n}" for n in range(30, 33)] + ["2001:db8:ace:30::1", "2001:db8:ace:31::1"]
     for source in senders:
         deliver(dial, source, "genuine")
@@ -131,11 +133,11 @@ def test_the_breaker(gate, dial, lab):
     offend(dial, "198.51.100.66")  # a stranger, as bad as can be: nobody is banned now
     until("both are let off", lambda: gate.counter("bans_refused_total", cause="breaker") == 3)
     assert gate.ban("198.51.100.66") is None and gate.ban("2001:db8:ace:30::/64") is None
-    assert 'note="breaker"' in gate.said() and "breaker-open share=40 limit=50" in gate.said()
+    gate.says('note="breaker"', "breaker-open share=40 limit=50")
     until("it closes by itself", lambda: gate.counter("breaker_open") == 0)
     offend(dial, "198.51.100.66")
     until("strangers are banned again", lambda: is_shut(lab, "198.51.100.66"))
-    assert "breaker-closed" in gate.said()
+    gate.says("breaker-closed")
 
 
 # --- the dead man ------------------------------------------------------------------------
@@ -166,7 +168,7 @@ def test_a_dead_controllers_policy_ends(gate, dial, lab):
     assert "vouched" in gate.json("explain", source)["because"]
     gate.start()  # with the bans as they were
     until("the ban is in force again", lambda: is_shut(lab, source))
-    assert "dead-man seconds=" in gate.said()
+    gate.says("dead-man seconds=")
     gate.kill()
     until("the policy ends again", reachable, 90)
     gate.postern("gate", "mode", "enforce")  # an operator vouches for it
@@ -193,13 +195,13 @@ def test_a_judge_that_hangs_is_dead(gate, dial, lab):
 
 @pytest.mark.parametrize("queue, bot", [("203.0.113.50", "203.0.113.51"), ("2001:db8:ace:50::1", "2001:db8:ace:51::1")], ids=["ipv4", "ipv6"])
 def test_amnesty_for_who_backs_off(gate, dial, lab, queue, bot):
-    """A pause of a second is one here. The queue waits longer each time; the bot never waits."""
-    gate.configure(ban={**BAN, "amnesty": 3, "amnesty_pause": "1s"}, traps=[TRAP]).start()
+    """A pause of three seconds is one here. The queue waits longer each time; the bot never waits, not even on a slow machine."""
+    gate.configure(ban={**BAN, "amnesty": 3, "amnesty_pause": "3s"}, traps=[TRAP]).start()
     prefix = {s: s.replace("::1", "::/64") for s in (queue, bot)}
     for source in (queue, bot):
         offend(dial, source)
         gate.banned(prefix[source])
-    due = {"pause": 2.0, "at": time.monotonic()}
+    due = {"pause": 4.0, "at": time.monotonic()}
 
     def knock(source):
         with contextlib.suppress(OSError, smtp.Hangup):
@@ -214,8 +216,8 @@ def test_amnesty_for_who_backs_off(gate, dial, lab, queue, bot):
         return gate.ban(prefix[queue])["action"] == "refuse"
     until("the queue is forgiven", forgiven, 90)
     assert gate.ban(prefix[bot])["action"] == "drop" and gate.ban(prefix[bot])["retries"] == 0
-    assert gate.counter("amnesties_total") == 1
-    assert f"amnesty prefix={prefix[queue].removesuffix('/128')}" in gate.said()
+    gate.counts(1, "amnesties_total")
+    gate.says(f"amnesty prefix={prefix[queue].removesuffix('/128')}")
     lab.world_takes_answers()
     with dial(queue) as d:  # it is told why
         assert d.greeting == 220 and d.say("EHLO client.example.net") == 250 and d.say(f"MAIL FROM:<{FROM}>") == 250
@@ -235,7 +237,7 @@ def resident(pid):
 def test_tarpit(gate, dial, lab, source):
     """Two places. An octet takes so long that nobody sees two at once; what a held session sends costs the worker nothing."""
     to = GATE6 if ":" in source else GATE4
-    gate.configure(ban=BAN, traps=[TRAP], points={"trap-recipient": 60}, tarpit={"sessions": 2, "octet": "2s"}, limits={"workers": 1}).start()
+    gate.configure(ban=BAN, traps=[TRAP], points={"trap-recipient": 60}, tarpit={"sessions": 2, "octet": "5s"}, limits={"workers": 1}).start()
     offend(dial, source)
     until("its score is known", lambda: gate.json("client", "show", source)["score"] >= 50)
     before = resident(gate.workers()[0])
@@ -297,7 +299,8 @@ def standing_still(gate):
 @pytest.mark.parametrize("late", [True, False], ids=["in-time", "early"])
 def test_a_busy_gate_accuses_nobody_wrongly(gate, dial, lab, late):
     """Whoever speaks when the greeting is due is not early, though the gate is too busy to greet; whoever spoke before is, though it looked late."""
-    gate.configure(greet_pause="3s", stress_pause="3s", ban={**BAN, "observe": True}).start()
+    pause = 3 if late else 10
+    gate.configure(greet_pause=f"{pause}s", stress_pause=f"{pause}s", ban={**BAN, "observe": True}).start()
     source = "203.0.113.70" if late else "2001:db8:ace:70::1"
     with lab.world.connect(source, GATE6 if ":" in source else GATE4, 25, 60) as s:
         begin = time.monotonic()
@@ -305,9 +308,9 @@ def test_a_busy_gate_accuses_nobody_wrongly(gate, dial, lab, late):
         assert s.recv(1000).startswith(b"220-")
         with standing_still(gate):
             if late:
-                time.sleep(4)
+                time.sleep(pause + 1)
             s.sendall(b"EHLO client.example.net\r\n")
-            time.sleep(max(0, begin + 5 - time.monotonic()))
+            time.sleep(max(0, begin + pause + 2 - time.monotonic()))
         heard = b""
         while b"\r\n250 " not in heard and b"554 " not in heard:
             got = s.recv(1000)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The processes among themselves: hostile records, hostile requests, links that come and go."""
 
+import contextlib
 import ctypes
 import json
 import os
@@ -34,21 +35,28 @@ def channels(pid):
     os.close(pidfd)
 
 
+def talk_nonsense(pid):
+    """Over every channel that the process has; the first may end it, and then nobody hears the next."""
+    heard = 0
+    for sock in channels(pid):
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            heard += sock.send(b"garbage") > 0
+    assert heard
+
+
 def test_a_hostile_record_ends_the_worker_and_nobody_else(serving, lab):
     judge, (bad, other) = serving.judge(), serving.workers()
-    for sock in channels(bad):
-        sock.send(b"garbage")
+    talk_nonsense(bad)
     until("the worker is replaced", lambda: len(serving.workers()) == 2 and bad not in serving.workers())
     assert other in serving.workers() and serving.judge() == judge
-    assert "hostile record" in serving.said()
+    serving.says("hostile record")
     assert all(served(lab, GOOD) for _ in range(6))
 
 
 def test_who_hears_nonsense_from_the_judge_starts_anew(serving, lab):
     """Neither the warden nor a worker goes on with a judge that it does not understand."""
     judge, workers = serving.judge(), serving.workers()
-    for sock in channels(judge):
-        sock.send(b"garbage")
+    talk_nonsense(judge)
     until("all are replaced", lambda: serving.judge() not in (None, judge) and len(serving.workers()) == 2
           and not set(workers) & set(serving.workers()))
     until("it answers", serving.answers)

@@ -93,8 +93,8 @@ def test_who_does_not_hear_is_held(gate, dial, lab, source):
             return True
         except (OSError, smtp.Hangup):
             return False
-    until("it is held", lambda: connects() is False and gate.counter("held_sources_total") == 1, 60)
-    assert open_.say("NOOP") == 250 and gate.counter("xdp_packets_total", reason="syn_source") > 0
+    until("it is held", lambda: connects() is False and gate.counter("held_sources_total") == 1 and gate.counter("xdp_packets_total", reason="syn_source"), 60)
+    assert open_.say("NOOP") == 250
     assert gate.json("explain", source)["held_seconds"] >= 0 and gate.ban(source) is None
     other = dial("198.51.100.81")
     assert other.greeting == 220
@@ -107,7 +107,7 @@ def test_observe_defers_nobody(gate, dial):
         d = dial("198.51.100.70")
         assert d.greeting == 220 and d.say("NOOP") == 250
         d.quit()
-    assert gate.counter("over_rate_total", what="connections") == 1
+    gate.counts(1, "over_rate_total", what="connections")
 
 
 # --- with the one above ----------------------------------------------------------
@@ -121,7 +121,7 @@ def test_connections(strict, dial, source):
         d.quit()
     late = dial(source)
     assert told(late, 421)
-    assert strict.counter("over_rate_total", what="connections") == sent + 1
+    strict.counts(sent + 1, "over_rate_total", what="connections")
     other = dial("198.51.100.11" if "." in source else "2001:db8:bad:11::1")
     assert other.greeting == 220 and other.say("NOOP") == 250
 
@@ -129,6 +129,7 @@ def test_connections(strict, dial, source):
 def test_a_killed_judge_forgets_nothing(strict, dial):
     for _ in range(3):
         dial("198.51.100.20").quit()
+    strict.json("client", "show", "198.51.100.20")  # the judge has answered this, so it has read what the workers said before
     judge = strict.judge()
     os.kill(judge, signal.SIGKILL)
     until("another judge answers", lambda: strict.judge() not in (None, judge) and strict.answers())
@@ -155,7 +156,7 @@ def test_recipients_without_a_message(strict, open_):
     d = open_("198.51.100.35")
     assert d.say(f"MAIL FROM:<{FROM}>") == 250
     replies = []
-    until("recipients are deferred", lambda: replies.append(d.say(f"RCPT TO:<{TO}>")) or replies[-1] != 250)
+    until("recipients are deferred", lambda: replies.append(d.say(f"RCPT TO:<{TO}>")) or replies[-1] != 250, every=0.3)
     assert replies[-1] == 450 and "4.7.0" in str(replies[-1])
 
 
@@ -168,9 +169,9 @@ def test_unknown_recipients_of_a_prefix(strict, open_):
     stranger = open_("203.0.113.43")
     assert stranger.say(f"MAIL FROM:<{FROM}>") == 250
     replies = []
-    until("the /24 is over", lambda: replies.append(stranger.say(f"RCPT TO:<{TO}>")) or replies[-1] != 250)
+    until("the /24 is over", lambda: replies.append(stranger.say(f"RCPT TO:<{TO}>")) or replies[-1] != 250, every=0.3)
     assert replies[-1] == 450
-    assert "limit prefix=203.0.113.0/24 what=unknown_recipients" in strict.said()
+    strict.says("limit prefix=203.0.113.0/24 what=unknown_recipients")
 
 
 def test_an_allowed_source_has_no_ceiling(strict, dial):

@@ -123,7 +123,7 @@ def test_postfix_bounces_at_once(orphan, lab, postfix, source, to):
         text = b" ".join(bounce.split()).decode()
         assert refusal(source)[4:] in text.replace("= ", ""), text
         assert "Diagnostic-Code: smtp; 550 5.7.1" in text and "Action: failed" in text
-        assert "status=bounced" in client.said()
+        until("it is logged", lambda: "status=bounced" in client.said())
     finally:
         client.close()
 

@@ -13,7 +13,7 @@ from lab import HOME, until
 
 FROM, OWN, FAR = "sender@example.net", "user@example.org", "t@remote.example"
 TRUSTING = {"identity": "none", "port": 10027}
-DNS = {"servers": ["127.0.0.1"], "timeout": "2s"}
+DNS = {"servers": ["127.0.0.1"], "timeout": "20s"}
 OFFICE = ("203.0.113.7", "mx.office.example")
 
 
@@ -56,14 +56,14 @@ def test_granted_by_confirmed_name(gate, dial, unbound):
     for source, code in rows:
         assert rcpt(dial, source) == code, source
         assert rcpt(dial, source, OWN) == 250, source
-    assert "name=mx.office.example" in until("the session is logged", lambda: gate.said() if "client=203.0.113.7 " in gate.said() else None)
+    gate.says("client=203.0.113.7 name=mx.office.example ")
 
 
 def test_nobody_answers(gate, dial, unbound):
     """No answer in time, and an answer that is a failure: what only a name could grant is deferred, and own mail passes."""
     unbound.tell(("203.0.113.21", "mx.silent.example", 300), zones=[("silent.example", "deny"), ("22.113.0.203.in-addr.arpa", "deny"),
                                                                        ("23.113.0.203.in-addr.arpa", "refuse")])
-    gate.configure(backend__main=TRUSTING, dns=DNS, relay={"entries": [".silent.example", ".office.example"]}).start()
+    gate.configure(backend__main=TRUSTING, dns={**DNS, "timeout": "2s"}, relay={"entries": [".silent.example", ".office.example"]}).start()
     for source in ("203.0.113.21", "203.0.113.22", "203.0.113.23"):
         assert rcpt(dial, source) == 450, source
         assert rcpt(dial, source, OWN) == 250, source
@@ -89,7 +89,7 @@ def test_connection_control_by_name(gate, dial, unbound):
 
 
 def test_kept_as_long_as_the_records_say(gate, dial, unbound):
-    unbound.tell(*records(("203.0.113.41", "a.office.example"), ttl=2))
+    unbound.tell(*records(("203.0.113.41", "a.office.example"), ttl=10))
     gate.configure(backend__main=TRUSTING, dns=DNS, relay={"entries": [".office.example"]}, limits={"workers": 1}).start()
     assert rcpt(dial, "203.0.113.41") == 250
     asked = unbound.asked()

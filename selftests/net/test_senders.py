@@ -62,7 +62,7 @@ def sender(lab, request):
 def served(gate, request, certificate):  # noqa: F811
     tls = {"listener__mx": TLS} if request.param == "tls" else {}
     gate.configure(limits={"messages": 100}, **tls).start()
-    until("the backend was probed", lambda: gate.counter("backend_connections_total", result="ok") >= 2)
+    gate.probed()
     gate.tls = request.param == "tls"
     yield gate
     all_over(gate)  # what a client keeps open for its next message ends with 421 when the gate does, and costs it a retry
@@ -108,7 +108,7 @@ def test_mail_arrives(lab, sender, served, box):
 def test_many_at_once(lab, sender, served, box):
     for n in range(20):
         hand_over(lab, sender, f"one of many {n}.", [TO], f"number {n}\r\n")
-    until("twenty messages", lambda: box.count() >= 20)
+    until("twenty messages", lambda: box.count() >= 20, 120)
     for n in range(20):
         assert sum(b"Subject: one of many %d." % n in m for m in box.messages()) == 1
     assert served.counter("findings_total") == 0

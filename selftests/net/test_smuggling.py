@@ -148,7 +148,7 @@ SETTINGS = {"greet_pause": "0s", "ban": {"observe": True}, "limits": {"errors": 
 
 def started(gate, server, **more):
     gate.configure(backend__main={"identity": "none", "port": server.ports[0]}, **SETTINGS, **more).start()
-    until("the backend was probed", lambda: gate.counter("backend_connections_total", result="ok") >= 2)
+    gate.probed()
 
 
 @pytest.fixture(scope="module")

@@ -108,7 +108,7 @@ def test_a_newer_daemon_takes_over_without_a_leak(old, ear, flood):  # pylint: d
     assert leaked(ear) == (0, 0)
     remembers(old)
     assert not os.path.exists(old.pins) and os.path.exists(f"{PINS}{SCHEMA}/link_gw0")
-    assert old.counter("xdp_packets_total", reason="banned", verdict="dropped") > 1017
+    until("the ban works", lambda: old.counter("xdp_packets_total", reason="banned", verdict="dropped") > 1017)
     until("the list works", lambda: old.counter("xdp_packets_total", reason="listed") > 1000)
     assert old.counter("messages_total", result="accepted") == 1020 + 31
 

@@ -47,7 +47,7 @@ def serving(lab, server):
         backend__main={"identity": "none", "port": server.ports[0]}, greet_pause="0s", domains=["example.org", "mx.example.org"],
         ban={"observe": True}, limits={"errors": 1000, "messages": 0}).start()
     try:
-        until("the backend was probed", lambda: made.counter("backend_connections_total", result="ok") >= 2)
+        made.probed()
         yield made
     finally:
         made.close()

@@ -161,6 +161,13 @@ class Gate:
         with open(self.log, encoding="utf-8", errors="replace") as f:
             return f.read()
 
+    def says(self, *texts):
+        """Waits until its log has all of these; the log then. A line may come a moment after what it is about."""
+        def all_said():
+            said = self.said()
+            return said if all(text in said for text in texts) else None
+        return until(f"the log has {' and '.join(texts)}", all_said)
+
     # --- the command --------------------------------------------------------
 
     def postern(self, *words, check=True, text=None):
@@ -184,6 +191,18 @@ class Gate:
         wanted = [f'{label}="{value}"' for label, value in labels.items()]
         return sum(value for name, value in self.counters().items()
                    if name.partition("{")[0] == family and all(w in name for w in wanted))
+
+    def counts(self, n, family, **labels):
+        """Waits for a counter that goes up to be n, and demands that it is not more."""
+        got = until(f"{family} {labels} is {n}", lambda: (found := self.counter(family, **labels)) >= n and (found,))
+        assert got == (n,), (family, labels, got)
+
+    def probed(self):
+        """Waits until every worker has asked every backend what it offers: from then on it is no matter which one serves a client."""
+        backends = sum(isinstance(key, tuple) and key[0] == "backend" for key in self.settings)
+        wanted = backends * self.settings.get("limits", {}).get("workers", 1)
+        until("every worker knows the backends", lambda: self.counter("backend_connections_total", result="ok") >= wanted)
+        return self
 
     def ban(self, prefix):
         """The row of `postern ban show` for a prefix as it is shown there, or None."""

@@ -24,7 +24,7 @@ GATE4, GATE6 = "192.0.2.10", "2001:db8:1::10"
 ROUTER4, ROUTER6 = "192.0.2.1", "2001:db8:1::1"
 WORLD_NETWORKS = ("203.0.113.0/24", "198.51.100.0/24", "2001:db8:ace::/48", "2001:db8:bad::/48")
 HOME = "/run/lab"
-PATIENCE = 20.0
+PATIENCE = 60.0  # what is waited for comes at once on a quiet machine
 
 
 class LabError(Exception):
@@ -185,7 +185,7 @@ class Lab:
         return process
 
 
-def stop(process, how=signal.SIGTERM, seconds=10.0):
+def stop(process, how=signal.SIGTERM, seconds=PATIENCE):
     """Ends a process by its pid: first asks, then insists. Its exit status."""
     if process.poll() is None:
         process.send_signal(how)

@@ -6,6 +6,7 @@ mount namespace of the server: nothing of it is seen, or left, outside.
 """
 
 import contextlib
+import glob
 import os
 import re
 import shutil
@@ -13,7 +14,7 @@ import signal
 import subprocess
 import sys
 
-from lab import HOME, LabError, alive, children, run, stop, until
+from lab import HOME, PATIENCE, LabError, alive, children, run, stop, until
 
 BUILD = os.path.abspath(os.environ.get("O") or os.path.join(os.path.dirname(__file__), "../../build"))
 MAIL = f"{HOME}/mail"
@@ -261,7 +262,7 @@ class Mailbox:
                 found.append(f.read())
         return found
 
-    def wait_for(self, what, seconds=20.0):
+    def wait_for(self, what, seconds=PATIENCE):
         """The one message that has these bytes in it."""
         return until(f"a message with {what!r} in {self.folder}",
                      lambda: next((m for m in self.messages() if what in m), None), seconds)
@@ -269,6 +270,21 @@ class Mailbox:
     def empty(self):
         for name in os.listdir(self.folder) if self.count() else []:
             os.unlink(f"{self.folder}/{name}")
+
+
+QUEUES = ("postfix/maildrop", "postfix/incoming", "postfix/active", "exim4/input", "smtpd/queue")
+
+
+def queued():
+    """The files of messages that servers of ours are still to deliver."""
+    return [name for server in glob.glob(f"{HOME}/*/upper/var/spool") for queue in QUEUES
+            for folder, _, names in os.walk(f"{server}/{queue}") for name in (f"{folder}/{n}" for n in names)]
+
+
+def settle(seconds=10.0):
+    """Waits until the servers have delivered what they took: none of it shall arrive in the next test. What stays for another reason is let be."""
+    with contextlib.suppress(LabError):
+        until("all is delivered", lambda: not queued(), seconds)
 
 
 if __name__ == "__main__":

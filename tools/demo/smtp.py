@@ -3,6 +3,8 @@
 
 import socket
 
+from lab import PATIENCE
+
 
 class Hangup(Exception):
     """The server closed the connection where a reply was due."""
@@ -116,7 +118,7 @@ class Dialog:
         return reply
 
 
-def dial(net, source, to, greet=True, timeout=20.0):
+def dial(net, source, to, greet=True, timeout=PATIENCE):
     """A Dialog from an address of a network namespace (lab.Net) to port 25 of an address."""
     return Dialog(net.connect(source, to, 25, timeout), greet)
 
@@ -139,3 +141,8 @@ def unreachable(net, source, to, timeout=1.0):
     except ConnectionError:
         return False
     return False
+
+
+def reaches(net, source, to):
+    """Whether a connection attempt is answered, be it with a reset: how long the answer takes is no matter."""
+    return not unreachable(net, source, to, PATIENCE)
