@@ -114,7 +114,7 @@ $(PROGRAMS):
 # A unit test has the core; the few of the edge name the file under test and its libraries here.
 $(O)/selftests/unit/test_judgement: UNIT_LIBS := -lm
 $(O)/selftests/unit/test_stats: UNIT_LIBS := -lbpf -ljansson
-$(O)/selftests/unit/test_stats: $(O)/user/stats.san.o $(O)/user/stats_spans.san.o
+$(O)/selftests/unit/test_stats: $(O)/user/stats.san.o $(O)/user/stats_named.san.o $(O)/user/stats_spans.san.o
 $(O)/selftests/unit/test_config: UNIT_LIBS := -lconfuse -lssl -lcrypto -lz -ljansson -llmdb
 $(O)/selftests/unit/test_config: $(patsubst %,$(O)/user/%.san.o,config config_access config_advice config_dnsl config_file config_kinds config_lmdb config_reader config_relay config_check listfile listjson tls tls_client)
 $(O)/selftests/unit/test_never: $(patsubst %,$(O)/user/%.san.o,never log log_json log_journal)

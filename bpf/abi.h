@@ -52,6 +52,10 @@
 #define PST_COUNTERS_ROOM  256	 /* rows that struct pst_stats has room for: a new row changes no size */
 #define PST_REASONS_ROOM   64
 #define PST_SPANS_ROOM	   8
+#define PST_ZONES_MAX	   32 /* of DNS lists */
+#define PST_BACKENDS_MAX   64
+#define PST_NAME_MAX	   256
+#define PST_FIGURES_ROOM   8
 
 /*
  * Counters. Rows of one family partition it, so sum() over a family is right.
@@ -219,6 +223,34 @@ enum pst_span_row {
 #define PST_X(us, le) +1
 enum { PST_BOUNDS_MAX = 0 PST_BOUNDS(PST_X) };
 #undef PST_X
+
+/*
+ * Figures of what the configuration names: its zones of DNS lists and its backends, so there are few.
+ *   symbol, metric family (without the postern_ prefix), help
+ */
+#define PST_ZONE_FIGURES(X) \
+	X(QUERIES,  "dnsl_queries_total",  "Questions to DNS lists, by zone") \
+	X(LISTED,   "dnsl_listed_total",   "Answers of DNS lists that list a client, by zone") \
+	X(FAILURES, "dnsl_failures_total", "Questions to DNS lists that had no answer, or an error for one, by zone") \
+	X(UP,       "dnsl_up",             "1 while the workers find the zone in order, and it is asked")
+#define PST_BACKEND_FIGURES(X) \
+	X(SESSIONS, "backend_sessions_total", "Sessions served, by backend") \
+	X(FAILURES, "backend_failures_total", "Connections that came to nothing, by backend") \
+	X(UP,       "backend_up",             "1 while the workers find the backend in order; 0 also when none of them has tried it")
+
+enum pst_zone_figure {
+#define PST_X(sym, family, help) PST_ZONE_##sym,
+	PST_ZONE_FIGURES(PST_X)
+#undef PST_X
+	PST_ZONE_FIGURES_MAX
+};
+
+enum pst_backend_figure {
+#define PST_X(sym, family, help) PST_BACKEND_##sym,
+	PST_BACKEND_FIGURES(PST_X)
+#undef PST_X
+	PST_BACKEND_FIGURES_MAX
+};
 
 /*
  * Reasons: the only list of offences, and of why a ban exists. A new test is one
@@ -616,6 +648,13 @@ struct pst_stats {
 	struct pst_span span[PST_SPANS_ROOM]; /* of processes only: the kernel counts none */
 };
 
+/* pst_named, written by the judge: the zones of the configuration in their order, then from PST_ZONES_MAX on its backends. */
+#define PST_NAMED_MAX (PST_ZONES_MAX + PST_BACKENDS_MAX)
+struct pst_named {
+	char name[PST_NAME_MAX]; /* printable ASCII, NUL-terminated; "" = there is no such one */
+	__u64 figure[PST_FIGURES_ROOM]; /* enum pst_zone_figure, or pst_backend_figure */
+};
+
 struct pst_slot {
 	struct pst_stats stats;
 	__u8 pad[PST_SLOT_BYTES - sizeof(struct pst_stats)];
@@ -637,6 +676,8 @@ _Static_assert(sizeof(struct pst_reply_budget) == 16, "reply budget");
 _Static_assert((int)PST_RSN_MAX <= (int)PST_TEXT_LISTS, "a row of text for every reason");
 _Static_assert((int)PST_CNT_MAX <= PST_COUNTERS_ROOM && (int)PST_RSN_MAX <= PST_REASONS_ROOM, "room for every row");
 _Static_assert((int)PST_SPAN_MAX <= PST_SPANS_ROOM && sizeof(struct pst_span) == 152, "room for every span");
+_Static_assert((int)PST_ZONE_FIGURES_MAX <= PST_FIGURES_ROOM && (int)PST_BACKEND_FIGURES_MAX <= PST_FIGURES_ROOM, "room for every figure");
+_Static_assert(sizeof(struct pst_named) == 320, "named figures");
 _Static_assert(sizeof(struct pst_stats) == 3776, "counters");
 _Static_assert(sizeof(struct pst_conf) == 8 + 16 * PST_GUARD_ADDRS_MAX + 4 * PST_BAN_LENS_MAX + 8 + 48 + 8 + 24 + 8192, "conf");
 _Static_assert(sizeof(struct pst_budget) == 48, "SYN budget");

@@ -28,6 +28,14 @@ struct {
 	__type(value, struct pst_slot);
 } pst_slots SEC(".maps");
 
+/* Figures of zones and backends, under their names. Neither read nor written by the program: the judge writes, who shows them reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, PST_NAMED_MAX);
+	__type(key, __u32);
+	__type(value, struct pst_named);
+} pst_named SEC(".maps");
+
 /* One entry, one lookup a packet. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -60,6 +61,7 @@ static void worker_changed(struct judge *j, const struct judge_msg *m)
 		event_add(c->readable, NULL);
 	c->muted = false;
 	c->pid = m->pid;
+	c->fresh = true;
 	c->live = 0;
 	live_drop(&j->live, m->slot);
 	judge_backend_drop(c);
@@ -168,6 +170,7 @@ static void sweep(evutil_socket_t fd, short what, void *ctx)
 	judge_watch_breaker(j);
 	watch_sessions(j);
 	ctl_backends_count(j);
+	judge_figures_put(j);
 	took_s = (kern_now_ns() - from) * SWEEP_SHARE / S_NS;
 	next.tv_sec += took_s;
 	event_add(j->sweep, &next);
@@ -246,7 +249,7 @@ static bool judge_open(struct judge *j)
 	j->sweep = event_new(j->base, -1, 0, sweep, j);
 	j->beat = event_new(j->base, -1, EV_PERSIST, judge_beat, j);
 	j->kicks = event_new(j->base, -1, 0, judge_kick_some, j);
-	if (!judge_store_open(j))
+	if (!judge_store_open(j) || !judge_figures_begin(j))
 		return false;
 	if (!j->ctl || !j->warden || !j->sigterm || !j->sweep || !j->kicks || !j->beat)
 		return false;
@@ -292,5 +295,6 @@ int judge_run(const struct judge_setup *setup)
 	event_base_dispatch(j.base);
 	ctl_close(j.ctl);
 	live_free(&j.live);
+	free(j.figures);
 	return 0;
 }

@@ -17,6 +17,7 @@ struct judge_channel { /* to one worker */
 	struct event *readable;
 	int pid;       /* 0 = nobody */
 	unsigned live; /* sessions */
+	bool fresh;    /* it began while this judge was there, which so hears of all that it counts */
 	bool muted;    /* sent a hostile record; ignored until the warden has replaced it */
 	struct ipc_backend *backend; /* as it last told: IPC_BACKENDS_MAX rows, those without a name are none; NULL = told nothing */
 	struct ipc_zone *zone; /* likewise: DNSL_ZONES_MAX rows, those without a print are none */
@@ -39,6 +40,7 @@ struct judge {
 	struct event *kicks; /* the walk through the ledger after many bans */
 	size_t kick_left;    /* entries to go */
 	unsigned kick_tries;
+	struct pst_named *figures; /* as in the map of this name, PST_NAMED_MAX rows */
 };
 
 /* judge_records.c: a worker's channel can be read. */
@@ -50,6 +52,14 @@ void judge_backend_drop(struct judge_channel *c);
 /* judge_zones.c: IPC_ZONE, likewise. */
 void judge_zone_hear(struct judge_channel *c, const struct ipc_zone *z);
 void judge_zone_drop(struct judge_channel *c);
+
+/* judge_figures.c: goes on from what the judge before left; false when memory is out. */
+bool judge_figures_begin(struct judge *j);
+/* A worker is about to be heard by the functions above. */
+void judge_figures_zone(struct judge_channel *c, const struct ipc_zone *z);
+void judge_figures_backend(struct judge_channel *c, const struct ipc_backend *b);
+/* Into the map. */
+void judge_figures_put(struct judge *j);
 
 /* judge_sentence.c: an offence, and all that follows from it. */
 void judge_find(struct judge *j, struct finding *f);

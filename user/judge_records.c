@@ -149,9 +149,11 @@ static bool take_record(struct judge *j, struct judge_channel *c, struct ipc_rec
 		take_charge(j, c, r);
 		return true;
 	case IPC_ZONE:
+		judge_figures_zone(c, &r->zone);
 		judge_zone_hear(c, &r->zone);
 		return true;
 	case IPC_BACKEND:
+		judge_figures_backend(c, &r->backend);
 		judge_backend_hear(c, &r->backend);
 		return true;
 	case IPC_STATE:

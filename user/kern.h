@@ -12,7 +12,7 @@
 
 /* One row per map of bpf/maps.h that user space touches. */
 #define KERN_MAPS(X) \
-	X(stats) X(slots) X(conf) X(meta) X(allow) X(bans) X(ban_bits) X(ban_quick) X(notes) \
+	X(stats) X(slots) X(named) X(conf) X(meta) X(allow) X(bans) X(ban_bits) X(ban_quick) X(notes) \
 	X(cell4) X(some4) X(part4) X(leaf4) X(rich4) X(cell6) X(net6) X(lens6) X(class) X(class_hits) X(list_info) X(list_hits) \
 	X(secret) X(text) X(reply_budget) X(sketch) X(buckets) X(good)
 

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "user/core/names.h"
+#include "user/stats_named.h"
 #include "user/stats_spans.h"
 
 /* --- reading ----------------------------------------------------------- */
@@ -158,7 +159,7 @@ static void print_total(FILE *f, unsigned rows, unsigned long long total)
 		fprintf(f, "  %-28s%20llu\n", "total", total);
 }
 
-void stats_print_text(FILE *f, const struct pst_stats *s)
+void stats_print_text(FILE *f, const struct pst_stats *s, const struct pst_named *named)
 {
 	unsigned rows = 0;
 	unsigned long long total = 0;
@@ -177,6 +178,7 @@ void stats_print_text(FILE *f, const struct pst_stats *s)
 		total += row.value;
 	}
 	print_total(f, rows, total);
+	stats_named_text(f, named);
 	stats_spans_text(f, s);
 }
 
@@ -195,7 +197,7 @@ static json_t *labels_json(const char *labels)
 	return object;
 }
 
-int stats_print_json(FILE *f, const struct pst_stats *s, bool pretty)
+int stats_print_json(FILE *f, const struct pst_stats *s, const struct pst_named *named, bool pretty)
 {
 	json_t *list = json_array(), *root;
 	int err;
@@ -208,6 +210,7 @@ int stats_print_json(FILE *f, const struct pst_stats *s, bool pretty)
 						      "labels", labels_json(row.labels),
 						      "value", value));
 	}
+	stats_named_json(list, named);
 	root = json_pack("{s:i, s:o, s:o}", "schema", 1, "counters", list, "histograms", stats_spans_json(s));
 	if (!root)
 		return -ENOMEM;
@@ -219,37 +222,37 @@ int stats_print_json(FILE *f, const struct pst_stats *s, bool pretty)
 
 /* --- OpenMetrics ------------------------------------------------------- */
 
-/* OpenMetrics names a counter without the _total of its samples, 0.0.4 with it; what has none is a gauge. */
-static void print_prom_head(FILE *f, const struct sample *row, bool open)
+void stats_prom_head(FILE *f, const char *family, const char *help, bool open)
 {
-	const char *total = strstr(row->family, "_total");
-	int n = (int)(total && open ? (size_t)(total - row->family) : strlen(row->family));
+	const char *total = strstr(family, "_total");
+	int n = (int)(total && open ? (size_t)(total - family) : strlen(family));
 
-	fprintf(f, "# TYPE postern_%.*s %s\n", n, row->family, total ? "counter" : "gauge");
-	fprintf(f, "# HELP postern_%.*s %s.\n", n, row->family, row->help);
+	fprintf(f, "# TYPE postern_%.*s %s\n", n, family, total ? "counter" : "gauge");
+	fprintf(f, "# HELP postern_%.*s %s.\n", n, family, help);
 }
 
-static void print_prom(FILE *f, const struct pst_stats *s, bool open)
+static void print_prom(FILE *f, const struct pst_stats *s, const struct pst_named *named, bool open)
 {
 	for (int i = 0; i < NSAMPLES; i++) {
 		struct sample row = sample_at(s, i);
 		bool labelled = row.labels[0];
 
 		if (row.help[0])
-			print_prom_head(f, &row, open);
+			stats_prom_head(f, row.family, row.help, open);
 		fprintf(f, "postern_%s%s%s%s %llu\n", row.family, labelled ? "{" : "", row.labels,
 			labelled ? "}" : "", row.value);
 	}
+	stats_named_prom(f, named, open);
 	stats_spans_prom(f, s);
 }
 
-void stats_print_prom(FILE *f, const struct pst_stats *s)
+void stats_print_prom(FILE *f, const struct pst_stats *s, const struct pst_named *named)
 {
-	print_prom(f, s, true);
+	print_prom(f, s, named, true);
 	fputs("# EOF\n", f);
 }
 
-void stats_print_prom_004(FILE *f, const struct pst_stats *s)
+void stats_print_prom_004(FILE *f, const struct pst_stats *s, const struct pst_named *named)
 {
-	print_prom(f, s, false);
+	print_prom(f, s, named, false);
 }

@@ -21,17 +21,21 @@ int stats_read(const struct kern_maps *m, struct pst_stats *out);
  */
 struct pst_stats *stats_map_slot(const struct kern_maps *m, unsigned slot);
 
+/* The outputs. named: PST_NAMED_MAX rows (stats_named.h). */
+
 /* For people: one block a family, its total last when it has more than one row. */
-void stats_print_text(FILE *f, const struct pst_stats *s);
+void stats_print_text(FILE *f, const struct pst_stats *s, const struct pst_named *named);
 /*
  * One line, or indented when pretty: {"schema":1,"counters":[{"name":"xdp_packets_total",
  * "labels":{"verdict":"dropped","reason":"banned"},"value":5}, ...],
  * "histograms":[...]} (stats_spans.h). 0, -ENOMEM or -EIO.
  */
-int stats_print_json(FILE *f, const struct pst_stats *s, bool pretty);
+int stats_print_json(FILE *f, const struct pst_stats *s, const struct pst_named *named, bool pretty);
 /* OpenMetrics 1.0 text, "# EOF" included; names prefixed postern_. */
-void stats_print_prom(FILE *f, const struct pst_stats *s);
+void stats_print_prom(FILE *f, const struct pst_stats *s, const struct pst_named *named);
 /* The same families in the older text format 0.0.4, where a counter's family has its _total; no "# EOF". */
-void stats_print_prom_004(FILE *f, const struct pst_stats *s);
+void stats_print_prom_004(FILE *f, const struct pst_stats *s, const struct pst_named *named);
+/* What stands before the rows of a family. OpenMetrics names a counter without the _total of its samples, 0.0.4 with it; what has none is a gauge. */
+void stats_prom_head(FILE *f, const char *family, const char *help, bool open);
 
 #endif

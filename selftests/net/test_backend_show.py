@@ -45,6 +45,10 @@ def test_how_they_fare(gate, scripted, dial):
     until("connections wait", lambda: (shown(gate)["main"]["live"], shown(gate)["main"]["idle"] > 0) == (0, True))
     assert list(shown(gate, "dead")) == ["dead"]
     until("so the gauges say", lambda: [gate.counter("backends", state=state) for state in ("up", "down", "unsure")] == [1, 1, 0])
+    until("and each has its own", lambda: [gate.counter("backend_up", backend=name) for name in ("main", "dead")] == [1, 0])
+    until("so are the sessions", lambda: [gate.counter("backend_sessions_total", backend=name) for name in ("main", "dead")] == [3, 0])
+    until("and the failures", lambda: gate.counter("backend_failures_total", backend="dead") > 0)
+    assert gate.counter("backend_failures_total", backend="main") == 0
     here = [dial(V4) for _ in range(3)]
     until("sessions are counted", lambda: gate.counter("sessions_live") == 3)
     for d in here:
@@ -57,6 +61,8 @@ def test_how_they_fare(gate, scripted, dial):
 
     os.kill(gate.judge(), 9)  # its successor knows nothing until it is told again
     until("it is told again", lambda: gate.postern("backend", "show", check=False).returncode == 0 and shown(gate).get("main", {}).get("workers") == 2)
+    assert gate.counter("backend_sessions_total", backend="main") >= 3  # it goes on from what stood there
+    until("it is up", lambda: gate.counter("backend_up", backend="main") == 1)
 
     main.close()
     scripted(greeting="554 5.3.2 Not\x1btoday")

@@ -4,6 +4,8 @@
 Without the test pregreet a stranger's greeting waits for the lists alone, so nothing here hangs on how fast the machine is.
 """
 
+import os
+
 import pytest
 
 import dnslists
@@ -96,9 +98,32 @@ def test_weights_and_filters(lists, dial, unbound):
     assert gate.counter("dnsl_answers_total", result="error") == 3
     assert gate.counter("dnsl_answers_total", result="timeout") == 0
     assert gate.counter("dnsl_latency_seconds_count") == gate.counter("dnsl_answers_total") > 0
-    assert gate.counter("dnsl_latency_seconds_sum") > 0
+    until("the figures of each zone are known", lambda: gate.counter("dnsl_queries_total") == gate.counter("dnsl_answers_total"))
+    assert gate.counter("dnsl_failures_total") == 3 and gate.counter("dnsl_listed_total") == gate.counter("dnsl_answers_total", result="listed")
+    asked = {name: gate.counter("dnsl_queries_total", zone=name) for name in zones(gate)}
+    assert min(asked.values()) > 0 and [gate.counter("dnsl_up", zone=name) for name in asked] == [1, 1, 1]
     assert gate.counter("dnsl_cached_total") >= 6
     until("it is counted", lambda: gate.counter("dnsl_zones", state="up") == 3)
+
+
+def test_figures_of_a_zone_go_on(lists, dial, unbound):
+    """They stand under its name whoever counts: another judge, other workers, another place in the configuration."""
+    gate = lists()
+    rcpt(dial, "203.0.113.21")
+    until("it is counted", lambda: gate.counter("dnsl_listed_total", zone="zen.example") == 1)
+    rcpt(dial, "203.0.113.40")
+    until("each zone was asked twice", lambda: [gate.counter("dnsl_queries_total", zone=name) for name in zones(gate)] == [2, 2, 2])
+    os.kill(gate.judge(), 9)
+    until("another judge has heard of them", lambda: gate.json("dnsl", "show")["zones"][0]["queries"] == 2)
+    assert [gate.counter("dnsl_queries_total", zone=name) for name in zones(gate)] == [2, 2, 2]
+    gate.configure(dnsl={**DNSL, "sites": ["allowed.example*-2", *SITES[:2]]}, **PATIENT)
+    gate.postern("config", "reload")
+    until("the other configuration is in force", lambda: list(zones(gate)) == ["allowed.example", "zen.example"])
+    until("new workers have tested them", lambda: {row["state"] for row in zones(gate).values()} == {"up"})
+    rcpt(dial, "203.0.113.41")
+    until("they go on", lambda: [gate.counter("dnsl_queries_total", zone=name) for name in zones(gate)] == [3, 3])
+    assert gate.counter("dnsl_listed_total", zone="zen.example") == 1
+    assert "bl.example" not in gate.postern("stats", "prom").stdout
 
 
 def test_a_pass_is_remembered(lists, dial, unbound):
@@ -226,6 +251,7 @@ def test_a_dead_resolver_fails_open(lists, dial, unbound):
             return {row["state"] for row in zones(gate).values()} == {"down"}
 
         until("the zones are down", all_down, seconds=60)
+        until("and said to be", lambda: gate.counter("dnsl_up") == 0)
         assert {row["why"] for row in zones(gate).values()} == {"no answer"}
     finally:
         unbound.pause(False)

@@ -38,24 +38,31 @@ static struct pst_stats distinct(void)
 	return s;
 }
 
-static void print_json_line(FILE *f, const struct pst_stats *s)
+/* With gaps, and a name that needs to be escaped. */
+static const struct pst_named named[PST_NAMED_MAX] = {
+	[0] = { .name = "zen.example", .figure = { 1000001, 1000002, 1000003, 1 } },
+	[PST_ZONES_MAX - 1] = { .name = "bl.example", .figure = { 1000011, 1000012, 1000013, 0 } },
+	[PST_ZONES_MAX + 2] = { .name = "a \"main\" one\\x41", .figure = { 1000021, 1000022, 1 } },
+};
+
+static void print_json_line(FILE *f, const struct pst_stats *s, const struct pst_named *rows)
 {
-	assert_int_equal(stats_print_json(f, s, false), 0);
+	assert_int_equal(stats_print_json(f, s, rows, false), 0);
 }
 
-static void print_json_pretty(FILE *f, const struct pst_stats *s)
+static void print_json_pretty(FILE *f, const struct pst_stats *s, const struct pst_named *rows)
 {
-	assert_int_equal(stats_print_json(f, s, true), 0);
+	assert_int_equal(stats_print_json(f, s, rows, true), 0);
 }
 
-static char *printed(void (*print)(FILE *, const struct pst_stats *), size_t *n)
+static char *printed(void (*print)(FILE *, const struct pst_stats *, const struct pst_named *), size_t *n)
 {
 	struct pst_stats s = distinct();
 	char *text = NULL;
 	FILE *f = open_memstream(&text, n);
 
 	assert_non_null(f);
-	print(f, &s);
+	print(f, &s, named);
 	assert_int_equal(fclose(f), 0);
 	return text;
 }
@@ -73,7 +80,7 @@ static void outputs_are_golden(void **state)
 {
 	static const struct {
 		const char *path;
-		void (*print)(FILE *, const struct pst_stats *);
+		void (*print)(FILE *, const struct pst_stats *, const struct pst_named *);
 	} rows[] = {
 		{ GOLDEN "stats.txt", stats_print_text },
 		{ GOLDEN "stats.json", print_json_line },
@@ -111,7 +118,7 @@ static void json_holds_every_counter(void **state)
 
 	(void)state;
 	assert_int_equal(json_integer_value(json_object_get(root, "schema")), 1);
-	assert_int_equal(json_array_size(list), PST_CNT_MAX + PST_RSN_MAX);
+	assert_int_equal(json_array_size(list), PST_CNT_MAX + PST_RSN_MAX + 2 * PST_ZONE_FIGURES_MAX + PST_BACKEND_FIGURES_MAX);
 	for (int i = 0; i < PST_CNT_MAX; i++) {
 		json_t *row = json_array_get(list, (size_t)i);
 

@@ -65,7 +65,7 @@ static int read_options(int argc, char **argv, struct wanted *w)
 	return optind < argc ? bad_usage(argv[optind]) : -1;
 }
 
-/* The maps of counters and settings; of who is banned the exporter knows nothing. */
+/* The maps of figures and settings; of who is banned the exporter knows nothing. */
 static int open_maps(const char *pins, struct kern_maps *m)
 {
 	struct kern_maps all;
@@ -77,8 +77,9 @@ static int open_maps(const char *pins, struct kern_maps *m)
 	kern_none(m);
 	m->stats = all.stats;
 	m->slots = all.slots;
+	m->named = all.named;
 	m->conf = all.conf;
-	all.stats = all.slots = all.conf = -1;
+	all.stats = all.slots = all.named = all.conf = -1;
 	kern_close(&all);
 	return 0;
 }

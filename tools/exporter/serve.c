@@ -17,6 +17,7 @@
 #include "user/ban.h"
 #include "user/core/names.h"
 #include "user/stats.h"
+#include "user/stats_named.h"
 
 #define OPENMETRICS "application/openmetrics-text"
 
@@ -24,7 +25,7 @@
 
 static void read_now(struct serve *s)
 {
-	s->readable = !stats_read(&s->maps, &s->stats);
+	s->readable = !stats_read(&s->maps, &s->stats) && !stats_named_read(&s->maps, s->named);
 }
 
 static enum pst_mode mode_of(const struct serve *s)
@@ -131,7 +132,7 @@ static void on_metrics(struct evhttp_request *r, void *ctx)
 	}
 	print_facts(f, s);
 	process_print(f, &s->process, open);
-	(open ? stats_print_prom : stats_print_prom_004)(f, &s->stats);
+	(open ? stats_print_prom : stats_print_prom_004)(f, &s->stats, s->named);
 	fclose(f);
 	answer(r, 200, open ? OPENMETRICS "; version=1.0.0; charset=utf-8" : "text/plain; version=0.0.4; charset=utf-8", text, n);
 	free(text);

@@ -17,8 +17,9 @@
 
 struct serve {
 	struct event_base *base;
-	struct kern_maps maps; /* read-only; stats, slots and conf are enough */
+	struct kern_maps maps; /* read-only; stats, slots, named and conf are enough */
 	struct pst_stats stats; /* as last read */
+	struct pst_named named[PST_NAMED_MAX];
 	int readable;
 	struct history history;
 	struct event *tick;

@@ -155,6 +155,11 @@ static int do_counters(struct args *a)
 		if (i + 1 == PST_CNT_MAX || *counter_rows[counter_nth(i + 1)].help)
 			putchar('\n');
 	}
+	for (unsigned i = 0; i < FIGURES_MAX; i++) {
+		term("postern_", figure_rows[i].family, NULL);
+		plain(figure_rows[i].help);
+		printf("\n\n    | ``%s=``\\ *name*\n\n", figure_rows[i].label);
+	}
 	for (unsigned i = 0; i < PST_SPAN_MAX; i++) {
 		term("postern_", span_rows[i].family, NULL);
 		plain(span_rows[i].help);

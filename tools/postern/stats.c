@@ -8,29 +8,37 @@
 #include "tools/postern/place.h"
 #include "tools/postern/stats_rates.h"
 #include "user/stats.h"
+#include "user/stats_named.h"
 
 #define INTERVAL_MAX_S 86400
 
-static int read_all(struct args *a, struct pst_stats *s)
+struct figures {
+	struct pst_stats stats;
+	struct pst_named named[PST_NAMED_MAX];
+};
+
+static int read_all(struct args *a, struct figures *s)
 {
 	struct kern_maps m;
 	int rc = arg_end(a);
 
 	if (rc || (rc = place_open(&m, true)))
 		return rc;
-	rc = stats_read(&m, s);
+	rc = stats_read(&m, &s->stats);
+	if (!rc)
+		rc = stats_named_read(&m, s->named);
 	kern_close(&m);
 	return rc ? out_error("the counters cannot be read: %s", strerror(-rc)) : CLI_OK;
 }
 
 static int print_json(struct args *a)
 {
-	struct pst_stats s;
+	struct figures s;
 	int rc = read_all(a, &s);
 
 	if (rc)
 		return rc;
-	stats_print_json(stdout, &s, out_pretty());
+	stats_print_json(stdout, &s.stats, s.named, out_pretty());
 	out_done();
 	return CLI_OK;
 }
@@ -49,25 +57,25 @@ static int do_interval(struct args *a)
 
 static int do_show(struct args *a)
 {
-	struct pst_stats s;
+	struct figures s;
 
 	if (cli.json)
 		return print_json(a);
 	int rc = read_all(a, &s);
 
 	if (!rc)
-		stats_print_text(stdout, &s);
+		stats_print_text(stdout, &s.stats, s.named);
 	return rc;
 }
 
 static int do_prom(struct args *a)
 {
-	struct pst_stats s;
+	struct figures s;
 	int rc = read_all(a, &s);
 
 	if (rc)
 		return rc;
-	stats_print_prom(stdout, &s);
+	stats_print_prom(stdout, &s.stats, s.named);
 	out_done();
 	return CLI_OK;
 }

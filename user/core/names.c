@@ -22,6 +22,15 @@ const struct span_row span_rows[PST_SPAN_MAX] = {
 #undef X
 };
 
+const struct figure_row figure_rows[FIGURES_MAX] = {
+#define X(sym, fam, hlp) { "zone", 0, PST_ZONES_MAX, PST_ZONE_##sym, fam, hlp },
+	PST_ZONE_FIGURES(X)
+#undef X
+#define X(sym, fam, hlp) { "backend", PST_ZONES_MAX, PST_NAMED_MAX, PST_BACKEND_##sym, fam, hlp },
+	PST_BACKEND_FIGURES(X)
+#undef X
+};
+
 const struct bound_row bound_rows[PST_BOUNDS_MAX] = {
 #define X(u, l) { .us = u, .le = l },
 	PST_BOUNDS(X)

@@ -21,6 +21,17 @@ struct span_row {
 	const char *help;
 };
 
+/* A figure of everything that the configuration names alike. */
+struct figure_row {
+	const char *label;    /* "zone", "backend" */
+	unsigned first, last; /* of pst_named: [first, last) */
+	unsigned place;	      /* in figure[] */
+	const char *family;   /* "backend_up" */
+	const char *help;
+};
+
+#define FIGURES_MAX ((unsigned)PST_ZONE_FIGURES_MAX + (unsigned)PST_BACKEND_FIGURES_MAX)
+
 struct bound_row {
 	__u64 us;
 	const char *le; /* seconds, as OpenMetrics writes them */
@@ -39,6 +50,7 @@ struct reason_row {
 extern const struct counter_row counter_rows[PST_CNT_MAX];
 extern const struct reason_row reason_rows[PST_RSN_MAX];
 extern const struct span_row span_rows[PST_SPAN_MAX];
+extern const struct figure_row figure_rows[FIGURES_MAX];
 extern const struct bound_row bound_rows[PST_BOUNDS_MAX]; /* from the shortest */
 
 /*
