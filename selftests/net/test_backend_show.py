@@ -31,7 +31,7 @@ def test_how_they_fare(gate, scripted, dial):
     main = scripted()
     gate.configure(greet_pause="0s", limits={"workers": 2}, backend__main={"port": PORT, "identity": "none", "weight": 7},
                    backend__dead={"port": SECOND, "identity": "none", "health_interval": "1s", "priority": 2}).start()
-    until("both workers have told of both", lambda: all(shown(gate).get(name, {}).get("state") == state
+    until("both workers have told of both", lambda: all((row := shown(gate).get(name, {})).get("state") == state and row["workers"] == 2
                                                        for name, state in (("main", "up"), ("dead", "down"))))
     rows = shown(gate)
     assert rows["main"]["workers"] == rows["main"]["workers_up"] == 2 and rows["dead"]["workers_up"] == 0
