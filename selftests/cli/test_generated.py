@@ -41,6 +41,16 @@ printf '%s\\n' "${COMPREPLY[@]}"
     return sorted(done.stdout.split())
 
 
+def test_every_keyword_is_in_a_usage():
+    """What a command looks for is what its usage names; abbreviations are made of that."""
+    words = {word for name in OBJECTS for usage in usages(name) for word in re.split(r"[\[\]\s|.]+", usage)}
+    asked = set()
+    for path in glob.glob(f"{HERE}/../../tools/postern/*.c"):
+        with open(path, encoding="utf-8") as f:
+            asked |= set(re.findall(r'(?:arg_is|wants|arg_choice|keyword_is)\([^"()]*"([a-z-]+)"', f.read()))
+    assert len(asked) > 25 and asked - {"--deliver"} <= words
+
+
 def test_every_object_has_help():
     rows = json.loads(postern("-j", "help"))["objects"]
     assert [row["object"] for row in rows] == OBJECTS

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* arg.c: the words of a command, read one by one, each with an error that names it. */
 #include "tools/postern/cli.h"
+#include "tools/postern/keyword.h"
+
+#include <stdio.h>
 
 const char *arg_next(struct args *a)
 {
@@ -12,7 +15,7 @@ const char *arg_next(struct args *a)
 
 bool arg_is(struct args *a, const char *keyword)
 {
-	if (!a->n || strcmp(*a->v, keyword))
+	if (!a->n || !keyword_is(a->cmd->usage, *a->v, keyword))
 		return false;
 	arg_next(a);
 	return true;
@@ -22,6 +25,22 @@ int arg_need(struct args *a, const char *what, const char **out)
 {
 	*out = arg_next(a);
 	return *out ? CLI_OK : usage_error(a, "%s is missing", what);
+}
+
+int arg_choice(struct args *a, const char *keyword, const char *what, const char **out)
+{
+	int at, rc = arg_need(a, what, out);
+	struct match m;
+
+	if (rc)
+		return rc;
+	m = keyword_match(a->cmd->usage, keyword, *out);
+	at = match_index(&m);
+	if (at < 0)
+		return m.count > 1 ? usage_error(a, "\"%s\" is ambiguous: %s", *out, m.candidates) : CLI_OK;
+	snprintf(a->choice, sizeof(a->choice), "%.*s", (int)strcspn(a->cmd->usage + at, KEYWORD_END), a->cmd->usage + at);
+	*out = a->choice;
+	return CLI_OK;
 }
 
 int arg_addr(struct args *a, struct pst_addr *out)
@@ -65,7 +84,16 @@ int arg_number(struct args *a, const char *what, unsigned long long max, unsigne
 	return CLI_OK;
 }
 
+int arg_unexpected(struct args *a, const char *word)
+{
+	struct match m = keyword_match(a->cmd->usage, NULL, word);
+
+	if (m.count > 1 && m.exact < 0)
+		return usage_error(a, "\"%s\" is ambiguous: %s", word, m.candidates);
+	return usage_error(a, "unexpected word \"%s\"", word);
+}
+
 int arg_end(struct args *a)
 {
-	return a->n ? usage_error(a, "unexpected word \"%s\"", *a->v) : CLI_OK;
+	return a->n ? arg_unexpected(a, *a->v) : CLI_OK;
 }

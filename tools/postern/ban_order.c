@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ban_order.c: "for TTL|forever", "action", "scope", "grace", "reason", "force". */
+/* ban_order.c: "for TTL | forever", "action", "scope", "grace", "reason", "force". */
 #include "tools/postern/ban_order.h"
 
 #include <jansson.h>
@@ -27,7 +27,7 @@ static int order_action(struct args *a, struct ban_order *o)
 {
 	const char *word;
 	int action;
-	int rc = arg_need(a, "the action (observe, refuse, banner, reset or drop)", &word);
+	int rc = arg_choice(a, "action", "the action (observe, refuse, banner, reset or drop)", &word);
 
 	if (rc)
 		return rc;
@@ -42,7 +42,7 @@ static int order_scope(struct args *a, struct ban_order *o)
 {
 	unsigned long long port = 0;
 	const char *word;
-	int scope, rc = arg_need(a, "the scope (guarded, host or port N)", &word);
+	int scope, rc = arg_choice(a, "scope", "the scope (guarded, host or port N)", &word);
 
 	if (rc)
 		return rc;

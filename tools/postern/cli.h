@@ -34,6 +34,7 @@ struct args {
 	const struct cmd *cmd;
 	int n;
 	char **v;
+	char choice[32]; /* of arg_choice() */
 	char *flaw; /* NULL: what is wrong is said at once; otherwise it is only written here, FLAW_MAX bytes */
 };
 
@@ -67,11 +68,14 @@ int cmd_run(int n, char **v);
  * command's usage and give CLI_USAGE.
  */
 const char *arg_next(struct args *a);		   /* NULL = no more */
-bool arg_is(struct args *a, const char *keyword); /* takes the word if it is that keyword */
+bool arg_is(struct args *a, const char *keyword); /* takes the word if it is that keyword, or the beginning of it and of no other (keyword.h) */
 int arg_need(struct args *a, const char *what, const char **out);
+/* One of the words that may follow a keyword, or its beginning: *out is the whole one, or the word as it is when it is none of them. NULL: a command's own. */
+int arg_choice(struct args *a, const char *keyword, const char *what, const char **out);
 int arg_addr(struct args *a, struct pst_addr *out);
 int arg_prefix(struct args *a, struct pst_prefix *out);
 int arg_number(struct args *a, const char *what, unsigned long long max, unsigned long long *out);
+int arg_unexpected(struct args *a, const char *word); /* says that it is ambiguous, or unknown */
 int arg_end(struct args *a); /* nothing may follow */
 
 /* Says what is wrong, and the usage of the command; returns CLI_USAGE. */

@@ -4,38 +4,8 @@
 #include <stdio.h>
 
 #include "tools/postern/cli.h"
+#include "tools/postern/match.h"
 #include "tools/postern/out.h"
-
-/* What one word was found to mean among names. */
-struct match {
-	int exact, found; /* index, -1 = none */
-	unsigned count;
-	char candidates[256];
-};
-
-static void match_name(struct match *m, const char *word, const char *name, int index)
-{
-	if (!strcmp(word, name))
-		m->exact = index;
-	if (strncmp(word, name, strlen(word)))
-		return;
-	m->found = index;
-	size_t n = strlen(m->candidates);
-
-	snprintf(m->candidates + n, sizeof(m->candidates) - n, "%s%s", m->count++ ? ", " : "", name);
-}
-
-static int match_index(const struct match *m)
-{
-	if (m->exact >= 0)
-		return m->exact;
-	return m->count == 1 ? m->found : -1;
-}
-
-static struct match match_new(void)
-{
-	return (struct match){ .exact = -1, .found = -1 };
-}
 
 static struct match match_object(const char *word)
 {
@@ -43,7 +13,7 @@ static struct match match_object(const char *word)
 
 	for (int i = 0; objects[i]; i++) {
 		if (!objects[i]->hidden || !strcmp(word, objects[i]->name))
-			match_name(&m, word, objects[i]->name, i);
+			match_name(&m, word, str_of(objects[i]->name), i);
 	}
 	return m;
 }
@@ -56,13 +26,13 @@ static struct match match_cmd(const struct object *o, const char *word)
 	bool own_list = false;
 
 	for (int i = 0; o->cmds[i].name; i++) {
-		match_name(&m, word, o->cmds[i].name, i);
+		match_name(&m, word, str_of(o->cmds[i].name), i);
 		if (!strcmp(o->cmds[i].name, "show"))
 			show = i;
 		own_list |= !strcmp(o->cmds[i].name, "list");
 	}
 	if (show >= 0 && !own_list)
-		match_name(&m, word, "list", show);
+		match_name(&m, word, STR("list"), show);
 	return m;
 }
 

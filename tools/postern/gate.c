@@ -7,6 +7,7 @@
 #include "tools/postern/call.h"
 #include "tools/postern/cli.h"
 #include "tools/postern/fields.h"
+#include "tools/postern/keyword.h"
 #include "tools/postern/out.h"
 #include "tools/postern/place.h"
 #include "tools/postern/unmanned.h"
@@ -296,11 +297,11 @@ static int attach_all(struct args *named)
 	return rc;
 }
 
-static int check_load_words(const struct args *a)
+static int check_load_words(struct args *a)
 {
 	for (int i = 0; i < a->n; i++) {
-		if (i % 2 == 0 && strcmp(a->v[i], "interface"))
-			return usage_error(a, "unexpected word \"%s\"", a->v[i]);
+		if (i % 2 == 0 && !keyword_is(a->cmd->usage, a->v[i], "interface"))
+			return arg_unexpected(a, a->v[i]);
 	}
 	return a->n % 2 ? usage_error(a, "IF is missing") : CLI_OK;
 }
@@ -377,7 +378,7 @@ static int arg_xdp_mode(struct args *a, enum xdp_mode *out)
 {
 	static const char *const names[] = { [XDP_AUTO] = "auto", [XDP_NATIVE] = "native", [XDP_GENERIC] = "generic" };
 	const char *word;
-	int rc = arg_need(a, "the mode (auto, native or generic)", &word);
+	int rc = arg_choice(a, "mode", "the mode (auto, native or generic)", &word);
 
 	for (unsigned i = 0; !rc && i < sizeof(names) / sizeof(*names); i++) {
 		if (!strcmp(word, names[i])) {
@@ -434,7 +435,7 @@ static int do_detach(struct args *a)
 static int do_mode(struct args *a)
 {
 	const char *word;
-	int rc = arg_need(a, "the mode (enforce, observe or off)", &word);
+	int rc = arg_choice(a, NULL, "the mode (enforce, observe or off)", &word);
 
 	if (!rc)
 		rc = arg_end(a);

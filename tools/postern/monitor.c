@@ -100,13 +100,13 @@ static int filter(struct args *a, json_t *request)
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
 		if (!arg_is(a, keys[i]))
 			continue;
-		int rc = arg_need(a, keys[i], &word);
+		int rc = arg_choice(a, keys[i], keys[i], &word);
 
 		if (!rc)
 			json_object_set_new(request, keys[i], json_string(word));
 		return rc;
 	}
-	return usage_error(a, "unexpected word \"%s\"", *a->v);
+	return arg_end(a);
 }
 
 static int words(struct args *a, json_t *request, unsigned long long *count)
