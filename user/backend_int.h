@@ -93,11 +93,15 @@ void wait_join(struct backends *bs, struct waiter *w);
 void wait_leave(struct backends *bs, struct waiter *w); /* also one that does not wait */
 /* There may be room: they are let in, in the order of their turns, when the loop goes round. */
 void wait_room(struct backends *bs);
+/* Sessions that wait and that this one could serve. */
+unsigned wait_count(const struct backends *bs, unsigned at);
 void wait_init(struct backends *bs);
 void wait_free(struct backends *bs);
 
 /* --- backend_set.c --- */
 
+/* A bit for each of the route's backends. */
+unsigned long long set_members(const struct backends *bs, unsigned route);
 /* The next one of the route whose bit is not set in tried; -1 = none is left. keep: pick_is_full()'s. */
 int set_next(struct backends *bs, unsigned route, unsigned long long tried, unsigned keep);
 /* One of those is full: there will be room. */

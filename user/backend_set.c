@@ -17,8 +17,7 @@ struct check {
 	unsigned at;
 };
 
-/* A bit for each of the route's backends. */
-static unsigned long long members(const struct backends *bs, unsigned route)
+unsigned long long set_members(const struct backends *bs, unsigned route)
 {
 	const struct conf_route *r = &bs->conf->route[route];
 	unsigned long long may = 0;
@@ -31,12 +30,12 @@ static unsigned long long members(const struct backends *bs, unsigned route)
 
 int set_next(struct backends *bs, unsigned route, unsigned long long tried, unsigned keep)
 {
-	return pick_next(bs->pick, bs->n, members(bs, route) & ~tried, keep, kern_now_ns());
+	return pick_next(bs->pick, bs->n, set_members(bs, route) & ~tried, keep, kern_now_ns());
 }
 
 bool set_full(const struct backends *bs, unsigned route, unsigned long long tried, unsigned keep)
 {
-	unsigned long long left = members(bs, route) & ~tried;
+	unsigned long long left = set_members(bs, route) & ~tried;
 
 	for (size_t i = 0; i < bs->n; i++)
 		if (left >> i & 1 && pick_is_full(&bs->pick[i], keep))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* backend_tell.c: how a worker's backends fare, for the judge, who shows it. */
-#include "user/backend.h"
+#include "user/backend_int.h"
 
 #include <string.h>
 
@@ -30,6 +30,7 @@ static void describe(const struct backends *bs, unsigned i, __u64 now_ns, struct
 	out->weight_permille = weight_permille(p, now_ns);
 	out->live = p->live;
 	out->idle = s->nidle;
+	out->waiting = wait_count(bs, i);
 	out->since_ns = s->since_ns;
 	out->error_ns = s->error_ns;
 	out->sessions = s->sessions;

@@ -86,6 +86,17 @@ static void on_room(evutil_socket_t fd, short what, void *ctx)
 	}
 }
 
+unsigned wait_count(const struct backends *bs, unsigned at)
+{
+	const struct waiter *w;
+	unsigned n = 0;
+
+	for (unsigned turn = 0; turn < BACKEND_TURNS; turn++)
+		TAILQ_FOREACH(w, &bs->waiting[turn], entry)
+			n += set_members(bs, w->route) >> at & 1;
+	return n;
+}
+
 void wait_init(struct backends *bs)
 {
 	for (unsigned turn = 0; turn < BACKEND_TURNS; turn++)

@@ -13,7 +13,7 @@ struct summed {
 	const struct ipc_backend *first; /* whose name and address */
 	const struct ipc_backend *error; /* the latest one; NULL = none */
 	unsigned workers, up, down;
-	__u64 since_ns, permille, live, idle, sessions, checks, failures;
+	__u64 since_ns, permille, live, idle, waiting, sessions, checks, failures;
 };
 
 /* Workers may serve configurations of different age: a backend is its name and where it is. */
@@ -31,6 +31,7 @@ static void add(struct summed *s, const struct ipc_backend *b)
 	s->permille += b->weight_permille;
 	s->live += b->live;
 	s->idle += b->idle;
+	s->waiting += b->waiting;
 	s->sessions += b->sessions;
 	s->checks += b->checks;
 	s->failures += b->failures;
@@ -80,10 +81,10 @@ static json_t *summed_json(const struct summed *s, __u64 now_ns)
 {
 	char addr[ADDR_TEXT_MAX];
 
-	return json_pack("{s:o s:s s:i s:s s:o s:i s:i s:i s:i s:I s:I s:I s:I s:I s:o s:o}", "backend", text(s->first->name), "address",
+	return json_pack("{s:o s:s s:i s:s s:o s:i s:i s:i s:i s:I s:I s:I s:I s:I s:I s:o s:o}", "backend", text(s->first->name), "address",
 			 addr_text(&s->first->addr, addr), "port", (int)s->first->port, "state", state_of(s), "seconds", ago(s->since_ns, now_ns),
 			 "workers", (int)s->workers, "workers_up", (int)s->up, "weight", (int)s->first->weight, "weight_permille",
-			 (int)(s->permille / s->workers), "live", (json_int_t)s->live, "idle", (json_int_t)s->idle, "sessions",
+			 (int)(s->permille / s->workers), "live", (json_int_t)s->live, "idle", (json_int_t)s->idle, "waiting", (json_int_t)s->waiting, "sessions",
 			 (json_int_t)s->sessions, "checks", (json_int_t)s->checks, "failures", (json_int_t)s->failures, "error",
 			 s->error ? text(s->error->error) : json_null(), "error_seconds", s->error ? ago(s->error->error_ns, now_ns) : json_null());
 }

@@ -19,7 +19,7 @@ int ipc_send(int fd, const struct ipc_record *r)
 
 static bool is_backend_sound(const struct ipc_backend *b)
 {
-	return b->index < IPC_BACKENDS_MAX && b->health <= IPC_DOWN && b->port <= 65535 && b->weight_permille <= 1000 && !b->zero &&
+	return b->index < IPC_BACKENDS_MAX && b->health <= IPC_DOWN && b->port <= 65535 && b->weight_permille <= 1000 &&
 	       !b->name[IPC_BACKEND_MAX - 1] && !b->error[IPC_ERROR_MAX - 1];
 }
 

@@ -68,7 +68,7 @@ struct ipc_backend {
 	__u32 port, weight;
 	__u32 weight_permille; /* of weight, now: it starts slowly */
 	__u32 live, idle;
-	__u32 zero;
+	__u32 waiting; /* sessions, for it or for another that could serve them */
 	__u64 since_ns, error_ns; /* of health and error, CLOCK_MONOTONIC; 0 = never */
 	__u64 sessions, checks, failures;
 	struct pst_addr addr;

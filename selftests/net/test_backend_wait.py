@@ -143,8 +143,10 @@ def test_two_full_backends_are_waited_for_together(gate, scripted, dial):
     two(gate, {"connections": 1}, {"priority": 1, "connections": 1})
     held, waiting = [hold(dial), hold(dial, V6)], begin(dial, STRANGER)
     ask(gate, waiting)
+    until("it is shown at both", lambda: [row["waiting"] for row in gate.json("backend", "show")["backends"]] == [1, 1])
     assert held[1].quit() == 221
     assert waiting.reply() == 250
+    until("it is shown no more", lambda: [row["waiting"] for row in gate.json("backend", "show")["backends"]] == [0, 0])
 
 
 def test_a_backend_that_dies_keeps_nobody_waiting(gate, scripted, dial):

@@ -42,6 +42,7 @@ static void show_one(json_t *row)
 	out_str(NULL, "weight", text);
 	out_num("live", "live", number(row, "live"));
 	out_num("idle", "idle", number(row, "idle"));
+	out_num("waiting", "waiting", number(row, "waiting"));
 	out_num("sessions", "sessions", number(row, "sessions"));
 	out_num("checks", "checks", number(row, "checks"));
 	out_num("failures", "failures", number(row, "failures"));
