@@ -190,6 +190,7 @@ MANDIR := $(PREFIX)/share/man
 COMPDIR := $(PREFIX)/share/bash-completion/completions
 UNITDIR := $(if $(filter /usr,$(PREFIX)),/lib,$(PREFIX)/lib)/systemd/system
 LIBDIR := $(PREFIX)/lib
+CATALOGDIR := $(LIBDIR)/systemd/catalog
 DOCDIR := $(PREFIX)/share/doc/postern
 UNITS := posternd.service postern-exporter.service
 EXAMPLES := tools/systemd/shared.conf tools/exporter/alerts.yml tools/exporter/dashboard.json
@@ -217,9 +218,13 @@ $(O)/postern.conf: $(O)/postern
 	$(call msg,GEN,$@)
 	$(Q)$< manual sample >$@
 
-install: all man $(O)/postern.bash $(O)/postern.conf
+$(O)/postern.catalog: $(O)/postern
+	$(call msg,GEN,$@)
+	$(Q)$< manual catalog >$@
+
+install: all man $(O)/postern.bash $(O)/postern.conf $(O)/postern.catalog
 	$(Q)install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPDIR) \
-		$(DESTDIR)/etc/postern/postern.conf.d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(LIBDIR)/sysusers.d $(DESTDIR)$(LIBDIR)/tmpfiles.d
+		$(DESTDIR)/etc/postern/postern.conf.d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(LIBDIR)/sysusers.d $(DESTDIR)$(LIBDIR)/tmpfiles.d $(DESTDIR)$(CATALOGDIR)
 	$(Q)install -m 755 $(PROGRAMS) $(DESTDIR)$(SBINDIR)
 	$(Q)install -m 644 $(filter %.5,$(MAN)) $(DESTDIR)$(MANDIR)/man5
 	$(Q)install -m 644 $(filter %.7,$(MAN)) $(DESTDIR)$(MANDIR)/man7
@@ -231,14 +236,17 @@ install: all man $(O)/postern.bash $(O)/postern.conf
 	$(Q)install -m 644 $(EXAMPLES) $(DESTDIR)$(DOCDIR)/examples
 	$(Q)install -m 644 tools/systemd/postern.sysusers $(DESTDIR)$(LIBDIR)/sysusers.d/postern.conf
 	$(Q)install -m 644 tools/systemd/postern.tmpfiles $(DESTDIR)$(LIBDIR)/tmpfiles.d/postern.conf
+	$(Q)install -m 644 $(O)/postern.catalog $(DESTDIR)$(CATALOGDIR)/postern.catalog
 	$(Q)test -e $(DESTDIR)/etc/postern/postern.conf || install -m 644 $(O)/postern.conf $(DESTDIR)/etc/postern/postern.conf
 	$(Q)test -n '$(DESTDIR)' || ! command -v systemd-sysusers >/dev/null || systemd-sysusers $(LIBDIR)/sysusers.d/postern.conf
+	$(Q)test -n '$(DESTDIR)' || ! command -v journalctl >/dev/null || journalctl --update-catalog
 
 # The configuration stays, and so does the gate in the kernel: `postern gate unload` before, if it shall go.
 uninstall:
 	$(Q)rm -f $(patsubst %,$(DESTDIR)$(DOCDIR)/examples/%,$(notdir $(EXAMPLES))) $(UNITS:%=$(DESTDIR)$(UNITDIR)/%)
 	$(Q)rm -f $(PROGRAMS:$(O)/%=$(DESTDIR)$(SBINDIR)/%) $(DESTDIR)$(COMPDIR)/postern \
-		$(DESTDIR)$(LIBDIR)/sysusers.d/postern.conf $(DESTDIR)$(LIBDIR)/tmpfiles.d/postern.conf
+		$(DESTDIR)$(LIBDIR)/sysusers.d/postern.conf $(DESTDIR)$(LIBDIR)/tmpfiles.d/postern.conf \
+		$(DESTDIR)$(CATALOGDIR)/postern.catalog
 	$(Q)for m in $(notdir $(MAN)); do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$$m; done
 	$(Q)rmdir $(DESTDIR)$(DOCDIR)/examples $(DESTDIR)$(DOCDIR) 2>/dev/null || true
 

@@ -40,11 +40,16 @@ static unsigned long long sum(struct str s, unsigned long long from)
 }
 
 /* 128 bits of the event's name. */
+void log_journal_id(struct str event, char id[LOG_JOURNAL_ID_SIZE])
+{
+	snprintf(id, LOG_JOURNAL_ID_SIZE, "%016llx%016llx", sum(event, 14695981039346656037ull), sum(event, 7809847782465536322ull));
+}
+
 static void put_id(struct put *o, struct str event)
 {
-	char id[33];
+	char id[LOG_JOURNAL_ID_SIZE];
 
-	snprintf(id, sizeof(id), "%016llx%016llx", sum(event, 14695981039346656037ull), sum(event, 7809847782465536322ull));
+	log_journal_id(event, id);
 	put_field(o, "MESSAGE_ID", STR(""), str_of(id));
 }
 

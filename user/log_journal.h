@@ -14,6 +14,10 @@
  */
 size_t log_journal(const struct log_source *from, struct str line, char *out, size_t size);
 
+/* MESSAGE_ID of an event, 32 hexadecimal digits. */
+#define LOG_JOURNAL_ID_SIZE 33
+void log_journal_id(struct str event, char id[LOG_JOURNAL_ID_SIZE]);
+
 /* A socket to send entries on, and to keep: the path is not needed again. -errno when there is no journal. */
 int log_journal_open(const char *path);
 

@@ -224,6 +224,15 @@ def test_log_events_are_rows():
     assert calls > 50
 
 
+def test_the_log_advises_what_there_is():
+    """Commands in the advice of log_rows.h are commands, written out."""
+    with open(f"{ROOT}/user/log_rows.h", encoding="utf-8") as f:
+        advised = set(re.findall(r"`postern ([^`]+)`", f.read()))
+    assert len(advised) > 15
+    for command in advised:
+        assert any(usage.startswith(f"postern {command}") for usage in usages(command.split()[0])), command
+
+
 def test_every_python_module_has_a_package():
     """What tests and tools import is Python's own, ours, or has its row in tools/need: so that a fresh machine has it."""
     sources = glob.glob(f"{ROOT}/selftests/**/*.py", recursive=True) + glob.glob(f"{ROOT}/tools/**/*.py", recursive=True)

@@ -24,7 +24,7 @@ def test_uninstall_leaves_nothing_but_the_configuration(tmp_path, prefix):
     make("install", f"PREFIX={prefix}", f"DESTDIR={tmp_path}")
     there = files(tmp_path)
     for name in (f"{prefix}/sbin/posternd", f"{prefix}/sbin/postern", f"{prefix}/sbin/postern-exporter", f"{prefix}/share/man/man8/posternd.8",
-                 f"{prefix}/share/man/man5/postern.conf.5", f"{prefix}/share/man/man7/postern-guide.7", "/etc/postern/postern.conf"):
+                 f"{prefix}/share/man/man5/postern.conf.5", f"{prefix}/share/man/man7/postern-guide.7", f"{prefix}/lib/systemd/catalog/postern.catalog", "/etc/postern/postern.conf"):
         assert name[1:] in there
     with open(tmp_path / "etc/postern/postern.conf", "a", encoding="utf-8") as f:
         f.write("# mine\n")
@@ -35,6 +35,32 @@ def test_uninstall_leaves_nothing_but_the_configuration(tmp_path, prefix):
     make("uninstall", f"PREFIX={prefix}", f"DESTDIR={tmp_path}")
     assert files(tmp_path) == {"etc/postern/postern.conf"}
     assert not (tmp_path / prefix[1:] / "share/doc/postern").exists()
+
+
+def test_the_journal_explains_every_event(tmp_path):
+    """Installed where journalctl looks; it takes every entry, and each has a meaning, advice and the fields of its row."""
+    make("install", "PREFIX=/usr", f"DESTDIR={tmp_path}")
+    with open(f"{ROOT}/user/log_rows.h", encoding="utf-8") as f:
+        rows = re.findall(r'^\tX\("([a-z-]+)", "([a-z_ ]*)", "([^"]+)", ', f.read(), re.M)
+    subprocess.run(["journalctl", f"--root={tmp_path}", "--update-catalog"], check=True, capture_output=True)
+    listed = subprocess.run(["journalctl", f"--root={tmp_path}", "--list-catalog"], check=True, capture_output=True, text=True).stdout
+    entries = dict(re.findall(r"^([0-9a-f]{32}) Postern: (.+)$", listed, re.M))
+    assert len(rows) > 90 and len(entries) == len(rows) == len(listed.splitlines())
+    for event, keys, meaning in rows:
+        assert entries[message_id(event)] == meaning
+        shown = subprocess.run(["journalctl", f"--root={tmp_path}", "--dump-catalog", message_id(event)], check=True, capture_output=True, text=True).stdout
+        assert "Documentation: man:posternd(8)" in shown and re.fullmatch(r"[A-Z].*[.?]", shown.split("\n\n")[1], re.S)
+        assert re.findall(r"@(POSTERN_\w+)@", shown) == [f"POSTERN_{key.upper()}" for key in keys.split()]
+
+
+def message_id(event):
+    """Two sums (FNV-1a, 64 bits) of an event's name, as its entries in the journal have it."""
+    def fnv(value):
+        for octet in event.encode():
+            value = (value ^ octet) * 1099511628211 % 2**64
+        return value
+
+    return f"{fnv(14695981039346656037):016x}{fnv(7809847782465536322):016x}"
 
 
 def unit(tmp_path, name):

@@ -92,6 +92,7 @@ def test_it_comes_protects_and_goes(machine, daemon, box):
     machine.run("dpkg", "-i", "/tmp/postern.deb")
     assert {"_postern", "_postern-judge", "_postern-export"} <= machine.users()
     assert "no errors" in machine.run("posternd", "--check")  # as it comes
+    assert os.path.exists(f"{ROOT}/usr/lib/systemd/catalog/postern.catalog")
     with open(f"{ROOT}/etc/postern/postern.conf", "w", encoding="utf-8") as f:
         f.write(CONFIG)
     assert "no errors" in machine.run("postern", "config", "check")

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "tools/postern/cli.h"
+#include "tools/postern/manual_catalog.h"
 #include "tools/postern/out.h"
 #include "user/config_rows.h"
 #include "user/core/names.h"
@@ -15,6 +16,16 @@ static void plain(const char *s)
 		if (strchr("\\*`|_", *s))
 			putchar('\\');
 		putchar(*s);
+	}
+}
+
+/* Words in backquotes are commands. */
+static void markup(const char *s)
+{
+	for (; *s; s++) {
+		if (strchr("\\*|_", *s))
+			putchar('\\');
+		fputs(*s == '`' ? "``" : (const char[]){ *s, 0 }, stdout);
 	}
 }
 
@@ -171,9 +182,9 @@ static int do_counters(struct args *a)
 static int do_log(struct args *a)
 {
 	static const struct {
-		const char *event, *keys, *meaning;
+		const char *event, *keys, *meaning, *advice;
 	} events[] = {
-#define LOG_X(event, keys, meaning) { event, keys, meaning },
+#define LOG_X(event, keys, meaning, advice) { event, keys, meaning, advice },
 		LOG_EVENTS(LOG_X)
 #undef LOG_X
 	};
@@ -189,9 +200,13 @@ static int do_log(struct args *a)
 	if (rc)
 		return rc;
 	for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++) {
+		bool calm = !strncmp(events[i].advice, LOG_CALM, strlen(LOG_CALM)); /* of most events, so it is not said */
+
 		term("", events[i].event, events[i].keys);
-		plain(*events[i].meaning ? events[i].meaning : "As it says");
-		printf(".\n\n");
+		plain(events[i].meaning);
+		fputs(calm ? "." : ". ", stdout);
+		markup(events[i].advice + (calm ? strlen(LOG_CALM) : 0));
+		printf("\n\n");
 	}
 	printf("Keys:\n\n");
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
@@ -319,6 +334,7 @@ static const struct cmd cmds[] = {
 	{ "reasons", NULL, "Every reason for a ban.", do_reasons },
 	{ "counters", NULL, "Every counter.", do_counters },
 	{ "log", NULL, "Every event of the log.", do_log },
+	{ "catalog", NULL, "The same as a catalog of systemd's journal.", manual_catalog },
 	{ "settings", NULL, "Every setting.", do_settings },
 	{ "sample", NULL, "A configuration file with every setting at its default.", do_sample },
 	{ 0 },
