@@ -189,7 +189,10 @@
 	X(SESSIONS_LIVE,   "sessions_live",     "",                         "Sessions that live, when the judge last looked") \
 	X(RATE_HELD,       "held_sources_total", "",                         "Sources whose SYNs the kernel half drops for a while: they went on while they were told that it is too much") \
 	X(BACKEND_WAITED,  "backend_waits_total", "",                       "Times a session waited for a connection because its backends had as many as they may have") \
-	X(BACKEND_GAVE_UP, "backend_waits_expired_total", "",               "Times it waited in vain and the client was deferred (451 4.4.5)")
+	X(BACKEND_GAVE_UP, "backend_waits_expired_total", "",               "Times it waited in vain and the client was deferred (451 4.4.5)") \
+	X(FILES_USED,      "worker_files",      "state=\"used\"",             "Descriptors that the workers have open and may open, by their own count") \
+	X(FILES_FREE,      "worker_files",      "state=\"free\"",             "") \
+	X(WORKERS_STRESSED, "stressed_workers", "",                         "Workers under stress: they have nearly as many sessions as they may")
 
 enum pst_counter {
 #define PST_X(sym, family, labels, help) PST_CNT_##sym,

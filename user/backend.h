@@ -83,6 +83,9 @@ void backends_free(struct backends *bs);
 /* Once a second: tells the judge of those that fare otherwise than it was told, and of all every ten seconds. It is not waited for. */
 void backends_tell(struct backends *bs, int judge_fd);
 
+/* Connections to all backends, whatever they do: a descriptor each. */
+size_t backends_links(const struct backends *bs);
+
 /* How the gate speaks to a backend for itself, but for the addresses: nobody's session yet. */
 void backend_speak(const struct conf_backend *c, const char *hostname, struct hop_conf *h);
 

@@ -57,3 +57,15 @@ void backends_tell(struct backends *bs, int judge_fd)
 		s->told_ns = now_ns;
 	}
 }
+
+size_t backends_links(const struct backends *bs)
+{
+	const struct link *l;
+	size_t n = 0;
+
+	LIST_FOREACH(l, &bs->links, entry)
+		n++;
+	for (size_t i = 0; i < bs->n; i++)
+		n += bs->state[i].nidle;
+	return n;
+}

@@ -90,6 +90,17 @@ struct pst_stats *stats_map_slot(const struct kern_maps *m, unsigned slot)
 	return page == MAP_FAILED ? NULL : page;
 }
 
+void stats_slot_ended(const struct kern_maps *m, unsigned slot)
+{
+	struct pst_stats *s = stats_map_slot(m, slot);
+
+	for (unsigned i = 0; s && i < PST_CNT_MAX; i++)
+		if (!strstr(counter_rows[i].family, "_total"))
+			s->counter[i] = 0;
+	if (s)
+		munmap(s, PST_SLOT_BYTES);
+}
+
 /* --- the rows that all three outputs print ----------------------------- */
 
 /* The counters, and behind them the findings: one more family, labelled by the reasons. */

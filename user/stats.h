@@ -21,6 +21,9 @@ int stats_read(const struct kern_maps *m, struct pst_stats *out);
  */
 struct pst_stats *stats_map_slot(const struct kern_maps *m, unsigned slot);
 
+/* The process of a slot is no more: what it counted stays, what it said to be so (its gauges) is not. */
+void stats_slot_ended(const struct kern_maps *m, unsigned slot);
+
 /* The outputs. named: PST_NAMED_MAX rows (stats_named.h). */
 
 /* For people: one block a family, its total last when it has more than one row. */

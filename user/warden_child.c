@@ -481,8 +481,10 @@ void child_died(struct warden *w, pid_t pid, int status)
 		if (c->kept[i] >= 0)
 			close(c->kept[i]);
 	c->kept[0] = c->kept[1] = -1;
-	if (c != &w->judge && c != &w->store_child)
+	if (c != &w->judge && c != &w->store_child) {
+		stats_slot_ended(&w->maps, WORKER_SLOT + c->slot);
 		tell_worker(w, c);
+	}
 	c->quick_deaths = kern_now_ns() - c->started_ns < QUICK_DEATH_NS ? c->quick_deaths + 1 : 0;
 	if (c == &w->store_child && store_died(w, status))
 		c->quick_deaths = 0;

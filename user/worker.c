@@ -2,6 +2,8 @@
 #include "user/worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +23,7 @@
 #define ACCEPTS_PER_TURN 2 /* more, and a burst would be one worker's while the others sleep */
 #define RECORDS_PER_TURN 256
 #define FDS_OWN		 64 /* the loop's, the listeners', the log's, and room for farewells to backends */
+#define FDS_LOOKED_AT	 1024 /* for those that are open at the beginning */
 #define MINUTE_S	 60
 #define SECOND_S	 1
 #define PAUSE_S		 1 /* between tries to accept when descriptors or memory are out */
@@ -43,6 +46,7 @@ struct worker {
 	struct listener *listener;
 	struct event *judge, *warden, *term, *drain, *minute, *second, *resume, *cut;
 	unsigned sessions_max;
+	unsigned files_max, files_own; /* descriptors: how many it may have, and those of no session */
 	__u64 next_id;
 	unsigned long long unsaid; /* as last logged */
 	bool ending, cut_off;
@@ -309,6 +313,16 @@ static void on_minute(evutil_socket_t fd, short what, void *ctx)
 	w->unsaid = w->conns.unsaid;
 }
 
+static void tell_gauges(struct worker *w)
+{
+	__u64 used = w->files_own + w->conns.roster.used + backends_links(&w->conns.backs);
+	__u64 *counter = w->conns.stats->counter;
+
+	counter[PST_CNT_FILES_USED] = used;
+	counter[PST_CNT_FILES_FREE] = w->files_max > used ? w->files_max - used : 0;
+	counter[PST_CNT_WORKERS_STRESSED] = w->conns.stress;
+}
+
 static void on_second(evutil_socket_t fd, short what, void *ctx)
 {
 	struct timeval tv = { .tv_sec = SECOND_S };
@@ -317,6 +331,7 @@ static void on_second(evutil_socket_t fd, short what, void *ctx)
 	(void)fd, (void)what;
 	event_add(w->second, &tv);
 	watch_stress(w);
+	tell_gauges(w);
 	conn_judge_states(&w->conns);
 	backends_tell(&w->conns.backs, w->conns.judge_fd);
 	if (w->conns.lists)
@@ -344,6 +359,17 @@ static unsigned sessions_for(const struct worker_setup *setup)
 		  setup->conf->sessions_max, (unsigned long long)rl.rlim_cur,
 		  (unsigned long long)(rl.rlim_cur > FDS_OWN ? (rl.rlim_cur - FDS_OWN) / 2 : 1));
 	return rl.rlim_cur > FDS_OWN ? (unsigned)((rl.rlim_cur - FDS_OWN) / 2) : 1;
+}
+
+/* Before there is a session. Descriptors are given out from the lowest on. */
+static void count_files(struct worker *w)
+{
+	struct rlimit rl = { .rlim_cur = 0 };
+
+	getrlimit(RLIMIT_NOFILE, &rl);
+	w->files_max = rl.rlim_cur < UINT_MAX ? (unsigned)rl.rlim_cur : UINT_MAX;
+	for (int fd = 0; fd < FDS_LOOKED_AT; fd++)
+		w->files_own += fcntl(fd, F_GETFD) >= 0;
 }
 
 /* Unique over workers, restarts and time: 8 bits of worker, then seconds, then a count that may run into them. */
@@ -506,6 +532,7 @@ int worker_run(const struct worker_setup *setup)
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	err = begin(&w, setup);
+	count_files(&w);
 	if (err)
 		log_warnx("worker-failed slot=%u: it cannot start: %s", setup->index, strerror(-err));
 	else

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import time
 
 import pytest
@@ -94,6 +95,7 @@ def test_how_long_they_take(gate, scripted, dial):
         assert [d.reply(), d.reply()] == [250, 250]
         assert d.say("DATA") == 354
         d.send(b"Subject: patience\r\n\r\n.\r\n")
+        until("the server has all of it", lambda: len(server.messages()) == 2)
         time.sleep(0.3)
         server.verdict.set()
         assert d.reply() == 250
@@ -103,6 +105,38 @@ def test_how_long_they_take(gate, scripted, dial):
     assert longer(gate, "backend_latency", "0.25") > slow and longer(gate, "session_duration", "0.25") > sessions
     assert replies + 3 <= gate.counter("backend_latency_seconds_count") <= replies + 4  # recipients that left together count once
     assert gate.counter("backend_latency_seconds_sum") >= 0.3 and gate.counter("session_duration_seconds_sum") >= 0.3
+
+
+def files(gate):
+    return gate.counter("worker_files", state="used"), gate.counter("worker_files", state="free")
+
+
+def test_what_the_workers_have_open(gate, scripted, dial):
+    """As many as the kernel says, with sessions and without; of a worker that is gone nothing is left in the figures."""
+    scripted()
+    in_front(gate, limits={"workers": 2, "sessions": 20, "stress": 30})
+    room = 0
+    for pid in gate.workers():
+        with open(f"/proc/{pid}/limits", encoding="ascii") as f:
+            room += int(re.search(r"^Max open files +(\d+)", f.read(), re.M)[1])
+
+    def are_open():
+        return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in gate.workers())
+
+    until("they are told", lambda: files(gate) == (are_open(), room - are_open()))
+    assert gate.counter("stressed_workers") == 0
+    here = [dial(f"203.0.113.{n}") for n in range(60, 72)]  # one of the two has six of them
+    until("sessions count", lambda: files(gate) == (are_open(), room - are_open()))
+    assert are_open() > 12
+    until("it is under stress", lambda: gate.counter("stressed_workers") > 0)
+    for d in here:
+        assert d.quit() == 221
+    until("they count no more", lambda: files(gate) == (are_open(), room - are_open()) and gate.counter("stressed_workers") == 0)
+    for pid in gate.workers():
+        os.kill(pid, 9)
+    until("others have taken their places", lambda: gate.counter("worker_starts_total", kind="replacement") == 2 and sum(files(gate)) == room)
+    gate.stop()
+    assert files(gate) == (0, 0)
 
 
 def check(gate, *words):

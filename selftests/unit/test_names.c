@@ -33,7 +33,8 @@ static void counters_partition_into_families(void **state)
 /* What can fall. */
 static bool is_gauge(const char *family)
 {
-	static const char *const gauges[] = { "ban_table", "dnsl_zones", "store_up", "breaker_open", "gate_interfaces", "backends", "sessions_live" };
+	static const char *const gauges[] = { "ban_table", "dnsl_zones", "store_up", "breaker_open", "gate_interfaces", "backends", "sessions_live",
+					       "worker_files", "stressed_workers" };
 
 	for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++)
 		if (!strcmp(family, gauges[i]))

@@ -194,6 +194,14 @@ static void reads_cpus_and_slots(void **state)
 		own->span[PST_SPAN_DNSL].bucket[PST_BOUNDS_MAX] += i;
 		assert_int_equal(munmap(own, PST_SLOT_BYTES), 0);
 	}
+	own = stats_map_slot(&m, 5);
+	assert_non_null(own);
+	own->counter[PST_CNT_FILES_USED] = own->counter[PST_CNT_DNSL_ZONES_UP] = 3;
+	stats_slot_ended(&m, 5);
+	stats_slot_ended(&m, PST_SLOTS_MAX);
+	assert_int_equal(own->counter[PST_CNT_FILES_USED] + own->counter[PST_CNT_DNSL_ZONES_UP], 0);
+	assert_int_equal(own->counter[PST_CNT_CONN_ACCEPTED], 5); /* and of the sums below nothing is missing */
+	assert_int_equal(munmap(own, PST_SLOT_BYTES), 0);
 	assert_null(stats_map_slot(&m, PST_SLOTS_MAX));
 	assert_int_equal(errno, EINVAL);
 
