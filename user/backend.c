@@ -338,8 +338,12 @@ void backend_lacks(struct backend *b)
 
 void backend_unfit(struct backend *b, const char *why)
 {
-	if (!b->link->hop.reused)
-		set_down(b->link, why);
+	struct link *l = b->link;
+
+	if (!l->hop.reused && set_busy(l, why))
+		b->tried &= ~(1ull << l->at); /* it is waited for */
+	else if (!l->hop.reused)
+		set_down(l, why);
 	try_another(b);
 }
 

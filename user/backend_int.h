@@ -109,6 +109,8 @@ bool set_full(const struct backends *bs, unsigned route, unsigned long long trie
 /* A link is up to work, or came to nothing: said once, not once per session. */
 void set_up(struct link *l);
 void set_down(struct link *l, const char *why);
+/* It would not speak with us (421) while it serves others of ours: it is full, not down, and true is returned. */
+bool set_busy(struct link *l, const char *why);
 void set_check_over(struct link *l);
 /* Closes those that wait for a session. */
 void set_flush(struct backends *bs, unsigned at);

@@ -95,7 +95,8 @@ static void fail(struct link *l, const char *why)
 		return;
 	}
 	if (l->use == LINK_CHECK) {
-		set_down(l, why);
+		if (!set_busy(l, why))
+			set_down(l, why);
 		set_check_over(l);
 	}
 	link_close(l);

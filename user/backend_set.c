@@ -36,9 +36,10 @@ int set_next(struct backends *bs, unsigned route, unsigned long long tried, unsi
 bool set_full(const struct backends *bs, unsigned route, unsigned long long tried, unsigned keep)
 {
 	unsigned long long left = set_members(bs, route) & ~tried;
+	__u64 now_ns = kern_now_ns();
 
 	for (size_t i = 0; i < bs->n; i++)
-		if (left >> i & 1 && pick_is_full(&bs->pick[i], keep))
+		if (left >> i & 1 && pick_is_full(&bs->pick[i], keep, now_ns))
 			return true;
 	return false;
 }
@@ -151,6 +152,17 @@ static void keep_error(struct link *l, const char *why, __u64 now_ns)
 	snprintf(state->error, sizeof(state->error), "%s%s%s", why, said[0] ? ": " : "", said);
 	state->error_ns = now_ns;
 	state->failures++;
+}
+
+bool set_busy(struct link *l, const char *why)
+{
+	unsigned live = l->bs->pick[l->at].live, others = live - (l->use == LINK_SERVING);
+	__u64 now_ns = kern_now_ns();
+
+	if (!l->hop.whole || l->hop.reply.code != 421 || !pick_busy(&l->bs->pick[l->at], others, now_ns))
+		return false;
+	keep_error(l, why, now_ns);
+	return true;
 }
 
 void set_down(struct link *l, const char *why)

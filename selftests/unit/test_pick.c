@@ -80,6 +80,22 @@ static void unchecked_ones_are_tried_again(void **state)
 	assert_true(pick_is_up(&p[0], S + PICK_AGAIN_NS));
 }
 
+static void who_takes_no_more_is_full_for_a_while(void **state)
+{
+	struct pick p = { .conf = &plain, .live = 3 };
+
+	(void)state;
+	assert_false(pick_busy(&p, 0, S));
+	assert_false(pick_is_full(&p, 0, S));
+	assert_true(pick_busy(&p, 3, S));
+	assert_true(pick_is_full(&p, 0, S + PICK_MOST_NS - 1));
+	assert_int_equal(pick_next(&p, 1, ALL, 0, S), -1);
+	p.live = 2;
+	assert_int_equal(pick_next(&p, 1, ALL, 0, S), 0);
+	p.live = 3;
+	assert_int_equal(pick_next(&p, 1, ALL, 0, S + PICK_MOST_NS), 0);
+}
+
 static void weight_grows_back(void **state)
 {
 	struct pick_conf conf = plain;
@@ -97,13 +113,15 @@ static void weight_grows_back(void **state)
 	assert_int_equal(pick_weight(&p, ~0ull), 10000);
 }
 
-static bool has_room(const struct pick *p, unsigned keep)
+static bool has_room(const struct pick *p, unsigned keep, unsigned long long now_ns)
 {
-	unsigned kept = 0;
+	unsigned max = p->conf->max, kept = 0;
 
-	while ((kept + 1) * 100 <= p->conf->max * keep)
+	if (p->most && now_ns < p->most_until_ns && (!max || p->most < max))
+		max = p->most;
+	while ((kept + 1) * 100 <= max * keep)
 		kept++;
-	return !p->conf->max || p->live + kept < p->conf->max;
+	return !max || p->live + kept < max;
 }
 
 /* What pick.h promises, said naively. */
@@ -113,7 +131,7 @@ static bool may_follow(const struct pick *p, size_t n, unsigned long long may, u
 	unsigned best = ~0u;
 
 	for (size_t i = 0; i < n; i++) {
-		if (!(may >> i & 1) || !has_room(&p[i], keep))
+		if (!(may >> i & 1) || !has_room(&p[i], keep, now_ns))
 			continue;
 		if (pick_is_up(&p[i], now_ns) && !some_up) {
 			some_up = true;
@@ -125,7 +143,7 @@ static bool may_follow(const struct pick *p, size_t n, unsigned long long may, u
 	}
 	if (!some || got < 0)
 		return !some && got < 0;
-	return (may >> got & 1) && has_room(&p[got], keep) && p[got].conf->priority == best &&
+	return (may >> got & 1) && has_room(&p[got], keep, now_ns) && p[got].conf->priority == best &&
 	       (!some_up || pick_is_up(&p[got], now_ns));
 }
 
@@ -153,6 +171,8 @@ static void whatever_happens(void **state)
 			if (got >= 0)
 				p[got].live += rnd() % 2;
 			p[any].live -= p[any].live > 0;
+			if (rnd() % 50 == 0)
+				assert_int_equal(pick_busy(&p[any], p[any].live, now_ns), p[any].live > 0);
 			if (rnd() % 3)
 				pick_good(&p[any], now_ns);
 			else
@@ -168,6 +188,7 @@ int main(void)
 		cmocka_unit_test(turns_are_interleaved),
 		cmocka_unit_test(down_after_and_up_after),
 		cmocka_unit_test(unchecked_ones_are_tried_again),
+		cmocka_unit_test(who_takes_no_more_is_full_for_a_while),
 		cmocka_unit_test(weight_grows_back),
 		cmocka_unit_test(whatever_happens),
 	};

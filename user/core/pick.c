@@ -10,9 +10,22 @@ bool pick_is_up(const struct pick *p, __u64 now_ns)
 	return !p->down || (!p->conf->checked && now_ns >= p->again_ns);
 }
 
-bool pick_is_full(const struct pick *p, unsigned keep)
+bool pick_is_full(const struct pick *p, unsigned keep, __u64 now_ns)
 {
-	return p->conf->max && p->live >= p->conf->max - (unsigned long long)p->conf->max * keep / 100;
+	unsigned max = p->conf->max;
+
+	if (p->most && now_ns < p->most_until_ns && (!max || p->most < max))
+		max = p->most;
+	return max && p->live >= max - (unsigned long long)max * keep / 100;
+}
+
+bool pick_busy(struct pick *p, unsigned others, __u64 now_ns)
+{
+	if (!others)
+		return false;
+	p->most = others;
+	p->most_until_ns = now_ns + PICK_MOST_NS;
+	return true;
 }
 
 unsigned long long pick_weight(const struct pick *p, __u64 now_ns)
@@ -26,12 +39,12 @@ unsigned long long pick_weight(const struct pick *p, __u64 now_ns)
 }
 
 /* The first that is left when nobody is up. */
-static int last_resort(const struct pick *p, size_t n, unsigned long long may, unsigned keep)
+static int last_resort(const struct pick *p, size_t n, unsigned long long may, unsigned keep, __u64 now_ns)
 {
 	int best = -1;
 
 	for (size_t i = 0; i < n; i++)
-		if (may >> i & 1 && !pick_is_full(&p[i], keep) && (best < 0 || p[i].conf->priority < p[best].conf->priority))
+		if (may >> i & 1 && !pick_is_full(&p[i], keep, now_ns) && (best < 0 || p[i].conf->priority < p[best].conf->priority))
 			best = (int)i;
 	return best;
 }
@@ -43,7 +56,7 @@ static unsigned long long contenders(const struct pick *p, size_t n, unsigned lo
 	unsigned priority = ~0u;
 
 	for (size_t i = 0; i < n; i++) {
-		if (!(may >> i & 1) || pick_is_full(&p[i], keep) || !pick_is_up(&p[i], now_ns) || p[i].conf->priority > priority)
+		if (!(may >> i & 1) || pick_is_full(&p[i], keep, now_ns) || !pick_is_up(&p[i], now_ns) || p[i].conf->priority > priority)
 			continue;
 		if (p[i].conf->priority < priority)
 			found = 0;
@@ -60,7 +73,7 @@ int pick_next(struct pick *p, size_t n, unsigned long long may, unsigned keep, _
 	int best = -1;
 
 	if (!up)
-		return last_resort(p, n, may, keep);
+		return last_resort(p, n, may, keep, now_ns);
 	for (size_t i = 0; i < n; i++) {
 		long long weight = (long long)pick_weight(&p[i], now_ns);
 

@@ -30,10 +30,13 @@ struct pick {
 	unsigned live;	       /* connections; the caller counts */
 	__u64 since_ns;	       /* up again since then, 0 = never was down */
 	__u64 again_ns;	       /* down and unchecked: not before then */
+	unsigned most;	       /* connections that it had when it would take no more, */
+	__u64 most_until_ns;   /* which is believed until then */
 	long long turn;	       /* smooth weighted round robin: who waited longest is next */
 };
 
 #define PICK_AGAIN_NS 10000000000ull
+#define PICK_MOST_NS  60000000000ull
 
 /*
  * The next of p[0..n), n <= PICK_MAX, whose bit is set in may; -1 = none. Those that are down come last, in the order of
@@ -44,7 +47,12 @@ int pick_next(struct pick *p, size_t n, unsigned long long may, unsigned keep, _
 bool pick_good(struct pick *p, __u64 now_ns);
 bool pick_failed(struct pick *p, __u64 now_ns);
 /* It has as many connections as it may have, if so many percent of them, rounded down, are kept for others. */
-bool pick_is_full(const struct pick *p, unsigned keep);
+bool pick_is_full(const struct pick *p, unsigned keep, __u64 now_ns);
+/*
+ * It said that it takes no more connections, and had so many others: for PICK_MOST_NS it is full with them. False: it had none, so this is
+ * not what it meant; nothing is changed.
+ */
+bool pick_busy(struct pick *p, unsigned others, __u64 now_ns);
 /* Not down, or due for another try. */
 bool pick_is_up(const struct pick *p, __u64 now_ns);
 /* Its weight now, in thousandths. */
