@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Mail servers of the world, as senders: a queue each that talks to the gate, and a mailbox for what comes back."""
 
+import contextlib
 import os
 import shutil
 import smtplib
@@ -43,6 +44,12 @@ maillog_file_prefixes = /run
 """
 
 
+def forget(log):
+    """What a client of an earlier test has logged is not this one's."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(log)
+
+
 class Postfix(mta.Postfix):
     """A Postfix in the world whose every message goes to the gate. Its bounces are in Mailbox("bounces")."""
 
@@ -51,6 +58,7 @@ class Postfix(mta.Postfix):
 
     def __init__(self, lab, source4, source6, gate=GATE4):
         super().__init__(lab)
+        forget(self.log)
         self._write("etc/postfix/main.cf", MAIN_CF.format(gate=gate, source4=source4, source6=source6, mail=mta.MAIL,
                                                           box=mta.BOX_UID, home=HOME))
         services = [line for line in mta.MASTER_CF.splitlines() if "inet" not in line]
@@ -146,6 +154,7 @@ class Exim:
     def __init__(self, lab, source, gate):
         self.lab, self.home = lab, f"{HOME}/exim"
         package = unpack_exim()
+        forget(f"{HOME}/exim-log/mainlog")
         for name in ("upper/etc", "upper/var/spool/exim", "work", "root"):
             os.makedirs(f"{self.home}/{name}")
         shutil.copytree(package, f"{self.home}/package", symlinks=True)
