@@ -7,6 +7,7 @@ import re
 import pytest
 
 import gate as gate_
+import mta
 import smtp
 import wide_open
 from lab import until
@@ -106,6 +107,7 @@ def chunked(content, seed):
 
 def settled(box):
     """Some servers deliver a copy for every recipient: none may arrive in the next test's box."""
+    mta.settle(60)
     seen = [-1]
 
     def no_more():

@@ -40,7 +40,7 @@ class Slow(threading.Thread):
     def __init__(self, lab, commands, drip):
         super().__init__(daemon=True)
         self.drip, self.said, self.stop = drip, None, threading.Event()
-        self.dialog = smtp.Dialog(lab.world.connect("203.0.113.90", GATE4, SLOW, 100))
+        self.dialog = smtp.Dialog(lab.world.connect("203.0.113.90", GATE4, SLOW, 200))
         for command in commands:
             assert self.dialog.say(command).code in (250, 354)
         self.start()
@@ -248,7 +248,7 @@ def test_hidden(one_gate, at):
 def test_too_slow_is_told_so_and_nothing_is_delivered(one_gate, slow, at, box):
     """A client that drips has a minute; one that says nothing has what the listener gives it."""
     for name, session in slow.items():
-        session.join(90)
+        session.join(150)
         assert session.said is not None, f"{name}: still there"
         assert session.said[-1].startswith("421 4.4.2"), (name, session.said)
     one_gate.counts(len(slow), "sessions_total", end="timeout")

@@ -35,7 +35,7 @@ class Load:
     def __exit__(self, *_):
         self._stop.set()
         for thread in self._threads:
-            thread.join(60)
+            thread.join(120)
         assert not any(thread.is_alive() for thread in self._threads), "a session hangs"
 
     def _send(self, sender):
@@ -43,7 +43,7 @@ class Load:
             name = f"load-{next(self._numbers)}"
             body = f"Subject: {name}\r\n\r\n".encode() + b"x" * 60 + b"\r\n" + b"y" * 2000 * (sender % 3)
             try:
-                with smtp.dial(self.net, f"203.0.113.{10 + sender}", GATE4) as d:
+                with smtp.dial(self.net, f"203.0.113.{10 + sender}", GATE4, timeout=20) as d:
                     if d.mail("sender@example.net", ["load@example.org"], body) == 250:
                         self.acknowledged.append(name)
                         continue

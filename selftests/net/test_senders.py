@@ -25,7 +25,8 @@ class Postfix(clients.Postfix):
         super().__init__(lab, SOURCE["postfix"], "2001:db8:ace::91")
         path = f"{self.home}/upper/etc/postfix/main.cf"
         with open(path, encoding="utf-8") as f:
-            text = f.read().replace("smtp_tls_security_level = none", "smtp_tls_security_level = may\nsmtputf8_autodetect_classes = all")
+            text = f.read().replace("smtp_tls_security_level = none", "smtp_tls_security_level = may\nsmtputf8_autodetect_classes = all").replace(
+                "smtp_helo_timeout = 5s", "smtp_helo_timeout = 60s").replace("smtp_quit_timeout = 5s", "smtp_quit_timeout = 60s")
         self._write("etc/postfix/main.cf", text)
 
 

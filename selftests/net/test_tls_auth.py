@@ -11,7 +11,7 @@ import pytest
 
 import backend
 import smtp
-from lab import GATE4, HOME, run, until
+from lab import GATE4, HOME, PATIENCE, run, until
 
 GOOD = "203.0.113.5"
 FROM, TO = "sender@example.net", "user@example.org"
@@ -331,11 +331,11 @@ def test_the_judges_word_in_the_middle_of_a_handshake(gate, dial):
     os.kill(judge, signal.SIGSTOP)
     try:
         inside = half_shaken(dial)
-        select.select([inside], [], [], 10)
+        select.select([inside], [], [], PATIENCE)
     finally:
         os.kill(judge, signal.SIGCONT)
     gate.json("ban", "show")  # the judge has answered this, so it has read what the worker said before
     time.sleep(0.2)
-    inside.settimeout(10)
+    inside.settimeout(PATIENCE)
     inside.do_handshake()
     assert smtp.Dialog(inside, greet=False).say("EHLO client.example.net") == 250
