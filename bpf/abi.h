@@ -192,7 +192,11 @@
 	X(BACKEND_GAVE_UP, "backend_waits_expired_total", "",               "Times it waited in vain and the client was deferred (451 4.4.5)") \
 	X(FILES_USED,      "worker_files",      "state=\"used\"",             "Descriptors that the workers have open and may open, by their own count") \
 	X(FILES_FREE,      "worker_files",      "state=\"free\"",             "") \
-	X(WORKERS_STRESSED, "stressed_workers", "",                         "Workers under stress: they have nearly as many sessions as they may")
+	X(WORKERS_STRESSED, "stressed_workers", "",                         "Workers under stress: they have nearly as many sessions as they may") \
+	X(BACKEND_2XX,     "backend_replies_total", "class=\"2xx\"",           "Replies of backends to what sessions asked, by the first digit of the code") \
+	X(BACKEND_3XX,     "backend_replies_total", "class=\"3xx\"",           "") \
+	X(BACKEND_4XX,     "backend_replies_total", "class=\"4xx\"",           "") \
+	X(BACKEND_5XX,     "backend_replies_total", "class=\"5xx\"",           "")
 
 enum pst_counter {
 #define PST_X(sym, family, labels, help) PST_CNT_##sym,

@@ -265,9 +265,11 @@ void conn_drive(struct conn *c)
 		conn_end_gone(c);
 }
 
-/* Of recipients that left together the first reply counts. */
-static void count_wait(struct conn *c, enum sess_outcome outcome)
+/* Of recipients that left together the time of the first reply counts. */
+static void count_reply(struct conn *c, enum sess_outcome outcome, const struct reply *r)
 {
+	if (outcome == ANSWER_REPLY && r->code / 100 >= 2 && r->code / 100 <= 5)
+		c->cs->stats->counter[PST_CNT_BACKEND_2XX + r->code / 100 - 2]++;
 	if (c->asked_ns && outcome == ANSWER_REPLY)
 		span_count(c->cs->stats, PST_SPAN_BACKEND, when_since(c->asked_ns, kern_now_ns()));
 	c->asked_ns = 0;
@@ -278,7 +280,7 @@ static void on_answer(void *ctx, enum sess_outcome outcome, const struct reply *
 	struct conn *c = ctx;
 	struct sess_step step;
 
-	count_wait(c, outcome);
+	count_reply(c, outcome, r);
 	throttle(c, conn_tarpit_speaks(c));
 	conn_log_before(&c->sess, &c->totals);
 	sess_answer(&c->sess, outcome, r, kern_now_ns(), &step);

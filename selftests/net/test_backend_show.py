@@ -78,6 +78,10 @@ def longer(gate, span, bound):
     return gate.counter(f"{span}_seconds_count") - gate.counter(f"{span}_seconds_bucket", le=bound)
 
 
+def classes(gate):
+    return [gate.counter("backend_replies_total", **{"class": f"{digit}xx"}) for digit in (2, 3, 4, 5)]
+
+
 def test_how_long_they_take(gate, scripted, dial):
     """A reply that is held back for more than a quarter of a second is in none of the buckets below, and neither is its session."""
     server = scripted()
@@ -86,6 +90,15 @@ def test_how_long_they_take(gate, scripted, dial):
     until("the session is counted", lambda: gate.counter("session_duration_seconds_count") == gate.counter("sessions_total") == 1)
     replies = gate.counter("backend_latency_seconds_count")
     assert replies == 3  # to RCPT, DATA and the end of data
+    assert classes(gate) == [2, 1, 0, 0]
+    server.replies["RCPT"] = "550 5.1.1 No such user"
+    assert send(dial) == 550
+    server.replies["RCPT"] = "451 4.3.0 Later"
+    assert send(dial) == 451
+    del server.replies["RCPT"]
+    assert classes(gate) == [2, 1, 1, 1]
+    until("those sessions are counted", lambda: gate.counter("session_duration_seconds_count") == gate.counter("sessions_total") == 3)
+    replies = gate.counter("backend_latency_seconds_count")
     slow, sessions = longer(gate, "backend_latency", "0.25"), longer(gate, "session_duration", "0.25")
     server.verdict.clear()
     with dial(V4) as d:
@@ -99,9 +112,9 @@ def test_how_long_they_take(gate, scripted, dial):
         time.sleep(0.3)
         server.verdict.set()
         assert d.reply() == 250
-        assert gate.counter("session_duration_seconds_count") == 1
+        assert gate.counter("session_duration_seconds_count") == 3
         assert d.quit() == 221
-    until("it is over", lambda: gate.counter("session_duration_seconds_count") == gate.counter("sessions_total") == 2)
+    until("it is over", lambda: gate.counter("session_duration_seconds_count") == gate.counter("sessions_total") == 4)
     assert longer(gate, "backend_latency", "0.25") > slow and longer(gate, "session_duration", "0.25") > sessions
     assert replies + 3 <= gate.counter("backend_latency_seconds_count") <= replies + 4  # recipients that left together count once
     assert gate.counter("backend_latency_seconds_sum") >= 0.3 and gate.counter("session_duration_seconds_sum") >= 0.3
