@@ -68,6 +68,7 @@ def test_what_a_session_left_open_is_undone_first(gate, scripted, dial):
         for command in ("EHLO client.example.net", f"MAIL FROM:<{FROM}>", f"RCPT TO:<{TO}>"):
             assert d.say(command) == 250
         d.quit()
+    until("the server has undone it", lambda: [row["idle"] for row in gate.json("backend", "show")["backends"]] == [1])
     assert send(dial) == 250
     said, = server.sessions()
     assert said[1:] == [f"MAIL FROM:<{FROM}>", f"RCPT TO:<{TO}>", "RSET", f"MAIL FROM:<{FROM}>", f"RCPT TO:<{TO}>", "DATA"]

@@ -76,6 +76,7 @@ def inside(lab, submission):
 
 @pytest.fixture
 def leaked():
+    mta.settle()
     mailbox = mta.Mailbox("leaked")
     mailbox.empty()
     return mailbox

@@ -55,6 +55,7 @@ def serving(lab, server):
 
 @pytest.fixture
 def leaked():
+    mta.settle()
     mailbox = mta.Mailbox("leaked")
     mailbox.empty()
     return mailbox
