@@ -39,7 +39,7 @@ static void say(struct backends *bs)
 	if (bs->waits_said_ns && now_ns - bs->waits_said_ns < SAY_AGAIN_NS)
 		return;
 	bs->waits_said_ns = now_ns;
-	log_warnx("backends-full: as many connections as backend.connections allows are in use; sessions wait for one");
+	log_warnx("backends-full: as many connections are in use as backend.connections allows or the server takes; sessions wait for one");
 }
 
 void wait_join(struct backends *bs, struct waiter *w)
