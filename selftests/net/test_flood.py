@@ -174,7 +174,7 @@ def test_a_spoofed_flood_bans_nobody_and_mail_goes_on(gate, lab, dial, box, to):
             deliver(dial, box, source, to, f"in the flood, from one {who}")
         assert flood.rages, f"it ended after {flood.sent} frames, before the mail was through"
     came = taken(lab) - before
-    assert came > BATCH
+    assert came > flood.sent / 2
     assert gate.counter("xdp_packets_total") - seen >= came
     assert over_budget(gate) > came * 0.9
     assert broken(lab) == 0
