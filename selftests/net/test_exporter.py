@@ -160,6 +160,9 @@ def test_it_tells_of_itself(exporter):
 def test_the_rules_are_in_order():
     done = subprocess.run([promtool(), "check", "rules", f"{SHIPPED}/alerts.yml"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+    with open(f"{SHIPPED}/alerts.yml", encoding="utf-8") as f:
+        names = re.findall(r"- alert: (\w+)", f.read())
+    assert len(names) > 15 and len(names) == len(set(names))
 
 
 @pytest.mark.parametrize("name", ["alerts.yml", "dashboard.json"])
