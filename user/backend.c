@@ -81,10 +81,17 @@ static void forget_asks(struct backend *b)
 		forget_oldest(b);
 }
 
+static void stop_waiting(struct backend *b)
+{
+	if (b->wait.in)
+		event_del(&b->later);
+	wait_leave(b->bs, &b->wait);
+}
+
 static void destroy(struct backend *b)
 {
 	disconnect(b);
-	wait_leave(b->bs, &b->wait);
+	stop_waiting(b);
 	LIST_REMOVE(b, entry);
 	event_del(&b->later);
 	if (b->gone)
@@ -171,7 +178,6 @@ static bool find_way(struct backend *b, enum sess_outcome *why)
 
 	b->wait.turn = (unsigned char)wait_turn(&b->client, b->asks[0].ask);
 	way = b->bs->nwaiting ? WAY_FULL : connect_next(b);
-
 	*why = way == WAY_FULL ? ANSWER_BUSY : ANSWER_DOWN;
 	if (way != WAY_FULL)
 		return way == WAY_OPEN;
@@ -214,7 +220,7 @@ static void pass_on(struct backend *b)
 
 static void lose_patience(struct backend *b)
 {
-	wait_leave(b->bs, &b->wait);
+	stop_waiting(b);
 	b->bs->stats->counter[PST_CNT_BACKEND_GAVE_UP]++;
 	finish_all(b, ANSWER_BUSY);
 }
@@ -260,8 +266,7 @@ bool backend_enter(struct backend *b)
 
 	if (way == WAY_FULL)
 		return false;
-	wait_leave(b->bs, &b->wait);
-	event_del(&b->later);
+	stop_waiting(b);
 	if (way == WAY_OPEN)
 		pass_on(b);
 	else
@@ -412,9 +417,7 @@ static void reset(struct backend *b)
 static void abort_now(struct backend *b)
 {
 	disconnect(b);
-	if (b->wait.in)
-		event_del(&b->later);
-	wait_leave(b->bs, &b->wait);
+	stop_waiting(b);
 	forget_asks(b);
 	b->answering = 0;
 	b->lost = false;

@@ -156,10 +156,10 @@ static void keep_error(struct link *l, const char *why, __u64 now_ns)
 
 bool set_busy(struct link *l, const char *why)
 {
-	unsigned live = l->bs->pick[l->at].live, others = live - (l->use == LINK_SERVING);
+	struct pick *p = &l->bs->pick[l->at];
 	__u64 now_ns = kern_now_ns();
 
-	if (!l->hop.whole || l->hop.reply.code != 421 || !pick_busy(&l->bs->pick[l->at], others, now_ns))
+	if (!l->hop.whole || l->hop.reply.code != 421 || !pick_busy(p, p->live - (l->use == LINK_SERVING), now_ns))
 		return false;
 	keep_error(l, why, now_ns);
 	return true;
