@@ -81,7 +81,7 @@ int allow_put(const struct kern_maps *m, const struct pst_prefix *p);
 int allow_del(const struct kern_maps *m, const struct pst_prefix *p);
 int allow_each(const struct kern_maps *m, int (*each)(void *ctx, const struct pst_prefix *), void *ctx);
 bool allow_has(const struct kern_maps *m, const struct pst_addr *a);
-bool allow_any(const struct kern_maps *m);
+bool allow_any(const struct kern_maps *m); /* the map has an entry */
 /*
  * Makes the map hold exactly these and what operators said: new ones are added before old ones go. Whether the map is asked at all is
  * pst_conf.no_allows, which is not touched here: that belongs to the judge, who alone may change pst_conf while he lives.

@@ -83,8 +83,8 @@ int judge_send(int fd, const struct judge_msg *m);
 int judge_recv(int fd, struct judge_msg *m);
 
 /*
- * Sets mode, ports, addresses, grace window and SYN budget in the kernel's table, whatever ban lengths it holds, and what refused
- * clients are told. Until when the policy is vouched for stays as it is. 0 or -errno.
+ * Sets mode, ports, addresses, grace window, SYN budget and whether the allow table is asked in the kernel's table, whatever ban lengths
+ * it holds, and what refused clients are told. Until when the policy is vouched for stays as it is. 0 or -errno.
  */
 int judge_put_conf(const struct kern_maps *maps, const struct conf *c);
 

@@ -92,6 +92,7 @@ static struct gate *load(void)
 	KERN_MAPS(KERN_X)
 #undef KERN_X
 	c.port_bits[PORT >> 6] |= 1ull << (PORT & 63);
+	c.no_allows = !allow_any(&maps); /* as the daemon says when it starts */
 	must(gate_conf_put(&maps, &c), "settings");
 	must(refuse_start(&maps), "the secret");
 	must(refuse_put(&maps, &words), "the texts");
@@ -105,7 +106,6 @@ static void put_budget(bool on)
 	struct pst_conf c;
 
 	must(gate_conf_get(&maps, &c), "settings");
-	c.no_allows = !allow_any(&maps); /* as the daemon says when it starts */
 	c.budget = on ? (struct pst_budget){ .source = wide, .global = wide, .seed = 1 } : (struct pst_budget){ 0 };
 	must(gate_conf_put(&maps, &c), "the SYN budget");
 }

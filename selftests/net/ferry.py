@@ -79,7 +79,7 @@ class Ferry:
         self.undo.callback(world.run, "nft", "delete", "table", "netdev", "ferry")
         with world.here():
             _whole_checksums(NEAR)
-            self.ends = {_raw(FAR): "out", _raw("world0"): "in"}
+            self.ends = [_raw(FAR), _raw("world0")]
         for s in self.ends:
             self.undo.callback(s.close)
 
@@ -88,7 +88,7 @@ class Ferry:
         out, back = self.ends
         while not self.over.is_set():
             patience = max(0, waiting[0][0] - time.monotonic()) if waiting else 0.05
-            for s in select.select(list(self.ends), [], [], min(patience, 0.05))[0]:
+            for s in select.select(self.ends, [], [], patience)[0]:
                 frame, where = s.recvfrom(65535)
                 if where[2] == PACKET_OUTGOING or not _is_smtp(frame):
                     continue

@@ -154,11 +154,14 @@ static void put_spans(FILE *f, const struct pst_stats *s)
 		fputs("<section><h2>", f);
 		put_escaped(f, span_rows[i].help);
 		fputs("</h2>\n<table>\n<tr><th class=\"n\">seconds: half within</th><th class=\"n\">90&nbsp;%</th><th class=\"n\">99&nbsp;%</th><th class=\"n\">of</th></tr>\n", f);
-		fputs(n ? "<tr>" : "<tr class=\"zero\">", f);
-		for (unsigned p = 0; n && p < 3; p++)
-			put_within(f, span, (const unsigned[]){ 50, 90, 99 }[p]);
-		if (!n)
-			fputs("<td></td><td></td><td></td>", f);
+		if (n) {
+			fputs("<tr>", f);
+			put_within(f, span, 50);
+			put_within(f, span, 90);
+			put_within(f, span, 99);
+		} else {
+			fputs("<tr class=\"zero\"><td></td><td></td><td></td>", f);
+		}
 		put_count(f, n);
 		fputs("</table></section>\n", f);
 	}
