@@ -116,7 +116,9 @@ $(O)/selftests/unit/test_judgement: UNIT_LIBS := -lm
 $(O)/selftests/unit/test_stats: UNIT_LIBS := -lbpf -ljansson
 $(O)/selftests/unit/test_stats: $(O)/user/stats.san.o $(O)/user/stats_named.san.o $(O)/user/stats_spans.san.o
 $(O)/selftests/unit/test_config: UNIT_LIBS := -lconfuse -lssl -lcrypto -lz -ljansson -llmdb
-$(O)/selftests/unit/test_config: $(patsubst %,$(O)/user/%.san.o,config config_access config_advice config_dnsl config_file config_kinds config_lmdb config_reader config_relay config_check listfile listjson tls tls_client)
+$(O)/selftests/unit/test_config: $(patsubst %,$(O)/user/%.san.o,config config_access config_advice config_closed config_dnsl config_file config_kinds config_lmdb config_reader config_relay config_check listfile listjson tls tls_client)
+$(O)/selftests/unit/test_closed: UNIT_LIBS := -lconfuse
+$(O)/selftests/unit/test_closed: $(patsubst %,$(O)/user/%.san.o,config_closed config_reader)
 $(O)/selftests/unit/test_never: $(patsubst %,$(O)/user/%.san.o,never log log_json log_journal)
 $(O)/selftests/unit/test_log: UNIT_LIBS := -ljansson
 $(O)/selftests/unit/test_log: $(patsubst %,$(O)/user/%.san.o,log_json log_journal)

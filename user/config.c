@@ -208,6 +208,10 @@ static bool parse_one(struct config_reader *r, cfg_t *cfg, unsigned file)
 
 	if (!text)
 		return false;
+	if (!config_closed(r, r->file[file], text)) {
+		free(text);
+		return false;
+	}
 	r->base = file * CONF_FILE_LINES;
 	rc = cfg_parse_buf(cfg, text);
 	if (!file)

@@ -67,6 +67,8 @@ FILE *config_open(const char *path, const char **why);
 bool config_files(struct config_reader *r);
 /* The whole of one of them, NUL-terminated, for free(); NULL after having said why. */
 char *config_text(struct config_reader *r, const char *path);
+/* Whether all that the text opens is closed in it; false after having said where what is not begins. */
+bool config_closed(struct config_reader *r, const char *path, const char *text);
 
 /* Turns items into the row's member of the section's struct at base. Says what is wrong itself. */
 void config_store(struct config_reader *r, const struct config_row *row, const struct config_item *items, size_t n, void *base);

@@ -467,14 +467,15 @@ static void test_defaults_written_out(void **state)
 /* The lexer keeps state of its own: a file that ends inside a string must not spoil the next read. */
 static void test_after_failure(void **state)
 {
+	static const char *const open[] = { "hostname = \"mx.example.org\n", "hostname = 'mx.example.org\n", "/* hostname = mx.example.org\n", "relay {\n" };
 	struct messages got = { .n = 0 };
 	struct conf *conf = NULL;
 	char path[256];
 
 	(void)state;
-	put("open.conf", "hostname = \"mx.example.org\n");
 	snprintf(path, sizeof(path), "%s/open.conf", dir);
-	for (int i = 0; i < 3; i++) {
+	for (size_t i = 0; i < NROWS(open); i++) {
+		put("open.conf", open[i]);
 		assert_int_equal(config_read(path, &conf, take_message, &got), -EINVAL);
 		config_free(read_text(LEAST));
 	}
