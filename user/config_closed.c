@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * config_closed.c: whether what a file opens is closed in it: sections, lists, strings, comments. libconfuse takes the end
- * of the file for the end of a section or of a comment, so that settings could be missing without a word, and keeps a comment or string
- * that is open in mind until the next file or the next reload. Tokens are those of its lexer; what they mean is its business.
+ * of the file for the end of a section or of a comment, so that settings could be missing without a word, and in the next file of the folder
+ * it still is in the comment. Tokens are those of its lexer; what they mean is its business.
  */
 #include "user/config_int.h"
 

@@ -5,10 +5,12 @@ import glob
 import json
 import os
 import re
+import select
 import socket
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -78,13 +80,54 @@ def test_commands_complete(name):
     for usage in usages(name):
         words = usage.split()[1 if direct else 1:]
         line, rest = (words[:1], words[1:]) if direct else (words[:2], words[2:])
-        literal = set(re.findall(r"\b[a-z]+\b", " ".join(rest)))
+        literal = set(re.findall(r"(?<![\w-])[a-z]+(?:-[a-z]+)*", " ".join(rest)))
         offered = complete(*line, "")
-        if "FILE" in " ".join(rest):
-            assert "files" in offered
+        if re.search("FILE|FOLDER", " ".join(rest)):
+            assert "files" in offered and ("conftest.py" in offered) == ("FILE" in " ".join(rest))
         else:
             assert set(offered) - set(os.listdir("/sys/class/net")) == literal - set(os.listdir("/sys/class/net"))
         assert ("IF" in re.findall(r"\b[A-Z]+\b", " ".join(rest))) == ("lo" in offered)
+
+
+def shortest(name, names):
+    """The least that stands for that name among those."""
+    return next((name[:n] for n in range(1, len(name)) if sum(other.startswith(name[:n]) for other in names) == 1), name)
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_abbreviations_complete(name):
+    """Behind what the command takes for an object and a command, completion offers the same as behind their whole names."""
+    short = shortest(name, OBJECTS)
+    assert complete(short, "") == complete(name, "")
+    if name in DIRECT:
+        return
+    commands = [usage.split()[2] for usage in usages(name)]
+    names = commands + ["list"] * ("show" in commands and "list" not in commands)
+    for command in names:
+        whole = "show" if command not in commands else command
+        assert complete(short, shortest(command, names), "") == complete(name, whole, ""), command
+
+
+def test_a_real_bash_completes(tmp_path):
+    """What a person sees who presses TAB: abbreviations, paths with a space in them, folders that go on."""
+    (tmp_path / "rc").write_text(f"PS1='> '\nbind 'set bell-style none'\npostern() {{ echo \"got:$*:\"; }}\n{postern('completion', 'bash')}")
+    (tmp_path / "a folder").mkdir()
+    (tmp_path / "a folder" / "bans.txt").write_text("")
+    rows = [("st i\t\n", "got:st i:"), ("stor i\t\n", "got:stor import:"), ("sto imp a\tb\t\n", "got:sto imp a folder/bans.txt:"), ("mon v\twould-\t\n", "got:mon verdict would-ban:"),
+            ("ban l\t\n", "got:ban l:"), ("ban li f\t\n", "got:ban li f:"), ("config fr\ta\t\n", "got:config from-postfix a folder/:")]
+    for keys, wanted in rows:
+        master, slave = os.openpty()
+        with subprocess.Popen(["bash", "--noprofile", "--rcfile", f"{tmp_path}/rc", "-i"], cwd=tmp_path, env={"PATH": os.environ["PATH"], "TERM": "xterm"}, stdin=slave, stdout=slave,
+                              stderr=slave, start_new_session=True) as bash:
+            os.close(slave)
+            said, until = b"", time.monotonic() + 60
+            for send, answer in [("", "> "), (f"postern {keys}", wanted)]:
+                os.write(master, send.encode())
+                while answer.encode() not in said:
+                    assert time.monotonic() < until and select.select([master], [], [], 30)[0], said
+                    said += os.read(master, 4096)
+            bash.kill()
+        os.close(master)
 
 
 def test_monitor_offers_every_event():

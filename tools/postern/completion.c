@@ -2,6 +2,7 @@
 /* completion.c: the shell's completion, made from the rows of every object. */
 #include <ctype.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "tools/postern/cli.h"
 #include "tools/postern/out.h"
@@ -9,13 +10,52 @@
 static const char head[] =
 	"# bash completion for postern, made by `postern completion bash`; do not edit\n"
 	"\n"
-	"# What may follow OBJECT COMMAND. IF stands for an interface, FILE for a file.\n"
+	"# What may follow OBJECT COMMAND. IF stands for an interface, FILE for a file, FOLDER for a folder.\n"
 	"_postern_words()\n"
 	"{\n"
 	"\tcase $1/$2 in\n";
 
 static const char tail[] =
 	"\tesac\n"
+	"}\n"
+	"\n"
+	"# The name that a word is, or abbreviates; otherwise the word as it is.\n"
+	"_postern_name()\n"
+	"{\n"
+	"\tlocal word=$1 name found=()\n"
+	"\n"
+	"\tshift\n"
+	"\tfor name; do\n"
+	"\t\tif [[ $name == \"$word\" ]]; then\n"
+	"\t\t\tfound=(\"$name\")\n"
+	"\t\t\tbreak\n"
+	"\t\telif [[ $name == \"$word\"* && $name != help ]]; then\n"
+	"\t\t\tfound+=(\"$name\")\n"
+	"\t\tfi\n"
+	"\tdone\n"
+	"\tif [[ ${#found[@]} == 1 ]]; then\n"
+	"\t\tword=${found[0]}\n"
+	"\tfi\n"
+	"\techo \"$word\"\n"
+	"}\n"
+	"\n"
+	"# list is show, where an object has no list of its own.\n"
+	"_postern_command()\n"
+	"{\n"
+	"\tlocal names=$(_postern_words \"$1\" '') name\n"
+	"\n"
+	"\tif [[ \" $names \" == *' show '* && \" $names \" != *' list '* ]]; then\n"
+	"\t\tname=$(_postern_name \"$2\" $names list)\n"
+	"\t\techo \"${name/#list/show}\"\n"
+	"\telse\n"
+	"\t\t_postern_name \"$2\" $names\n"
+	"\tfi\n"
+	"}\n"
+	"\n"
+	"_postern_paths()\n"
+	"{\n"
+	"\tmapfile -t COMPREPLY < <(compgen \"$1\" -- \"$2\")\n"
+	"\tcompopt -o filenames 2>/dev/null\n"
 	"}\n"
 	"\n"
 	"_postern()\n"
@@ -31,39 +71,58 @@ static const char tail[] =
 	"\t\telif [[ $word == -* ]]; then\n"
 	"\t\t\t:\n"
 	"\t\telif [[ ! $object ]]; then\n"
-	"\t\t\tobject=$word\n"
+	"\t\t\tobject=$(_postern_name \"$word\" $(_postern_words '' ''))\n"
 	"\t\telif [[ ! $command ]]; then\n"
-	"\t\t\tcommand=$word\n"
+	"\t\t\tcommand=$(_postern_command \"$object\" \"$word\")\n"
 	"\t\tfi\n"
 	"\tdone\n"
 	"\tCOMPREPLY=()\n"
 	"\tif [[ $skip ]]; then\n"
-	"\t\tCOMPREPLY=($(compgen -f -- \"$cur\"))\n"
+	"\t\t_postern_paths -f \"$cur\"\n"
 	"\t\treturn\n"
 	"\tfi\n"
 	"\tif [[ $cur == -* && ! $object ]]; then\n"
 	"\t\tCOMPREPLY=($(compgen -W \"$_postern_options\" -- \"$cur\"))\n"
 	"\t\treturn\n"
 	"\tfi\n"
-	"\twords=$(_postern_words \"$object\" \"$command\")\n"
-	"\tif [[ \" $words \" == *\" FILE \"* ]]; then\n"
-	"\t\tCOMPREPLY=($(compgen -f -- \"$cur\"))\n"
+	"\twords=\" $(_postern_words \"$object\" \"$command\") \"\n"
+	"\tif [[ $words == *' FILE '* ]]; then\n"
+	"\t\t_postern_paths -f \"$cur\"\n"
+	"\telif [[ $words == *' FOLDER '* ]]; then\n"
+	"\t\t_postern_paths -d \"$cur\"\n"
 	"\tfi\n"
-	"\tif [[ \" $words \" == *\" IF \"* ]]; then\n"
-	"\t\twords+=\" $(cd /sys/class/net 2>/dev/null && echo *)\"\n"
+	"\tif [[ $words == *' IF '* ]]; then\n"
+	"\t\twords+=$(cd /sys/class/net 2>/dev/null && echo *)\n"
 	"\tfi\n"
 	"\tfor word in $words; do\n"
-	"\t\tif [[ $word != IF && $word != FILE && $word == \"$cur\"* ]]; then\n"
+	"\t\tif [[ $word != [A-Z]* && $word == \"$cur\"* ]]; then\n"
 	"\t\t\tCOMPREPLY+=(\"$word\")\n"
 	"\t\tfi\n"
 	"\tdone\n"
 	"}\n"
 	"complete -F _postern postern\n";
 
-/* Placeholders that a file's name goes into. */
-static bool is_file(const char *word, size_t n)
+/* Of a placeholder, what the script knows it by; NULL = a shell has nothing to offer for it. */
+static const char *known_place(const char *word, size_t n)
 {
-	return (n == 4 && !strncmp(word, "FILE", n)) || (n == 6 && !strncmp(word, "CONFIG", n));
+	static const struct {
+		const char *place, *known;
+	} rows[] = { { "IF", "IF" }, { "FILE", "FILE" }, { "CONFIG", "FILE" }, { "FOLDER", "FOLDER" } };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (n == strlen(rows[i].place) && !strncmp(word, rows[i].place, n))
+			return rows[i].known;
+	return NULL;
+}
+
+/* "would-ban" is one word. */
+static size_t word_len(const char *p)
+{
+	size_t n = 0;
+
+	while (isalpha((unsigned char)p[n]) || (n && p[n] == '-' && isalpha((unsigned char)p[n + 1])))
+		n++;
+	return n;
 }
 
 /* The literal words of a usage text, and of the placeholders those that a shell can fill in. */
@@ -72,17 +131,15 @@ static void print_words(const char *usage)
 	const char *gap = "";
 
 	for (const char *p = usage ? usage : ""; *p;) {
-		size_t n = 0;
-
-		while (isalpha((unsigned char)p[n]))
-			n++;
+		size_t n = word_len(p);
 		bool literal = n && islower((unsigned char)*p);
-		const char *known = n == 2 && !strncmp(p, "IF", n) ? "IF" : is_file(p, n) ? "FILE" : NULL;
+		const char *known = known_place(p, n);
 
-		if (literal || known) {
-			printf("%s%.*s", gap, literal ? (int)n : 4, literal ? p : known);
-			gap = " ";
-		}
+		if (literal)
+			printf("%s%.*s", gap, (int)n, p);
+		else if (known)
+			printf("%s%s", gap, known);
+		gap = literal || known ? " " : gap;
 		p += n ? n : 1;
 	}
 }
