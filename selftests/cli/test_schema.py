@@ -80,13 +80,24 @@ def test_schema_only_grows():
     assert sorted(written() - found()) == []
 
 
+OPTIONS = re.compile(r'^(?:[A-Z_]+=(?:"[^"]*"|\S+) |-[jpl]+ |-c \S+ |-s \S+ |--pins \S+ )*')
+
+
 def runs():
-    """Words and status of every command in the transcripts."""
+    """Words, status and whether it is JSON of every command in the transcripts; one that went on until it was ended has done what it does."""
     for path in glob.glob(f"{HERE}/*/*.txt"):
         with open(path, encoding="utf-8") as f:
-            for run in re.finditer(r"^\$ (.*)\n(?:[^$].*\n|\n)*?= (\d+)$", f.read(), re.M):
-                words = re.sub(r"^(?:[A-Z_]+=(?:\"[^\"]*\"|\S+) |-[jpl]+ |-c \S+ |-s \S+ |--pins \S+ )*", "", run[1])
-                yield words.split(), int(run[2])
+            text = f.read()
+        for run in re.finditer(r"^\$ (.*)\n(?:[^$&].*\n|\n)*?= (\d+)$|^& (?!\d+ lines)(.*)$", text, re.M):
+            line = run[1] or run[3] or ""
+            yield OPTIONS.sub("", line).split(" | ")[0].split(), int(run[2] or 0), bool(re.search(r"(?:^| )-[jpl]+ ", OPTIONS.match(line)[0]))
+
+
+def commands():
+    """The first words of every command: its object, and what follows that."""
+    for row in ask("help")["objects"]:
+        for command in ask("help", row["object"])["commands"]:
+            yield command["usage"].split()[1:2 if row["direct"] else 3]
 
 
 def scripts():
@@ -102,12 +113,29 @@ def test_every_command_is_run():
     """Nearly all in a transcript, and each of these ends with one of the three statuses of the manual."""
     played, others = list(runs()), scripts()
     assert len(played) > 200
-    assert {status for _, status in played} == {0, 1, 2}
-    for row in ask("help")["objects"]:
-        for command in ask("help", row["object"])["commands"]:
-            words = command["usage"].split()[1:2 if row["direct"] else 3]
-            assert any(run[:len(words)] == words for run, _ in played) or re.search(r"\b" + r"\W+".join(words) + r"\b", others), \
-                f"{' '.join(words)}: run by no test"
+    assert {status for _, status, _ in played} == {0, 1, 2}
+    for words in commands():
+        assert any(run[:len(words)] == words for run, _, _ in played) or re.search(r"\b" + r"\W+".join(words) + r"\b", others), f"{' '.join(words)}: run by no test"
+
+
+ELSEWHERE = {"relay check": "net/test_relay_check.py", "backend check": "net/test_backend_show.py"}  # these want mail servers
+
+
+def test_every_command_has_both_outputs():
+    """What it prints when it has done what it does, word for word, as text and as JSON; what it does by itself, too."""
+    defaults, missing = {}, []
+    for words in commands():
+        defaults.setdefault(words[0], words)
+    done = {(" ".join(defaults.get(words[0], words) if len(words) == 1 else words), json_) for words, status, json_ in runs() if words and not status}
+    for words in commands():
+        for json_ in (False, True):
+            name = " ".join(words)
+            if name in ELSEWHERE:
+                with open(f"{HERE}/../{ELSEWHERE[name]}", encoding="utf-8") as f:
+                    assert re.search(r"\W+".join(words), f.read()), name
+            elif not any((did == name or did.startswith(f"{name} ")) and did != f"{name} help" and was == json_ for did, was in done):
+                missing.append(f"{name} as {'JSON' if json_ else 'text'}")
+    assert not missing
 
 
 if __name__ == "__main__" and "--write" in sys.argv:

@@ -10,7 +10,7 @@ A transcript is what a person would see:
     = 0                                 its exit status
 
 '& COMMAND' starts a command that goes on and prints its first line, '& N lines' waits until it has printed so many, prints and ends it. ';' starts
-a comment, '% command' runs a command of the shell whose output does not matter. What differs from run to run
+a comment, '% command' runs a command of the shell ($BUILD: where the programs are) whose output does not matter. What differs from run to run
 (moments, folders) is printed as a word. --gate mounts a private bpf file system, --daemon starts posternd in addition,
 so start it under unshare -m -n.
 --write puts the result into FILE.
@@ -39,6 +39,8 @@ VARYING = [
     (re.compile(r"((?:pid|uptime(?: seconds)?)\w* +)\d\w*$", re.M), r"\1N"),
     (re.compile(r"((?:since seconds|written seconds ago|write ms|restore ms|bytes) +)\d+$", re.M), r"\1N"),
     (re.compile(r"(compacted: |, before )\d+"), r"\1N"),
+    (re.compile(r'("state":"(?:up|down)","seconds":|"error_seconds":)\d+'), r"\1N"),
+    (re.compile(r"( (?:up|down) +)( *\d+)(  \d of \d )"), lambda m: m[1] + "N".rjust(len(m[2])) + m[3]),
     (re.compile(r"\b\d+s ago"), "Ns ago"),
     (re.compile(r"\b(read|imported) in \d+\.\d s"), r"\1 in N.N s"),
     (re.compile(r"\b[0-9a-f]{16}\b"), "0123456789abcdef"),
@@ -112,7 +114,7 @@ def replay(path, folder):
             elif line.startswith("& "):
                 yield line + background.act(line[2:])
             elif line.startswith("% "):
-                subprocess.run(line[2:].replace("DIR", folder), shell=True, check=True, cwd=HERE, stdout=subprocess.DEVNULL)
+                subprocess.run(line[2:].replace("DIR", folder), shell=True, check=True, cwd=HERE, stdout=subprocess.DEVNULL, env={**os.environ, "BUILD": BUILD})
                 yield line
             elif line.startswith(";"):
                 yield line

@@ -77,6 +77,8 @@ static int do_show(struct args *a)
 	json_array_foreach(rows, i, row)
 		show_one(row);
 	out_table_end();
+	if (!n)
+		out_line("no worker has told of a backend yet; ask again in a second");
 	json_decref(reply);
 	return CLI_OK;
 }

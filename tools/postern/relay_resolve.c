@@ -39,7 +39,7 @@ static unsigned show_addresses(const struct addrinfo *found, const char *host, c
 		out_row();
 		out_str("address", "address", text);
 		out_str("name", "its name", name[0] ? name : NULL);
-		out_bool("confirmed", "an entry by name would do", !strcasecmp(name, host));
+		out_bool("confirmed", "entry by name would do", !strcasecmp(name, host));
 		n++;
 	}
 	out_table_end();

@@ -150,7 +150,7 @@ static int show_file(bool check)
 		rc = fail(rep);
 	} else {
 		out_str("path", "path", dir_of());
-		out_num("schema", "schema", rep->head.schema);
+		out_num("store_schema", "schema", rep->head.schema); /* "schema" is the document's own */
 		out_wall("written", "written", rep->head.written_ns / 1000000000);
 		out_num("bytes", "bytes", rep->bytes);
 		out_num("bans", "bans", rep->of[SAVED_BAN]);
