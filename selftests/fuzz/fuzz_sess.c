@@ -116,6 +116,8 @@ static void after(struct world *w)
 	MUST(sum(w, PST_CNT_CONN_ACCEPTED, PST_CNT_CONN_DENIED) <= 1);
 	if (w->closed)
 		MUST(sum(w, PST_CNT_MSG_ACCEPTED, PST_CNT_MSG_ABORTED) == w->messages);
+	for (unsigned i = 0; i < TEST_MAX; i++)
+		MUST(w->stats.counter[PST_CNT_TEST_PREGREET + i] <= w->closed && w->stats.counter[PST_CNT_FAILED_PREGREET + i] <= w->stats.counter[PST_CNT_TEST_PREGREET + i]);
 	if (step->want == SESS_TLS || w->closed)
 		w->nin = 0;
 }

@@ -6,6 +6,7 @@
 
 #include "rnd.h"
 #include "user/core/names.h"
+#include "user/core/triage.h"
 
 /* In printed order rows of a family stand together, its help is in the first row and only there, no sample is there twice. */
 static void counters_partition_into_families(void **state)
@@ -27,6 +28,19 @@ static void counters_partition_into_families(void **state)
 			assert_false(first && same);
 			assert_false(same && !strcmp(r->labels, before->labels));
 		}
+	}
+}
+
+/* A family that is labelled by somebody else's rows names them as those do, in their order. */
+static void rows_of_others_have_their_names(void **state)
+{
+	char want[64];
+
+	(void)state;
+	for (unsigned i = 0; i < TEST_MAX; i++) {
+		snprintf(want, sizeof(want), "test=\"%s\"", triage_name(i));
+		assert_string_equal(counter_rows[PST_CNT_TEST_PREGREET + i].labels, want);
+		assert_string_equal(counter_rows[PST_CNT_FAILED_PREGREET + i].labels, want);
 	}
 }
 
@@ -183,6 +197,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counters_partition_into_families),
+		cmocka_unit_test(rows_of_others_have_their_names),
 		cmocka_unit_test(counters_need_no_escaping),
 		cmocka_unit_test(reasons_are_fit_to_be_said),
 		cmocka_unit_test(names_go_both_ways),

@@ -130,10 +130,15 @@ static void set_deadline(struct sess *s, const struct sess_step *step)
 		s->deadline_ns = s->now_ns + s->conf->command_timeout_s * NS_PER_S;
 }
 
-/* What it is waited for with a command in hand, which comes again then. */
+/* It is waited for with a command in hand, which comes again then. */
 static bool judge_asked(const struct sess *s)
 {
 	return s->quota.asking || s->grey.asking;
+}
+
+bool comes_again(const struct sess *s)
+{
+	return !s->final && (s->unnamed || judge_asked(s));
 }
 
 static __u64 due_ns(const struct sess *s)
@@ -373,7 +378,7 @@ static size_t command_bytes(struct sess *s, struct sess_step *step, struct str i
 		found(s, step, PST_RSN_LONG_LINE, evidence_of(s, (struct str){ s->cut.head, LINE_HEAD_MAX }));
 		s->final = true;
 	}
-	return s->final ? in.n : s->unnamed || judge_asked(s) ? 0 : n;
+	return s->final ? in.n : comes_again(s) ? 0 : n;
 }
 
 /*

@@ -15,7 +15,7 @@
  * sent at once: an AUTH line is longer than the session and stays in the caller's input.
  *
  * Counters written here: CONN_ACCEPTED, CONN_BANNED, CONN_DENIED and CONN_BUSY (one of them once per session), SESS_*, MSG_*,
- * RCPT_*, AUTH_*, TLS_* and found[]. CONN_BUSY is the edge's too, which turns away whom
+ * RCPT_*, AUTH_*, TLS_*, CMD_* (a command that waits for something once), TEST_*, FAILED_* and found[]. CONN_BUSY is the edge's too, which turns away whom
  * there is no room for; BACKEND_* are its alone.
  */
 #ifndef SESS_H

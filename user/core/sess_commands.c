@@ -14,6 +14,7 @@ enum row_flags {
 };
 
 struct row {
+	enum pst_counter counted;
 	unsigned legal;
 	unsigned flags;
 	void (*run)(struct sess *s, struct sess_step *step, struct str args);
@@ -320,30 +321,30 @@ static void run_foreign(struct sess *s, struct sess_step *step, struct str line)
 }
 
 static const struct row rows[SMTP_VERBS_MAX] = {
-	/* verb             legal                      flags             run */
-	[SMTP_EHLO]     = { AT_ANY,                    F_ARG | F_LAST | F_CLEAR,  run_ehlo },
-	[SMTP_HELO]     = { AT_ANY,                    F_ARG | F_LAST | F_CLEAR,  run_helo },
-	[SMTP_MAIL]     = { AT(S_READY),               F_ARG,                     run_mail },
-	[SMTP_RCPT]     = { AT(S_MAIL),                F_ARG,                     run_rcpt },
-	[SMTP_DATA]     = { AT(S_MAIL),                F_BARE | F_LAST,           run_data },
-	[SMTP_RSET]     = { AT_ALL,                    F_BARE | F_CLEAR,          run_rset },
-	[SMTP_NOOP]     = { AT_ALL,                    F_CLEAR,                   run_noop },
-	[SMTP_QUIT]     = { AT_ALL,                    F_BARE | F_CLEAR,          run_quit },
-	[SMTP_VRFY]     = { AT_ALL,                    F_ARG,                     run_vrfy },
-	[SMTP_EXPN]     = { AT_ANY,                    0,                         run_unimplemented },
-	[SMTP_HELP]     = { AT_ALL,                    0,                         run_help },
-	[SMTP_STARTTLS] = { AT(S_READY),               F_BARE | F_LAST | F_CLEAR, run_starttls },
-	[SMTP_AUTH]     = { AT(S_READY),               F_ARG | F_LAST,            run_auth },
-	[SMTP_ETRN]     = { AT_ANY,                    0,                         run_unimplemented },
-	[SMTP_TURN]     = { AT_ANY,                    0,                         run_unimplemented },
-	[SMTP_ATRN]     = { AT_ANY,                    0,                         run_unimplemented },
-	[SMTP_SEND]     = { AT_ANY,                    0,                         run_unimplemented },
-	[SMTP_SOML]     = { AT_ANY,                    0,                         run_unimplemented },
-	[SMTP_SAML]     = { AT_ANY,                    0,                         run_unimplemented },
-	[SMTP_BDAT]     = { AT_ALL,                    F_CLEAR,                   run_bdat },
-	[SMTP_XCLIENT]  = { AT(S_START) | AT(S_READY), F_ARG | F_LAST,            run_xclient },
-	[SMTP_UNKNOWN]  = { AT_ANY,                    F_CLEAR,                   run_unknown },
-	[SMTP_FOREIGN]  = { AT_ANY,                    F_CLEAR,                   run_foreign },
+	/* verb             counted as            legal                      flags             run */
+	[SMTP_EHLO]     = { PST_CNT_CMD_EHLO,     AT_ANY,                    F_ARG | F_LAST | F_CLEAR,  run_ehlo },
+	[SMTP_HELO]     = { PST_CNT_CMD_HELO,     AT_ANY,                    F_ARG | F_LAST | F_CLEAR,  run_helo },
+	[SMTP_MAIL]     = { PST_CNT_CMD_MAIL,     AT(S_READY),               F_ARG,                     run_mail },
+	[SMTP_RCPT]     = { PST_CNT_CMD_RCPT,     AT(S_MAIL),                F_ARG,                     run_rcpt },
+	[SMTP_DATA]     = { PST_CNT_CMD_DATA,     AT(S_MAIL),                F_BARE | F_LAST,           run_data },
+	[SMTP_RSET]     = { PST_CNT_CMD_RSET,     AT_ALL,                    F_BARE | F_CLEAR,          run_rset },
+	[SMTP_NOOP]     = { PST_CNT_CMD_NOOP,     AT_ALL,                    F_CLEAR,                   run_noop },
+	[SMTP_QUIT]     = { PST_CNT_CMD_QUIT,     AT_ALL,                    F_BARE | F_CLEAR,          run_quit },
+	[SMTP_VRFY]     = { PST_CNT_CMD_VRFY,     AT_ALL,                    F_ARG,                     run_vrfy },
+	[SMTP_EXPN]     = { PST_CNT_CMD_EXPN,     AT_ANY,                    0,                         run_unimplemented },
+	[SMTP_HELP]     = { PST_CNT_CMD_HELP,     AT_ALL,                    0,                         run_help },
+	[SMTP_STARTTLS] = { PST_CNT_CMD_STARTTLS, AT(S_READY),               F_BARE | F_LAST | F_CLEAR, run_starttls },
+	[SMTP_AUTH]     = { PST_CNT_CMD_AUTH,     AT(S_READY),               F_ARG | F_LAST,            run_auth },
+	[SMTP_ETRN]     = { PST_CNT_CMD_OTHER,    AT_ANY,                    0,                         run_unimplemented },
+	[SMTP_TURN]     = { PST_CNT_CMD_OTHER,    AT_ANY,                    0,                         run_unimplemented },
+	[SMTP_ATRN]     = { PST_CNT_CMD_OTHER,    AT_ANY,                    0,                         run_unimplemented },
+	[SMTP_SEND]     = { PST_CNT_CMD_OTHER,    AT_ANY,                    0,                         run_unimplemented },
+	[SMTP_SOML]     = { PST_CNT_CMD_OTHER,    AT_ANY,                    0,                         run_unimplemented },
+	[SMTP_SAML]     = { PST_CNT_CMD_OTHER,    AT_ANY,                    0,                         run_unimplemented },
+	[SMTP_BDAT]     = { PST_CNT_CMD_BDAT,     AT_ALL,                    F_CLEAR,                   run_bdat },
+	[SMTP_XCLIENT]  = { PST_CNT_CMD_XCLIENT,  AT(S_START) | AT(S_READY), F_ARG | F_LAST,            run_xclient },
+	[SMTP_UNKNOWN]  = { PST_CNT_CMD_OTHER,    AT_ANY,                    F_CLEAR,                   run_unknown },
+	[SMTP_FOREIGN]  = { PST_CNT_CMD_OTHER,    AT_ANY,                    F_CLEAR,                   run_foreign },
 };
 
 /* Flaws of a command line, worst first. 8-bit text is the path grammar's business in MAIL and RCPT only. */
@@ -391,31 +392,34 @@ static struct str said_of(const struct sess *s, struct str text, enum smtp_verb 
 	return secret ? STR("(hidden)") : text;
 }
 
+static void run_command(struct sess *s, struct sess_step *step, const struct line *line, const struct smtp_command *c)
+{
+	const struct row *row = &rows[c->verb];
+
+	if (line_flawed(s, step, line, c->verb)) {
+		s->final |= c->verb == SMTP_BDAT; /* content follows, nobody knows how much */
+		return;
+	}
+	s->secrets |= c->verb == SMTP_AUTH;
+	test_command(s, step, c->verb);
+	if (!s->final && may_run(s, step, row, c->args))
+		row->run(s, step, c->verb <= SMTP_FOREIGN ? line->text : c->args);
+}
+
 void run_line(struct sess *s, struct sess_step *step, const struct line *line, bool more)
 {
 	struct smtp_command c = smtp_command(line->text);
 	bool continuation = s->state == S_AUTH;
-	const struct row *row;
 
 	if (c.verb == SMTP_XCLIENT && !may_xclient(s))
 		c.verb = SMTP_UNKNOWN;
-	row = &rows[c.verb];
 	step->said = said_of(s, line->text, c.verb);
-	if (more && (continuation || row->flags & F_LAST) && !line->flaws) {
+	if (more && (continuation || rows[c.verb].flags & F_LAST) && !line->flaws)
 		found(s, step, PST_RSN_PIPELINE, evidence_of(s, line->text));
-		if (s->final)
-			return;
-	}
-	if (continuation) {
+	if (!s->final && continuation)
 		run_continuation(s, step, line);
-		return;
-	}
-	if (line_flawed(s, step, line, c.verb)) {
-		s->final |= c.verb == SMTP_BDAT; /* content follows, nobody knows how much */
-		return;
-	}
-	s->secrets |= c.verb == SMTP_AUTH;
-	test_command(s, step, c.verb);
-	if (!s->final && may_run(s, step, row, c.args))
-		row->run(s, step, c.verb <= SMTP_FOREIGN ? line->text : c.args);
+	else if (!s->final)
+		run_command(s, step, line, &c);
+	if (!continuation && !comes_again(s))
+		tally(s, rows[c.verb].counted);
 }

@@ -40,6 +40,8 @@ void say_last(struct sess *s, struct sess_step *step, const char *line, enum pst
 void ask(struct sess *s, struct sess_step *step, enum sess_ask what);
 /* The command is not consumed; it comes again when the client's name is known, or known to be none. */
 void await_name(struct sess *s);
+/* The command at hand does so, for its name or for the judge's word. */
+bool comes_again(const struct sess *s);
 static inline struct relay_client client_of(const struct sess *s)
 {
 	return (struct relay_client){ s->peer.addr, s->authenticated, s->peer.naming, s->peer.unsure, { s->name, s->nname }, s->tls };

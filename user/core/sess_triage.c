@@ -137,9 +137,30 @@ bool rcpt_condemned(struct sess *s, struct sess_step *step, const struct mailbox
 	return true;
 }
 
+static void tally_tests(struct sess *s, unsigned passed)
+{
+	static const struct {
+		enum pst_counter taken, failed;
+	} rows[TEST_MAX] = {
+#define TRIAGE_X(sym, name, reason, mode, life, help) [TEST_##sym] = { PST_CNT_TEST_##sym, PST_CNT_FAILED_##sym },
+		TRIAGE_TESTS(TRIAGE_X)
+#undef TRIAGE_X
+	};
+
+	for (unsigned i = 0; i < TEST_MAX; i++) {
+		if ((passed | s->offended) & BIT(i))
+			tally(s, rows[i].taken);
+		if (s->offended & BIT(i))
+			tally(s, rows[i].failed);
+	}
+}
+
 /* Once a session. One that ended before any test could say anything is none of these. */
 void tally_triage(struct sess *s)
 {
+	unsigned passed = sess_passes(s);
+
+	tally_tests(s, passed);
 	if (s->dropped)
 		tally(s, PST_CNT_TRIAGE_DROPPED);
 	else if (s->condemned)
@@ -148,6 +169,6 @@ void tally_triage(struct sess *s)
 		tally(s, PST_CNT_TRIAGE_OBSERVED);
 	else if (s->spared)
 		tally(s, PST_CNT_TRIAGE_KNOWN);
-	else if (sess_passes(s))
+	else if (passed)
 		tally(s, PST_CNT_TRIAGE_PASSED);
 }

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Figures by what was done: known sessions in, exact counters out."""
+
+import pytest
+
+import smtp
+from test_backend import FROM, PORT, TO, V4, V6, in_front, scripted  # noqa: F401
+
+HELLO = "EHLO client.example.net"
+PEACE = {"threshold": 10000}
+
+
+def told(gate, family, label):
+    """The rows of a family that are not zero, by their one label."""
+    rows = {name.partition("{")[2]: value for name, value in gate.counters().items() if name.partition("{")[0] == family}
+    return {name.removeprefix(f'{label}="').rstrip('"}'): value for name, value in rows.items() if value}
+
+
+def talk(d, lines):
+    """Says them one by one. A session that ends on the way has been told why."""
+    for line in lines:
+        try:
+            d.say(line)
+        except (smtp.Hangup, ConnectionError):
+            return
+
+
+COMMANDS = [
+    (V4, [HELLO, "NOOP", "noop x", "RSET", "HELP", "VRFY user", "EXPN list", "QUIT"], {"ehlo": 1, "noop": 2, "rset": 1, "help": 1, "vrfy": 1, "expn": 1, "quit": 1}),
+    (V6, ["HELO client.example.net", f"MAIL FROM:<{FROM}>", f"RCPT TO:<{TO}>", "RCPT TO:<a@elsewhere.example>", "RCPT", "QUIT"], {"helo": 1, "mail": 1, "rcpt": 3, "quit": 1}),
+    (V4, ["DATA", "MAIL", "STARTTLS", "AUTH PLAIN", "BDAT 0 LAST", "QUIT"], {"data": 1, "mail": 1, "starttls": 1, "auth": 1, "bdat": 1, "quit": 1}),
+    (V6, [HELLO, "XCLIENT ADDR=192.0.2.1", "ETRN x", "TURN", "NONSENSE", "X-\xff", "QUIT"], {"ehlo": 1, "other": 5, "quit": 1}),
+    (V4, [HELLO, "GET / HTTP/1.1"], {"ehlo": 1, "other": 1}),
+]
+
+
+@pytest.mark.parametrize("source, lines, counted", COMMANDS, ids=[f"{lines[0].split()[0]}-{lines[1].split()[0]}" for _, lines, _ in COMMANDS])
+def test_commands_are_counted_by_their_verb(gate, scripted, dial, source, lines, counted):
+    scripted()
+    in_front(gate, ban=PEACE)
+    assert told(gate, "commands_total", "verb") == {}
+    with dial(source) as d:
+        talk(d, lines)
+    gate.counts(1, "sessions_total")
+    assert told(gate, "commands_total", "verb") == counted
+
+
+def test_content_is_no_command(gate, scripted, dial):
+    """Neither a message nor a chunk, and recipients that leave together are as many as they are."""
+    scripted()
+    in_front(gate, ban=PEACE)
+    with dial(V4) as d:
+        assert d.mail(FROM, [TO, TO], b"QUIT\r\nNOOP\r\n") == 250
+        assert d.say(f"MAIL FROM:<{FROM}>") == 250
+        d.send(f"RCPT TO:<{TO}>\r\n".encode() * 3)
+        assert [d.reply().code for _ in range(3)] == [250, 250, 250]
+        assert d.chunks(b"NOOP\r\n", b"RSET\r\n")[-1] == 250
+        assert d.quit() == 221
+    assert told(gate, "commands_total", "verb") == {"ehlo": 1, "mail": 2, "rcpt": 5, "data": 1, "bdat": 2, "quit": 1}
+
+
+TESTS = {"helo_literal": "observe", "helo_name": "enforce", "helo_own": "off", "hangup": "off", "dnsl": "off", "backup": "off"}
+ALWAYS = {"pipelining", "non_smtp", "bare_newline", "commands"}
+SESSIONS = [
+    # commands, tests that came to a result, those of them that found something
+    ([HELLO, "QUIT"], {"helo_literal", "helo_name", *ALWAYS}, set()),
+    (["EHLO [192.0.2.1]", "EHLO [192.0.2.1]", "QUIT"], {"helo_literal", "helo_name", *ALWAYS}, {"helo_literal"}),
+    (["EHLO localhost", "QUIT"], {"helo_literal", "helo_name", *ALWAYS}, {"helo_name"}),
+    ([HELLO, "GET / HTTP/1.1"], {"helo_literal", "helo_name", "non_smtp"}, {"non_smtp"}),
+    (["QUIT"], set(), set()),
+]
+
+
+@pytest.mark.parametrize("lines, taken, failed", SESSIONS, ids=["good", "literal", "short", "foreign", "none"])
+@pytest.mark.parametrize("source", [V4, V6], ids=["v4", "v6"])
+def test_tests_are_counted_with_what_they_found(gate, scripted, dial, source, lines, taken, failed):
+    """Once a session, however often a client offends. Whoever is away before a test can say anything has not taken it."""
+    scripted()
+    in_front(gate, ban=PEACE, tests=TESTS)
+    with dial(source) as d:
+        talk(d, lines)
+    gate.counts(1, "sessions_total")
+    assert told(gate, "tests_total", "test") == {test: 1 for test in taken}
+    assert told(gate, "test_failures_total", "test") == {test: 1 for test in failed}
+
+
+def test_the_greeting_is_a_test(gate, scripted, dial):
+    """Silence passes it, speech does not."""
+    scripted()
+    gate.configure(greet_pause="1s", ban=PEACE, tests={**TESTS, "pregreet": "drop"}, backend__main={"port": PORT, "identity": "none"}).start().probed()
+    with dial(V4) as d:
+        d.say(HELLO)
+        assert d.quit() == 221
+    with dial(V6, greet=False) as d:
+        d.send(HELLO.encode() + b"\r\n")
+        d.ended()
+    gate.counts(2, "sessions_total")
+    assert told(gate, "tests_total", "test") == {test: 1 for test in ("helo_literal", "helo_name", *ALWAYS)} | {"pregreet": 2}
+    assert told(gate, "test_failures_total", "test") == {"pregreet": 1}
