@@ -116,7 +116,7 @@ $(O)/selftests/unit/test_judgement: UNIT_LIBS := -lm
 $(O)/selftests/unit/test_stats: UNIT_LIBS := -lbpf -ljansson
 $(O)/selftests/unit/test_stats: $(O)/user/stats.san.o $(O)/user/stats_named.san.o $(O)/user/stats_spans.san.o
 $(O)/selftests/unit/test_config: UNIT_LIBS := -lconfuse -lssl -lcrypto -lz -ljansson -llmdb
-$(O)/selftests/unit/test_config: $(patsubst %,$(O)/user/%.san.o,config config_access config_advice config_closed config_dnsl config_file config_kinds config_lmdb config_reader config_relay config_check listfile listjson tls tls_client)
+$(O)/selftests/unit/test_config: $(patsubst %,$(O)/user/%.san.o,config config_access config_advice config_closed config_dnsl config_file config_kinds config_lmdb config_reader config_relay config_check file_why listfile listjson tls tls_client)
 $(O)/selftests/unit/test_closed: UNIT_LIBS := -lconfuse
 $(O)/selftests/unit/test_closed: $(patsubst %,$(O)/user/%.san.o,config_closed config_reader)
 $(O)/selftests/unit/test_never: $(patsubst %,$(O)/user/%.san.o,never log log_json log_journal)
@@ -126,12 +126,13 @@ $(O)/selftests/unit/test_resolve: UNIT_LIBS := -lcares
 $(O)/selftests/unit/test_resolve: $(patsubst %,$(O)/user/%.san.o,resolve_answer resolve_cache)
 $(O)/selftests/unit/test_zones: $(O)/user/zone_cache.san.o
 $(O)/selftests/unit/test_listfile: UNIT_LIBS := -lz -ljansson
-$(O)/selftests/unit/test_listfile: $(patsubst %,$(O)/user/%.san.o,listfile listjson)
+$(O)/selftests/unit/test_listfile: $(patsubst %,$(O)/user/%.san.o,file_why listfile listjson)
 $(O)/selftests/unit/test_device: UNIT_LIBS := -lbpf -lnl-3 -lnl-route-3
 $(O)/selftests/unit/test_device: $(patsubst %,$(O)/user/%.san.o,device device_ethtool device_xdp probe_device)
 $(O)/selftests/unit/test_denied: $(O)/user/conn_denied.san.o
 $(O)/selftests/unit/test_crew: $(O)/user/crew.san.o
 $(O)/selftests/unit/test_live: $(O)/user/live.san.o
+$(O)/selftests/unit/test_file_why: $(O)/user/file_why.san.o
 $(O)/selftests/unit/test_handover: $(O)/user/handover.san.o
 $(O)/selftests/unit/test_siphash: UNIT_LIBS := -lcrypto
 $(O)/selftests/unit/%: $(O)/selftests/unit/%.san.o $(CORE_SAN)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "user/config_int.h"
+#include "user/file_why.h"
 
 #define FILE_BYTES_MAX (16u << 20)
 
@@ -27,7 +28,7 @@ FILE *config_open(const char *path, const char **why)
 	if (f)
 		return f;
 	if (!*why)
-		*why = strerror(errno);
+		*why = file_why(errno);
 	if (fd >= 0)
 		close(fd);
 	return NULL;
@@ -120,7 +121,7 @@ bool config_files(struct config_reader *r)
 	snprintf(folder, sizeof(folder), "%s.d", r->path);
 	n = scandir(folder, &found, is_ours, by_name);
 	if (n < 0 && errno != ENOENT && errno != ENOTDIR)
-		config_err(r, folder, 1, "cannot read: %s; make the folder readable, or remove it", strerror(errno));
+		config_err(r, folder, 1, "cannot read: %s; make the folder readable, or remove it", file_why(errno));
 	if (n >= CONF_FILES_MAX)
 		config_err(r, folder, 1, "%d files; %d at most", n, CONF_FILES_MAX - 1);
 	for (int i = 0; i < n; i++) {

@@ -12,6 +12,7 @@
 #include <zlib.h>
 
 #include "user/core/listfmt.h"
+#include "user/file_why.h"
 #include "user/listjson.h"
 
 #define PROGRESS_LINES 4096 /* between two calls */
@@ -156,7 +157,7 @@ static int fill(struct reader *r, char *buf, int have, int size)
 
 	r->line = n < 0 || code ? 0 : r->line;
 	if (code == Z_ERRNO)
-		return refuse(r, -errno, "%s", strerror(errno));
+		return refuse(r, -errno, "%s", file_why(errno));
 	if (n < 0 || code == Z_BUF_ERROR)
 		return refuse(r, -EIO, "damaged or cut-off gzip (%s); fetch it again", what);
 	r->bytes += (size_t)n;
@@ -219,7 +220,7 @@ static int read_stdin(struct reader *r)
 	int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0); /* it is not ours to close */
 
 	r->name = "standard input";
-	return fd < 0 ? refuse(r, -errno, "%s", strerror(errno)) : read_fd(r, fd, r->name);
+	return fd < 0 ? refuse(r, -errno, "%s", file_why(errno)) : read_fd(r, fd, r->name);
 }
 
 /* Never waits for whoever is to open a pipe's other end, and takes no terminal as its own. */
@@ -258,15 +259,15 @@ static int read_entry(struct reader *r, int dir, const char *folder, const char 
 	r->name = name;
 	r->line = 0;
 	if (fstatat(dir, entry, &st, 0))
-		return errno == ENOENT ? 0 : refuse(r, -errno, "%s", strerror(errno));
+		return errno == ENOENT ? 0 : refuse(r, -errno, "%s", file_why(errno));
 	if (!S_ISREG(st.st_mode))
 		return 0;
 	if (r->out.files == LISTFILE_FILES_MAX)
 		return refuse(r, -E2BIG, "more than %d files in a folder; join some", LISTFILE_FILES_MAX);
 	fd = openat(dir, entry, OPEN_FLAGS);
 	if (fd < 0)
-		return errno == ENOENT ? 0 : refuse(r, -errno, "%s", strerror(errno));
-	rc = fstat(fd, &st) ? refuse(r, -errno, "%s", strerror(errno)) : 0;
+		return errno == ENOENT ? 0 : refuse(r, -errno, "%s", file_why(errno));
+	rc = fstat(fd, &st) ? refuse(r, -errno, "%s", file_why(errno)) : 0;
 	if (!rc && S_ISREG(st.st_mode)) /* it may be another one by now */
 		return read_file(r, fd, name, &st);
 	close(fd);
@@ -280,7 +281,7 @@ static int read_folder(struct reader *r, int dir, const char *folder)
 
 	r->name = folder;
 	if (n < 0)
-		return refuse(r, -errno, "%s", strerror(errno));
+		return refuse(r, -errno, "%s", file_why(errno));
 	for (int i = 0; i < n; i++) {
 		if (!rc)
 			rc = read_entry(r, dir, folder, e[i]->d_name);
@@ -297,7 +298,7 @@ static int read_path(struct reader *r, const char *path)
 
 	r->name = path;
 	if (fd < 0 || fstat(fd, &st)) {
-		rc = refuse(r, -errno, "%s", strerror(errno));
+		rc = refuse(r, -errno, "%s", file_why(errno));
 		if (fd >= 0)
 			close(fd);
 		return rc;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "user/ban.h"
+#include "user/file_why.h"
 #include "user/gatelist.h"
 #include "user/stats.h"
 
@@ -112,6 +113,10 @@ static int judge_folder(const char *path, unsigned named, char *err, size_t errs
 		return 0;
 	if (!e && named < PST_SCHEMA && meta.schema == named && layout_of(&meta))
 		return 1;
+	if (e == -EACCES) {
+		snprintf(err, errsize, "%s holds an older gate: %s; chown -R makes it that user's", path, file_why(EACCES));
+		return e;
+	}
 	snprintf(err, errsize, "%s holds a gate of %s version (schema %u, this one has %u and can take over schema 1 to %u): nothing was "
 		 "touched; start the posternd that it belongs to, or remove it: postern --pins %s gate unload (its bans go with it)", path,
 		 !e && meta.magic == PST_MAGIC && meta.schema > PST_SCHEMA ? "a newer" : "an unknown", e ? 0 : meta.schema, (unsigned)PST_SCHEMA,

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "user/tls.h"
+#include "user/file_why.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -15,7 +17,7 @@
 
 static int failed(SSL_CTX *ctx, const char *file, const char *what, char *err, size_t errsize)
 {
-	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+	const char *reason = access(file, R_OK) ? file_why(errno) : ERR_reason_error_string(ERR_peek_last_error());
 
 	snprintf(err, errsize, "%s: %s (%s)", file, what, reason ? reason : "unknown reason");
 	ERR_clear_error();
