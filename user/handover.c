@@ -44,7 +44,7 @@ unsigned long long handover_layout(void)
 
 static void print_child(FILE *f, const char *slot, const struct handover_child *c)
 {
-	fprintf(f, "child %s %d %d %d %d %d %d\n", slot, c->pid, c->fd, c->pair[0], c->pair[1], c->kept[0], c->kept[1]);
+	fprintf(f, "child %s %d %u %d %d %d %d %d\n", slot, c->pid, c->uid, c->fd, c->pair[0], c->pair[1], c->kept[0], c->kept[1]);
 }
 
 int handover_write(const struct handover *h, int fd)
@@ -96,7 +96,7 @@ static bool read_child(struct handover *h, const char *rest)
 	char slot[16];
 	unsigned i;
 
-	if (sscanf(rest, "%15s %d %d %d %d %d %d", slot, &c.pid, &c.fd, &c.pair[0], &c.pair[1], &c.kept[0], &c.kept[1]) != 7 || c.pid < 0 ||
+	if (sscanf(rest, "%15s %d %u %d %d %d %d %d", slot, &c.pid, &c.uid, &c.fd, &c.pair[0], &c.pair[1], &c.kept[0], &c.kept[1]) != 8 || c.pid < 0 ||
 	    (c.pid && !is_fd(c.fd)))
 		return false;
 	if (!strcmp(slot, "judge")) {

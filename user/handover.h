@@ -27,6 +27,7 @@ struct handover_room {
 
 struct handover_child {
 	int pid;     /* 0 = none */
+	unsigned uid;
 	int fd;	     /* the warden's end of its own channel */
 	int pair[2]; /* a worker slot's channel to the judge: the judge's end, the worker's */
 	int kept[2]; /* what its worker has instead, of a layout before; -1 = nothing */

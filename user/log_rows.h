@@ -55,6 +55,7 @@
 	X("child-ended", "role pid", "A process has ended as it should", LOG_CALM) \
 	X("child-died", "role pid signal", "A process was killed by a signal; it is replaced", "It is replaced. Keep the log and the core, if there is one, and report it.") \
 	X("child-failed", "role pid status", "A process has given up; it is replaced", "It is replaced. The lines before say why it gave up.") \
+	X("child-not-signalled", "pid signal", "A process could not be signalled; it is not ended in time", "The text says why. systemctl restart posternd ends it.") \
 	X("accept-paused", "seconds", "No connections are accepted for a moment: descriptors or memory are out", "Raise the limit of open files (LimitNOFILE= in the unit), or lower sessions.") \
 	X("sessions-cut", "sessions seconds", "Sessions that did not end in time were cut off", LOG_CALM " Their clients try again.") \
 	X("files-limited", "limit wanted sessions enough", "The limit of open files is too low for the settings", "Raise the limit of open files (LimitNOFILE= in the unit), or lower sessions in the section limits.") \

@@ -208,7 +208,7 @@ static void judge_overdue(evutil_socket_t fd, short what, void *ctx)
 	(void)fd, (void)what;
 	if (w->judge.pid) {
 		log_warnx("judge-killed pid=%d: it does not stop", w->judge.pid);
-		kill(w->judge.pid, SIGKILL);
+		child_signal(&w->judge, SIGKILL);
 	}
 }
 

@@ -241,11 +241,21 @@ static int child_run(struct warden *w, struct child *c, int fd)
 	return c == &w->store_child ? store_child(w, fd) : worker_child(w, c, fd);
 }
 
+static int child_user(const struct warden *w, const struct child *c, uid_t *uid)
+{
+	bool worker = c != &w->judge && c != &w->store_child;
+	gid_t gid;
+
+	return config_user(worker ? w->now.conf->worker_user : w->now.conf->judge_user, uid, &gid);
+}
+
 int child_start(struct warden *w, struct child *c)
 {
-	int pair[2], rc = channel(pair);
+	int pair[2], rc = child_user(w, c, &c->uid);
 	pid_t pid;
 
+	if (!rc)
+		rc = channel(pair);
 	if (rc)
 		return rc;
 	pid = fork();
@@ -285,7 +295,7 @@ static void worker_kill(struct warden *w, const struct judge_msg *m)
 	struct child *c = &w->worker[m->slot];
 
 	if (c->pid && c->pid == m->pid)
-		kill(c->pid, SIGKILL);
+		child_signal(c, SIGKILL);
 }
 
 static void hear_judge(evutil_socket_t fd, short what, void *ctx)
@@ -308,7 +318,7 @@ static void hear_judge(evutil_socket_t fd, short what, void *ctx)
 	event_del(w->judge_readable); /* its death is reaped as such */
 	if (rc == -EBADMSG && w->judge.pid) {
 		log_warnx("judge-hostile: hostile message from the judge; it is ended");
-		kill(w->judge.pid, SIGKILL);
+		child_signal(&w->judge, SIGKILL);
 	}
 }
 
@@ -428,7 +438,7 @@ void workers_drain(struct warden *w)
 
 		c->wanted = false;
 		if (c->pid && c->inherited)
-			kill(c->pid, SIGUSR2); /* whatever records its version has: the same as IPC_DRAIN */
+			child_signal(c, SIGUSR2); /* whatever records its version has: the same as IPC_DRAIN */
 		else if (c->pid && !c->draining && ipc_send(c->fd, &drain))
 			log_warnx("worker-deaf pid=%d: it does not listen", c->pid);
 		c->draining |= c->pid != 0;
@@ -519,12 +529,9 @@ void children_stop(struct warden *w)
 void children_kill(struct warden *w)
 {
 	for (size_t i = 0; i < WORKER_SLOTS; i++)
-		if (w->worker[i].pid)
-			kill(w->worker[i].pid, SIGKILL);
-	if (w->judge.pid)
-		kill(w->judge.pid, SIGKILL);
-	if (w->store_child.pid)
-		kill(w->store_child.pid, SIGKILL);
+		child_signal(&w->worker[i], SIGKILL);
+	child_signal(&w->judge, SIGKILL);
+	child_signal(&w->store_child, SIGKILL);
 }
 
 /*
@@ -575,6 +582,7 @@ static void inherit(struct child *c, const struct handover_child *left)
 	if (!left->pid)
 		return;
 	c->pid = left->pid;
+	c->uid = left->uid;
 	c->fd = left->fd;
 	c->inherited = true;
 	c->started_ns = kern_now_ns();

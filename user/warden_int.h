@@ -29,6 +29,7 @@ struct child {
 	struct warden *warden;
 	unsigned slot; /* of the channels; unused by the judge */
 	pid_t pid;     /* 0 = not running */
+	uid_t uid;     /* whose it is, or will be in a moment */
 	int fd;	       /* our end of its own channel, -1 = none */
 	bool wanted;   /* to be started again when it dies */
 	bool draining; /* an old configuration's, serving its last sessions */
@@ -135,6 +136,10 @@ void lists_read(const struct warden *w, const struct conf *c, struct listset *ou
 int lists_put(struct warden *w, struct listset *next);
 /* Follows the lists of the configuration in force that are to be followed. */
 void lists_follow(struct warden *w);
+
+/* warden_signal.c */
+/* Sends a signal to a child, if it is running; says so when that cannot be. */
+void child_signal(const struct child *c, int number);
 
 /* warden_child.c */
 int children_open(struct warden *w);

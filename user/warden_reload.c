@@ -67,7 +67,7 @@ static void end_old_judge(struct warden *w)
 	struct timeval limit = { .tv_sec = JUDGE_STOP_S };
 
 	if (w->judge.pid && w->judge.inherited)
-		kill(w->judge.pid, SIGTERM); /* whatever messages its version has */
+		child_signal(&w->judge, SIGTERM); /* whatever messages its version has */
 	else
 		judge_tell(w, &stop);
 	w->apply_conf = !gate_is_unloaded(w);

@@ -40,9 +40,11 @@ void upgrade_prepare(struct warden *w)
 static void leave_children(const struct warden *w, struct handover *h)
 {
 	h->judge.pid = w->judge.pid;
+	h->judge.uid = w->judge.uid;
 	h->judge.fd = w->judge.fd;
 	for (size_t i = 0; i < WORKER_SLOTS; i++) {
 		h->worker[i].pid = w->worker[i].pid;
+		h->worker[i].uid = w->worker[i].uid;
 		h->worker[i].fd = w->worker[i].fd;
 		h->worker[i].pair[0] = w->judge_end[i];
 		h->worker[i].pair[1] = w->worker_end[i];

@@ -43,9 +43,9 @@ static void what_is_written_is_read(void **state)
 	in.control_fd = 4;
 	for (int i = 0; i < HANDOVER_LISTENERS_MAX; i++)
 		in.listen_fd[in.nlisten++] = 100 + i;
-	in.judge = (struct handover_child){ .pid = 77, .fd = 5 };
+	in.judge = (struct handover_child){ .pid = 77, .uid = 4294967294, .fd = 5 };
 	for (int i = 0; i < WORKER_SLOTS; i++)
-		in.worker[i] = (struct handover_child){ i % 3, 6 + i, { 500 + 2 * i, 501 + 2 * i }, { i % 2 ? 900 + i : -1, i % 2 ? 800 + i : -1 } };
+		in.worker[i] = (struct handover_child){ i % 3, 990 + i, 6 + i, { 500 + 2 * i, 501 + 2 * i }, { i % 2 ? 900 + i : -1, i % 2 ? 800 + i : -1 } };
 	in.room[ROOM_LEDGER] = (struct handover_room){ 9, (void *)0x7f0123456000, 123456789 };
 	assert_int_equal(handover_write(&in, fd), 0);
 	assert_int_equal(read_back(fd, err, sizeof(err)), 0);
@@ -76,8 +76,8 @@ static void a_later_version_may_say_more(void **state)
 static void damage_is_found(void **state)
 {
 	static const char *const damaged[] = {
-		"layout x", "exe posternd", "exe ", "control 4", "control 2 /x", "listen 0", "listen -1", "listen 99999999", "child judge -1 5 -1 -1 -1 -1",
-		"child judge 7 2 -1 -1 -1 -1", "child 9999 1 5 6 7 -1 -1", "child -1 1 5 6 7 -1 -1", "child 0 1 5 6", "child 0 1 5 6 2 -1 -1", "child 0 1 5 6 7 8 -1",
+		"layout x", "exe posternd", "exe ", "control 4", "control 2 /x", "listen 0", "listen -1", "listen 99999999", "child judge -1 990 5 -1 -1 -1 -1",
+		"child judge 7 990 2 -1 -1 -1 -1", "child 9999 1 990 5 6 7 -1 -1", "child -1 1 990 5 6 7 -1 -1", "child 0 1 990 5 6", "child 0 1 x 5 6 7 -1 -1", "child 0 1 990 5 6 2 -1 -1", "child 0 1 990 5 6 7 8 -1",
 		"room 0 0 4096 4096", "room 0 5 0 4096", "room 0 5 4096 0", "room 0 5", "self 1", "failed ?",
 	};
 	char text[128], err[256];
