@@ -18,11 +18,27 @@
 #define CAP_BIT(cap) (UINT64_C(1) << (cap))
 #define CAP_HIGHEST  63 /* the kernel says where its own end is */
 
-#define WARDEN_CAPS                                                                                                          \
-	(CAP_BIT(CAP_BPF) | CAP_BIT(CAP_NET_ADMIN) | CAP_BIT(CAP_NET_BIND_SERVICE) | CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID) | \
-	 CAP_BIT(CAP_KILL))
-/* What a new version needs besides to load its kernel half. The warden has it in reach and not in force: it comes with the exec. */
-#define UPGRADE_CAPS CAP_BIT(CAP_PERFMON)
+/*
+ * What a warden has in force. START: what loading the kernel half takes besides; it then is in reach and not in force, and comes back with
+ * the exec of a new version. ADMIN: for who shares its interfaces: libxdp finds programs by their ids.
+ */
+enum need { NEED_ALWAYS, NEED_START, NEED_ADMIN };
+
+#define CAP_ROW(cap, need) { cap, need, #cap }
+static const struct {
+	int cap;
+	enum need need;
+	const char *name;
+} warden_caps[] = {
+	CAP_ROW(CAP_BPF, NEED_ALWAYS),
+	CAP_ROW(CAP_NET_ADMIN, NEED_ALWAYS),
+	CAP_ROW(CAP_NET_BIND_SERVICE, NEED_ALWAYS),
+	CAP_ROW(CAP_SETUID, NEED_ALWAYS),
+	CAP_ROW(CAP_SETGID, NEED_ALWAYS),
+	CAP_ROW(CAP_PERFMON, NEED_START),
+	CAP_ROW(CAP_SYS_ADMIN, NEED_ADMIN),
+};
+#undef CAP_ROW
 
 /* --- descriptors ------------------------------------------------------------ */
 
@@ -283,9 +299,52 @@ int cage_exporter(uid_t uid, gid_t gid)
 	return err ? err : socket_refused(AF_INET);
 }
 
+/* --- the warden ----------------------------------------------------------- */
+
+static uint64_t caps_of(enum need need)
+{
+	uint64_t caps = 0;
+
+	for (size_t i = 0; i < sizeof(warden_caps) / sizeof(*warden_caps); i++)
+		if (warden_caps[i].need == need)
+			caps |= CAP_BIT(warden_caps[i].cap);
+	return caps;
+}
+
+const char *cage_warden_lacks(bool admin)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+	uint64_t has;
+
+	syscall(SYS_capget, &head, data); /* fails for no reason that leaves any */
+	has = data[0].permitted | (uint64_t)data[1].permitted << 32;
+	for (size_t i = 0; i < sizeof(warden_caps) / sizeof(*warden_caps); i++)
+		if ((admin || warden_caps[i].need != NEED_ADMIN) && !(has & CAP_BIT(warden_caps[i].cap)))
+			return warden_caps[i].name;
+	return NULL;
+}
+
+int cage_warden_passes_on(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &head, data))
+		return -errno;
+	for (int i = 0; i < 2; i++)
+		data[i].inheritable = data[i].permitted;
+	if (syscall(SYS_capset, &head, data))
+		return -errno;
+	for (int cap = 0; cap <= CAP_HIGHEST; cap++)
+		if (data[cap / 32].permitted >> cap % 32 & 1 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0))
+			return -errno;
+	return 0;
+}
+
 int cage_warden(bool admin)
 {
-	const uint64_t caps = WARDEN_CAPS | (admin ? CAP_BIT(CAP_SYS_ADMIN) : 0), reach = caps | UPGRADE_CAPS;
+	const uint64_t caps = caps_of(NEED_ALWAYS) | (admin ? caps_of(NEED_ADMIN) : 0), reach = caps | caps_of(NEED_START);
 	int err = bounding_keep(reach);
 
 	if (!err)

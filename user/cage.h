@@ -41,10 +41,15 @@ int cage_store(uid_t uid, gid_t gid, const char *dir);
 int cage_exporter(uid_t uid, gid_t gid);
 
 /*
- * Warden: stays root but keeps only CAP_BPF, CAP_NET_ADMIN, CAP_NET_BIND_SERVICE, CAP_SETUID, CAP_SETGID and
- * CAP_KILL, in the bounding set too; no_new_privs. CAP_PERFMON is permitted and not effective: a new version that is executed in its place
- * loads a program. With admin CAP_SYS_ADMIN as well: libxdp finds programs by their ids.
+ * Warden: stays who it is, root or a user that was given its capabilities (capabilities(7), ambient), and keeps only CAP_BPF, CAP_NET_ADMIN,
+ * CAP_NET_BIND_SERVICE, CAP_SETUID and CAP_SETGID, in the bounding set too; no_new_privs. CAP_PERFMON is permitted and not
+ * effective: a new version that is executed in its place loads a program. With admin CAP_SYS_ADMIN as well: libxdp finds programs by their
+ * ids. Nothing can be inherited from it.
  */
 int cage_warden(bool admin);
+/* The name of a capability of those that this process does not have in reach; NULL = it has them all. */
+const char *cage_warden_lacks(bool admin);
+/* Whatever is executed next in this process has what it has in reach, also if it is not root. Should that fail: cage_warden() again. */
+int cage_warden_passes_on(void);
 
 #endif

@@ -336,7 +336,9 @@ static int attach_new(const char *dir, const char *path, int prog_fd, const char
 
 	if (fd < 0)
 		return fd;
-	e = bpf_obj_pin(fd, path) ? -errno : link_info(fd, &info);
+	e = kern_pins_put(path, fd);
+	if (!e)
+		e = link_info(fd, &info);
 	if (e) {
 		snprintf(err, errsize, "pinning %s: %s", path, strerror(-e));
 		unlink(path);

@@ -34,6 +34,23 @@ int kern_pins_open(const char *dir, const char *name, bool readonly)
 	return fd < 0 ? -errno : fd;
 }
 
+/* A warden that is not root must be able to use what root makes in its folder. */
+static int give_to_owner(const char *path)
+{
+	char folder[KERN_PATH_MAX];
+	struct stat st;
+
+	snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(path, '/') - path), path);
+	if (stat(folder, &st))
+		return -errno;
+	return geteuid() || !st.st_uid || !chown(path, st.st_uid, st.st_gid) ? 0 : -errno;
+}
+
+int kern_pins_put(const char *path, int fd)
+{
+	return bpf_obj_pin(fd, path) ? -errno : give_to_owner(path);
+}
+
 int kern_pins_make(const char *dir, char *err, size_t errsize)
 {
 	char path[KERN_PATH_MAX];
@@ -64,8 +81,8 @@ int kern_pins_make(const char *dir, char *err, size_t errsize)
 
 		if (n) {
 			snprintf(path, sizeof(path), "%.*s", (int)(p + 1 + n - dir), dir);
-			if (mkdir(path, 0700) && errno != EEXIST) {
-				e = -errno;
+			e = !mkdir(path, 0700) ? give_to_owner(path) : errno == EEXIST ? 0 : -errno;
+			if (e) {
 				snprintf(err, errsize, "mkdir %s: %s", path, strerror(-e));
 				return e;
 			}
@@ -121,7 +138,7 @@ int kern_pins_put_map(const char *dir, const struct bpf_map *map)
 
 	if (e)
 		return e;
-	return bpf_obj_pin(bpf_map__fd(map), path) ? -errno : 0;
+	return kern_pins_put(path, bpf_map__fd(map));
 }
 
 /* By rename, so that there is a program under the name at every moment. */
@@ -135,7 +152,6 @@ int kern_pins_put_prog(const char *dir, int fd)
 	if (e)
 		return e;
 	unlink(next);
-	if (bpf_obj_pin(fd, next) || rename(next, path))
-		return -errno;
-	return 0;
+	e = kern_pins_put(next, fd);
+	return !e && rename(next, path) ? -errno : e;
 }

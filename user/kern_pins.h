@@ -31,6 +31,8 @@ int kern_pins_lock(const char *dir);
 void kern_pins_drop(const char *dir, const char *name);
 void kern_pins_clear_most(const char *dir);
 void kern_pins_clear(const char *dir);
+/* Pins fd under path; it belongs to whom the folder belongs to. 0 or -errno. */
+int kern_pins_put(const char *path, int fd);
 /* Pins a map by its name; the program so that there is one under its name at every moment. 0 or -errno. */
 int kern_pins_put_map(const char *dir, const struct bpf_map *map);
 int kern_pins_put_prog(const char *dir, int fd);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "user/ban.h"
@@ -102,13 +103,15 @@ int kern_unload(const char *dir)
 	}
 	close(lock);
 	if (!e && !rmdir(dir) && !kern_path(path, dir, "")) {
-		/* The parent holds the schemas; it goes with the last of them. */
+		/* The parent holds the schemas; it goes with the last of them, but for one that was made for another user. */
 		path[strlen(dir)] = '\0';
 		char *cut = strrchr(path, '/');
+		struct stat st;
 
 		if (cut && cut != path) {
 			*cut = '\0';
-			rmdir(path);
+			if (!stat(path, &st) && st.st_uid == geteuid())
+				rmdir(path);
 		}
 	}
 	return e;

@@ -331,19 +331,32 @@ static int start_failed(struct warden *w)
 	return 1;
 }
 
-static bool is_root(const struct conf *c)
+static bool is_warden_too(const char *user)
 {
-	if (!geteuid())
-		return true;
-	log_warnx("start-failed: posternd must be started as root; judge and workers then run as %s and %s", c->judge_user, c->worker_user);
-	return false;
+	uid_t uid;
+	gid_t gid;
+
+	return !config_user(user, &uid, &gid) && uid == geteuid();
+}
+
+/* Root, or another user with the capabilities; whoever it is, judge and workers are others. */
+static bool is_able(const struct conf *c)
+{
+	const char *lacks = cage_warden_lacks(c->shared), *twice = is_warden_too(c->judge_user) ? c->judge_user : is_warden_too(c->worker_user) ? c->worker_user : NULL;
+
+	if (lacks)
+		log_warnx("start-failed: posternd lacks %s; start it as root, or as a user with the capabilities that posternd(8) names; judge and workers then run as %s and %s",
+			  lacks, c->judge_user, c->worker_user);
+	else if (twice)
+		log_warnx("start-failed: posternd itself runs as %s; start it as another user than judge_user and worker_user", twice);
+	return !lacks && !twice;
 }
 
 int warden_rehearse(struct conf *conf, const struct handover *handed)
 {
 	struct serving next = { .conf = conf }, *left = handed ? upgrade_sockets(handed) : NULL;
 	char err[512] = "";
-	int rc = is_root(conf) ? serving_tls(&next, err, sizeof(err)) : -EPERM;
+	int rc = is_able(conf) ? serving_tls(&next, err, sizeof(err)) : -EPERM;
 
 	if (!rc)
 		rc = listen_try(left, conf, err, sizeof(err));
@@ -362,7 +375,7 @@ int warden_run(const char *path, struct conf *conf, bool debug, struct handover 
 
 	w = (struct warden){ .path = path, .debug = debug, .now.conf = conf, .pin_dir = strdup(conf->pin_dir), .control_fd = -1,
 			     .started_ns = kern_now_ns(), .handed = handed };
-	if (!is_root(conf) || (handed && !left))
+	if (!is_able(conf) || (handed && !left))
 		return 1;
 	upgrade_prepare(&w);
 	if (warden_open(&w, left))

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "user/cage.h"
 #include "user/log.h"
 #include "user/sock.h"
 
@@ -75,6 +76,7 @@ static int execute(const struct warden *w, bool rehearse)
 	char path[4096];
 	char *argv[6];
 	size_t n = 0;
+	int rc;
 
 	snprintf(path, sizeof(path), "%s", w->path);
 	leave(w, &h);
@@ -86,7 +88,11 @@ static int execute(const struct warden *w, bool rehearse)
 	if (w->debug)
 		argv[n++] = "-d";
 	argv[n] = NULL;
-	return handover_exec(&h, argv, false);
+	rc = cage_warden_passes_on();
+	if (!rc)
+		rc = handover_exec(&h, argv, false);
+	cage_warden(w->now.conf->shared);
+	return rc;
 }
 
 /* --- rehearsal, and after ------------------------------------------------------------- */

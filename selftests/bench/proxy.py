@@ -20,8 +20,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 # pylint: disable=wrong-import-position
 import mta
 import smtp
-from gate import Gate
-from lab import GATE4, HOME, Lab, run, until
+from gate import Gate, certificate
+from lab import GATE4, HOME, Lab, until
 
 LOADER = f"{mta.BUILD}/selftests/bench/smtp_load"
 SINK = 10125
@@ -152,16 +152,15 @@ def postfix(lab, certificate, key):
 
 
 def everything(lab):
-    certificate, key = f"{HOME}/tls.pem", f"{HOME}/tls.key"
-    run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", certificate,
-         "-subj", "/CN=mx.example.org", "-days", "2"])
+    chain, key = f"{HOME}/tls.pem", f"{HOME}/tls.key"
+    certificate(chain, key, "mx.example.org")
     sink(lab, "127.0.0.1", SINK)
     sink(lab, GATE4, PORTS["direct"])
     haproxy(lab)
-    nginx(lab, certificate, key)
-    postfix(lab, certificate, key)
+    nginx(lab, chain, key)
+    postfix(lab, chain, key)
     gate = Gate(lab).configure(greet_pause="0s", limits={"messages": 0}, backend__main={"port": SINK, "identity": "none"},
-                               listener__mx={"tls": "offer", "tls_certificate": certificate, "tls_key": key})
+                               listener__mx={"tls": "offer", "tls_certificate": chain, "tls_key": key})
     lab.later(gate.close)
     return gate.start()
 

@@ -4,7 +4,8 @@
 import ssl
 
 import smtp
-from lab import HOME, run
+from gate import certificate
+from lab import HOME
 
 NAME = "mx.example.org"
 CHAIN, KEY = f"{HOME}/secure.pem", f"{HOME}/secure.key"
@@ -12,8 +13,7 @@ TLS = {"tls": "offer", "tls_certificate": CHAIN, "tls_key": KEY}
 
 
 def make_certificate():
-    run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}", "-keyout", KEY, "-out", CHAIN])
+    certificate(CHAIN, KEY, NAME)
 
 
 def context():

@@ -90,7 +90,7 @@ def test_lintian_has_nothing_to_say():
 def test_it_comes_protects_and_goes(machine, daemon, box):
     before = machine.files()
     machine.run("dpkg", "-i", "/tmp/postern.deb")
-    assert {"_postern", "_postern-judge", "_postern-export"} <= machine.users()
+    assert {"_postern", "_postern-warden", "_postern-judge", "_postern-export"} <= machine.users()
     assert "no errors" in machine.run("posternd", "--check")  # as it comes
     assert os.path.exists(f"{ROOT}/usr/lib/systemd/catalog/postern.catalog")
     with open(f"{ROOT}/etc/postern/postern.conf", "w", encoding="utf-8") as f:

@@ -189,8 +189,7 @@ def test_nothing_is_open_behind_the_gate(lab, start, kind):
 
 def test_starttls(lab, start):
     made = f"{HOME}/check.crt", f"{HOME}/check.key"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=mx.example.org", "-days", "2",
-                    "-out", made[0], "-keyout", made[1]], check=True, capture_output=True)
+    gate_.certificate(*made, "mx.example.org")
     server = start(TrustingPostfix)
     serving = gate_before(lab, server.ports[0], listener__mx={"tls": "offer", "tls_certificate": made[0], "tls_key": made[1]})
     try:

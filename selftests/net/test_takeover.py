@@ -2,7 +2,6 @@
 """Another version takes over under load: no connection fails, no message is lost, sessions that live go on; and what cannot start changes nothing."""
 
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -20,12 +19,6 @@ FROM, TO = "sender@example.net", "user@example.org"
 CURRENT = gate_.POSTERND
 NEXT = f"{mta.BUILD}/selftests/next/posternd"
 INSTALLED = f"{HOME}/posternd"
-UNIT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools/systemd/posternd.service")
-
-
-def unit_capabilities():
-    with open(UNIT, encoding="utf-8") as f:
-        return re.search(r"^CapabilityBoundingSet=(.*)$", f.read(), re.M)[1].lower().replace("cap_", "").split()
 
 
 def install(file):
@@ -36,14 +29,9 @@ def install(file):
 
 @pytest.fixture
 def installed(gate, monkeypatch):
-    """The daemon from a file that may be replaced, with the capabilities that its unit gives it and no others."""
+    """The daemon from a file that may be replaced."""
     install(CURRENT)
-    wrapper = f"{HOME}/start-posternd"
-    rights = ",".join(f"+{name}" for name in unit_capabilities())
-    with open(wrapper, "w", encoding="ascii") as f:
-        f.write(f'#!/bin/sh\nexec setpriv --bounding-set -all,{rights} {INSTALLED} "$@"\n')
-    os.chmod(wrapper, 0o755)
-    monkeypatch.setattr(gate_, "POSTERND", wrapper)
+    monkeypatch.setattr(gate_, "POSTERND", INSTALLED)
     return gate
 
 
@@ -192,12 +180,12 @@ def test_a_configuration_may_change_with_the_version(installed, lab, dial):
 
 def test_a_rehearsal_that_never_ends_ends_with_the_daemon(installed):
     gate = installed.start()
-    install(script(f"#!/bin/sh\necho $$ >{HOME}/rehearsal\nexec sleep 1000\n"))
+    install(script("#!/bin/sh\necho $$ >/run/postern/rehearsal\nexec sleep 1000\n"))
     gate.process.send_signal(signal.SIGUSR2)
-    until("the rehearsal", lambda: os.path.exists(f"{HOME}/rehearsal") and os.path.getsize(f"{HOME}/rehearsal"))
+    until("the rehearsal", lambda: os.path.exists("/run/postern/rehearsal") and os.path.getsize("/run/postern/rehearsal"))
     assert gate.postern("config", "reload").returncode == 0
     gate.stop()
-    with open(f"{HOME}/rehearsal", encoding="ascii") as f:
+    with open("/run/postern/rehearsal", encoding="ascii") as f:
         pid = int(f.read())
     until("its end", lambda: not alive(pid))
 

@@ -10,8 +10,9 @@ import time
 import pytest
 
 import backend
+import gate as gate_
 import smtp
-from lab import GATE4, HOME, PATIENCE, run, until
+from lab import GATE4, HOME, PATIENCE, until
 
 GOOD = "203.0.113.5"
 FROM, TO = "sender@example.net", "user@example.org"
@@ -20,9 +21,8 @@ TLS = {"tls": "offer", "tls_certificate": CERTIFICATE, "tls_key": KEY}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def certificate(lab):
-    run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=mx.example.org", "-addext", "subjectAltName=DNS:mx.example.org", "-keyout", KEY, "-out", CERTIFICATE])
+def certificate(lab):  # pylint: disable=unused-argument
+    gate_.certificate(CERTIFICATE, KEY, "mx.example.org")
 
 
 @pytest.fixture
@@ -139,9 +139,7 @@ def test_tls_from_the_first_byte(gate, dial, box):
 
 def make_certificate(stem, *names):
     path = f"{HOME}/{stem}"
-    run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", f"/CN={names[0]}", "-addext", "subjectAltName=" + ",".join(f"DNS:{name}" for name in names),
-         "-keyout", f"{path}.key", "-out", f"{path}.pem"])
+    gate_.certificate(f"{path}.pem", f"{path}.key", *names)
     return {"chain": f"{path}.pem", "key": f"{path}.key"}
 
 

@@ -4,14 +4,17 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 
-from lab import HOME, LabError, alive, children, stop, until
+from lab import HOME, LabError, alive, children, run, stop, until
 from mta import BUILD
 
-WORKER_UID, JUDGE_UID = 64321, 64322
+WARDEN_UID, WORKER_UID, JUDGE_UID = 64320, 64321, 64322
+UNIT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../systemd/posternd.service")
+PINS = "/sys/fs/bpf/postern"
 CONFIG = f"{HOME}/postern.conf"
 STORE = f"{HOME}/store"
 POSTERN, POSTERND = f"{BUILD}/postern", f"{BUILD}/posternd"
@@ -62,6 +65,7 @@ def standard():
 class Gate:
     def __init__(self, lab):
         self.lab, self.process, self.settings = lab, None, standard()
+        self.as_root = False
         self.log = f"{HOME}/posternd.log"
 
     # --- the daemon ---------------------------------------------------------
@@ -89,10 +93,22 @@ class Gate:
 
     def start(self):
         with open(self.log, "ab") as log:
-            self.process = self.lab.gateway.start(POSTERND, "-c", CONFIG, stdout=log, stderr=log,
+            self.process = self.lab.gateway.start(*self._rights(), POSTERND, "-c", CONFIG, stdout=log, stderr=log,
                                                   stdin=subprocess.DEVNULL)
         until("posternd serves", self._ready)
         return self
+
+    def _rights(self):
+        """What makes the daemon one of a user with capabilities, as the unit does it; nothing where it is to be root's."""
+        if self.as_root or self.settings.get("shared"):
+            own(PINS, 0)
+            return []
+        os.chmod("/sys/fs/bpf", 0o711)  # instead, the unit shows its own folder alone
+        own(PINS, WARDEN_UID, make=0o700)
+        own("/run/postern", WARDEN_UID, make=0o755)
+        if not os.path.lexists(STORE):
+            own(STORE, JUDGE_UID, make=0o700)
+        return as_user(WARDEN_UID, unit_capabilities())
 
     def _ready(self):
         if self.process.poll() is not None:
@@ -127,6 +143,8 @@ class Gate:
         """Whatever state it is in: no daemon, and nothing of it in the kernel, afterwards."""
         self.stop()
         self.postern("gate", "unload", check=False)
+        with contextlib.suppress(OSError):
+            os.rmdir(PINS)
         shutil.rmtree(STORE, ignore_errors=True)
 
     def hup(self):
@@ -210,6 +228,35 @@ class Gate:
 
     def banned(self, prefix):
         return until(f"{prefix} is banned", lambda: self.ban(prefix))
+
+
+def unit_capabilities():
+    """What the unit gives to its user, as setpriv(1) calls them."""
+    with open(UNIT, encoding="utf-8") as f:
+        return re.search(r"^AmbientCapabilities=(.*)$", f.read(), re.M)[1].lower().replace("cap_", "").split()
+
+
+def as_user(uid, capabilities):
+    """The command that executes another as this user, with these capabilities and no others to be had."""
+    caps = ",".join(["-all", *(f"+{cap}" for cap in capabilities)])
+    return ["setpriv", "--reuid", str(uid), "--regid", str(uid), "--clear-groups", "--no-new-privs",
+            "--bounding-set", caps, "--inh-caps", caps, "--ambient-caps", caps]
+
+
+def certificate(chain, key, *names):
+    """A certificate that signs itself, for these names; the key is the warden's to read and nobody else's."""
+    run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", f"/CN={names[0]}",
+         "-addext", "subjectAltName=" + ",".join(f"DNS:{name}" for name in names), "-keyout", key, "-out", chain])
+    os.chown(key, WARDEN_UID, WARDEN_UID)
+
+
+def own(folder, uid, make=None):
+    """The folder and all in it belong to uid, as the lines of postern.tmpfiles say. Made when make says the mode and it is not there."""
+    if make is not None:
+        os.makedirs(folder, make, exist_ok=True)
+    for place, _, names in os.walk(folder):
+        for path in (place, *(os.path.join(place, name) for name in names)):
+            os.chown(path, uid, uid, follow_symlinks=False)
 
 
 def is_store(pid):
