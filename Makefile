@@ -233,7 +233,7 @@ install: all man $(O)/postern.bash $(O)/postern.conf $(O)/postern.catalog
 	$(Q)install -m 644 $(filter %.7,$(MAN)) $(DESTDIR)$(MANDIR)/man7
 	$(Q)install -m 644 $(filter %.8,$(MAN)) $(DESTDIR)$(MANDIR)/man8
 	$(Q)install -m 644 $(O)/postern.bash $(DESTDIR)$(COMPDIR)/postern
-	$(Q)for u in $(UNITS); do sed 's|@SBINDIR@|$(SBINDIR)|' tools/systemd/$$u >$(DESTDIR)$(UNITDIR)/$$u && \
+	$(Q)for u in $(UNITS); do sed 's|@SBINDIR@|$(SBINDIR)|; s|@LIBDIR@|$(LIBDIR)|' tools/systemd/$$u >$(DESTDIR)$(UNITDIR)/$$u && \
 		chmod 644 $(DESTDIR)$(UNITDIR)/$$u || exit 1; done
 	$(Q)install -d $(DESTDIR)$(DOCDIR)/examples
 	$(Q)install -m 644 $(EXAMPLES) $(DESTDIR)$(DOCDIR)/examples

@@ -66,7 +66,7 @@ def message_id(event):
 def unit(tmp_path, name):
     """The unit as installed, with programs that exist."""
     with open(f"{UNITS}/{name}", encoding="utf-8") as f:
-        text = f.read().replace("@SBINDIR@", str(tmp_path))
+        text = f.read().replace("@SBINDIR@", str(tmp_path)).replace("@LIBDIR@", str(tmp_path))
     for program in ("posternd", "postern", "postern-exporter"):
         path = tmp_path / program
         path.write_text("#!/bin/sh\n")
