@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,86 +28,9 @@
 #define BACKOFF_FIRST_MS 100 /* doubles with every death that follows quickly */
 #define BACKOFF_MAX_MS	 10000
 
-/* --- what outlives them ------------------------------------------------------------ */
-
 static int channel(int out[2])
 {
 	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, out) ? -errno : 0;
-}
-
-/* A new room takes over what the old one knows. */
-static void ledger_move(const struct ledger *old, struct ledger *to, const struct policy *p, __u64 now)
-{
-	for (size_t i = 0; i < old->nentries; i++) {
-		const struct ledger_entry *e = &old->entry[i];
-
-		if (e->source.len)
-			*ledger_take(to, &e->source.addr, p, now) = *e;
-	}
-}
-
-int quotas_open(struct warden *w)
-{
-	size_t bytes;
-
-	w->quotas = room_inherit(w, ROOM_QUOTAS, &bytes);
-	if (!w->quotas)
-		w->quotas = room_make(w, ROOM_QUOTAS, sizeof(*w->quotas));
-	return w->quotas ? 0 : -errno;
-}
-
-static __u64 some_seed(void)
-{
-	__u64 seed;
-
-	return getrandom(&seed, sizeof(seed), 0) == sizeof(seed) ? seed : kern_now_ns();
-}
-
-static int keep_open(struct warden *w, size_t n)
-{
-	size_t bytes = sizeof(*w->keep) + n * sizeof(struct crowd_entry);
-	struct judge_keep *k = room_inherit(w, ROOM_KEEP, &w->keep_bytes);
-
-	if (k) {
-		w->keep = k;
-		return 0;
-	}
-	k = room_make(w, ROOM_KEEP, bytes);
-	if (!k)
-		return -errno;
-	crowd_init(&k->crowd, (struct crowd_entry *)(k + 1), n, some_seed());
-	k->promote.seed = some_seed();
-	w->keep = k;
-	w->keep_bytes = bytes;
-	return 0;
-}
-
-int ledger_open(struct warden *w, unsigned entries)
-{
-	size_t n = 16, bytes;
-	struct ledger *l;
-	int rc;
-
-	while (n < entries)
-		n *= 2;
-	if (!w->keep && (rc = keep_open(w, n)))
-		return rc;
-	if (!w->ledger)
-		w->ledger = room_inherit(w, ROOM_LEDGER, &w->ledger_bytes);
-	if (w->ledger && w->ledger->nentries == n)
-		return 0;
-	bytes = sizeof(*l) + n * sizeof(struct ledger_entry);
-	l = room_make(w, ROOM_LEDGER, bytes);
-	if (!l)
-		return -errno;
-	ledger_init(l, (struct ledger_entry *)(l + 1), n, some_seed());
-	if (w->ledger) {
-		ledger_move(w->ledger, l, &w->now.conf->policy, kern_now_ns());
-		munmap(w->ledger, w->ledger_bytes);
-	}
-	w->ledger = l;
-	w->ledger_bytes = bytes;
-	return 0;
 }
 
 /* --- start ---------------------------------------------------------------------------- */

@@ -144,13 +144,14 @@ void child_signal(const struct child *c, int number);
 /* warden_child.c */
 int children_open(struct warden *w);
 void children_inherit(struct warden *w); /* the other version's go on until they are told otherwise */
-int quotas_open(struct warden *w); /* 0 or -errno */
-int ledger_open(struct warden *w, unsigned entries);
 /* warden_room.c: shared memory of its own file, so that it can be handed over. NULL with errno set. */
 void *room_make(struct warden *w, enum room r, size_t bytes);
 /* What the version before left, at the same address; NULL: nothing, or of another layout. */
 void *room_inherit(struct warden *w, enum room r, size_t *bytes);
 
+/* warden_ledger.c: made, or inherited from the version before. 0 or -errno. */
+int quotas_open(struct warden *w);
+int ledger_open(struct warden *w, unsigned entries);
 /* warden_grey.c: likewise. */
 int grey_open(struct warden *w, const struct grey_rules *r);
 /* warden_store.c: memory for it, and the folder, while we may make it. A store that cannot be is said, and is no error. */
