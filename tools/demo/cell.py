@@ -10,6 +10,7 @@ or pinned inside is ended by the kernel with the cell's first process, however t
 
 import contextlib
 import ctypes
+import glob
 import os
 import signal
 import subprocess
@@ -57,6 +58,7 @@ def run(work):
     """
     # Blocked until the handler is there: a signal in between must not split the family.
     signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
+    groups = _control_groups()
     _check("unshare", _libc.unshare(CLONE_NEWNS | CLONE_NEWPID))
     reading, writing = os.pipe()
     first = os.fork()
@@ -67,7 +69,37 @@ def run(work):
     os.close(reading)
     os.write(writing, str(first).encode())
     os.close(writing)
-    return _wait(first)
+    try:
+        return _wait(first)
+    finally:
+        _sweep_control_groups(groups)
+
+
+def _control_groups():
+    """Where the machine has its tree of control groups of version 2."""
+    with open("/proc/self/mounts", encoding="utf-8") as f:
+        return next((mount[1] for mount in map(str.split, f) if mount[2] == "cgroup2"), None)
+
+
+def control_group():
+    """The folder of a control group for a tree of the cell's own, made if need be; it goes with the cell."""
+    where = _control_groups()
+    if not where:
+        raise OSError("no cgroup2 file system is mounted")
+    group = f"{where}/postern-cell-{inside()}"
+    os.makedirs(group, exist_ok=True)
+    return group
+
+
+def _sweep_control_groups(where):
+    """Removes those of cells that have ended: of this one, and of any that was killed with its outer process."""
+    for group in glob.glob(f"{where}/postern-cell-*"):
+        try:
+            os.kill(int(group.rpartition("-")[2]), 0)
+        except ProcessLookupError:
+            for folder, _, _ in os.walk(group, topdown=False):
+                with contextlib.suppress(OSError):
+                    os.rmdir(folder)
 
 
 def _first_process(work, reading):

@@ -5,7 +5,7 @@
       203.0.113.0/24, 198.51.100.0/24    world0 === gw0      192.0.2.10
       2001:db8:ace::/48, 2001:db8:bad::/48                   2001:db8:1::10
 
-The world owns every address of its networks, so any of them can be a client.
+The world owns every address of its networks, so any of them can be a client. The gateway's card may have another name.
 Everything that is made is undone by close(), the last thing first.
 """
 
@@ -121,9 +121,10 @@ class Net:
 
 
 class Lab:
-    def __init__(self):
+    def __init__(self, card="gw0"):
         if not cell.inside():
             raise LabError("the lab lives in a cell: see cell.py")
+        self.card = card
         self.world, self.gateway = Net("world"), Net("gateway")
         self._undo = contextlib.ExitStack()
 
@@ -154,9 +155,9 @@ class Lab:
             run(["ip", "netns", "add", net.name])
             self.later(run, ["ip", "netns", "del", net.name])
             net.run("ip", "link", "set", "lo", "up")
-        self.world.run("ip", "link", "add", "world0", "type", "veth", "peer", "name", "gw0",
+        self.world.run("ip", "link", "add", "world0", "type", "veth", "peer", "name", self.card,
                        "netns", self.gateway.path)
-        for net, link, four, six in ((self.world, "world0", ROUTER4, ROUTER6), (self.gateway, "gw0", GATE4, GATE6)):
+        for net, link, four, six in ((self.world, "world0", ROUTER4, ROUTER6), (self.gateway, self.card, GATE4, GATE6)):
             net.run("sysctl", "-qw", f"net.ipv6.conf.{link}.accept_dad=0")
             net.run("ip", "addr", "add", f"{four}/24", "dev", link)
             net.run("ip", "addr", "add", f"{six}/64", "dev", link, "nodad")
@@ -166,7 +167,7 @@ class Lab:
         self.world.run("sysctl", "-qw", "net.ipv6.ip_nonlocal_bind=1")
         self.gateway.run("ip", "-4", "route", "add", "default", "via", ROUTER4)
         self.gateway.run("ip", "-6", "route", "add", "default", "via", ROUTER6)
-        until("the link is up", lambda: "LOWER_UP" in self.gateway.run("ip", "link", "show", "gw0"))
+        until("the link is up", lambda: "LOWER_UP" in self.gateway.run("ip", "link", "show", self.card))
 
     def world_takes_answers(self):
         """veth hands over what XDP sends back only to a peer that runs an XDP program, too: one that lets everything pass."""
