@@ -44,7 +44,7 @@ static json_t *need_source(struct judge *j, json_t *request, char out[GREY_SOURC
 		return NULL;
 	}
 	if (!mailbox_domain(str_of(text), true, &m) || m.domain[0] == '[' || m.ndomain >= GREY_SOURCE_MAX)
-		return ctl_error(true, "source is neither an address nor a network nor a domain");
+		return ctl_error(true, "\"%s\" is neither an address nor a network nor a domain", text);
 	strcpy(out, m.domain);
 	return NULL;
 }

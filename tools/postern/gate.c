@@ -423,7 +423,7 @@ static int do_detach(struct args *a)
 	if (rc)
 		return rc;
 	rc = kern_detach(place_pins(), interface);
-	if (rc == -ENOENT)
+	if (rc == -ENOENT || rc == -EINVAL) /* no name of an interface */
 		return out_error("%s: the gate is not attached there; `postern gate show` lists where it is", interface);
 	if (rc)
 		return out_error("%s: %s", interface, strerror(-rc));

@@ -11,6 +11,7 @@
 #include "tools/postern/call.h"
 #include "tools/postern/cli.h"
 #include "tools/postern/out.h"
+#include "user/core/names.h"
 
 static void append(char *line, size_t size, size_t *n, const char *key, json_t *v)
 {
@@ -91,7 +92,7 @@ int monitor(json_t *request, unsigned long long count)
 	return call_stream(request, each);
 }
 
-/* "reason NAME" and the like: words as the daemon knows them. */
+/* "reason NAME" and the like: words as the daemon knows them. Of a reason the usage has no list. */
 static int filter(struct args *a, json_t *request)
 {
 	static const char *const keys[] = { "reason", "verdict", "kind" };
@@ -102,9 +103,12 @@ static int filter(struct args *a, json_t *request)
 			continue;
 		int rc = arg_choice(a, keys[i], keys[i], &word);
 
-		if (!rc)
-			json_object_set_new(request, keys[i], json_string(word));
-		return rc;
+		if (rc)
+			return rc;
+		if (!i ? reason_by_name(str_of(word)) < 0 : word != a->choice)
+			return usage_error(a, "\"%s\" is not a %s; %s", word, keys[i], !i ? "those of section points in postern.conf(5) are" : "the usage has them all");
+		json_object_set_new(request, keys[i], json_string(word));
+		return CLI_OK;
 	}
 	return arg_end(a);
 }

@@ -103,7 +103,7 @@ static void say(const struct moment *from, const struct moment *to)
 		shown++;
 	}
 	out_table_end();
-	out_line("%zu counters grew in %.1f s", shown, seconds);
+	out_line("%zu counter%s grew in %.1f s", shown, shown == 1 ? "" : "s", seconds);
 }
 
 /* Ended by a person: nothing has failed. Every line has left already. */
