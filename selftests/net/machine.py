@@ -46,7 +46,7 @@ cd /
 umount -l mnt
 exec env -i container=postern PATH=/usr/sbin:/usr/bin:/sbin:/bin setpriv \
 	--bounding-set=-sys_module,-sys_time,-sys_rawio,-syslog,-mac_admin,-mac_override,-wake_alarm \
-	/lib/systemd/systemd --log-target=console --show-status=no
+	/lib/systemd/systemd --log-target=journal --show-status=no
 """
 _ENTER = """
 echo $$ >"$1/cgroup.procs" || exit 1

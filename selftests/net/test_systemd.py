@@ -4,17 +4,24 @@
 One machine for all, used in the order of this file; each test takes it as `serving` gives it.
 """
 
+import contextlib
 import glob
+import http.client
 import re
+import shutil
+import ssl
 import time
 
 import pytest
 
+import dnslists
 import lab as lab_
 import mta
+import secure
 import smtp
-from lab import GATE4, until
+from lab import GATE4, HOME, run, until
 from machine import Machine
+from test_ban import offend
 
 PACKAGE = glob.glob(f"{mta.BUILD}/postern_*.deb")[0]
 README = f"{mta.BUILD}/../README.md"
@@ -38,7 +45,7 @@ listener "mx" {
 	tls_key = "/etc/ssl/private/ssl-cert-snakeoil.key"
 }
 backend "main" { address = "127.0.0.1" port = 10025 identity = xclient }
-ban { first = 1h prefix_sources = 0 breaker = 0 }
+ban { first = 1h grace = 0 prefix_sources = 0 breaker = 0 }
 store { interval = 1s }
 limits { workers = 2 }
 """
@@ -65,14 +72,19 @@ def commands():
 
 
 @pytest.fixture(scope="module")
-def installed(machine):
-    """The machine, protected as README says."""
+def unpacked(machine):
+    """The first of these commands is done: the package is there."""
     machine.put(PACKAGE, "/root/")
-    begun = time.monotonic()
-    for command in commands():
-        machine.run("sh", "-c", command)
-    print(f"protected by {len(commands())} commands in {time.monotonic() - begun:.1f} s")
+    machine.run("sh", "-c", commands()[0])
     return machine
+
+
+@pytest.fixture(scope="module")
+def installed(unpacked):
+    """The machine, protected as README says."""
+    for command in commands()[1:]:
+        unpacked.run("sh", "-c", command)
+    return unpacked
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +121,20 @@ def send(machine, text, source=GOOD):
         assert reply == 250, reply
         d.quit()
     return delivered(machine, text)
+
+
+FOLDERS = {"/var/lib/postern": ("root", 0o755), "/var/lib/postern/store": (JUDGE_USER, 0o700), "/run/postern": (WARDEN_USER, 0o755),
+           "/sys/fs/bpf/postern": (WARDEN_USER, 0o700)}
+
+
+def test_the_package_brings_users_and_folders_and_waits(unpacked):
+    users = unpacked.users()
+    assert {WARDEN_USER, JUDGE_USER, WORKER_USER, EXPORTER_USER} <= set(users)
+    for path, (user, mode) in FOLDERS.items():
+        assert unpacked.run("stat", "-c", "%U %a", path).stdout.split() == [user, f"{mode:o}"], path
+    assert [unpacked.systemctl("is-enabled", unit, check=False).stdout.strip() for unit in UNITS] == ["disabled", "disabled"]
+    assert [unpacked.state(unit) for unit in UNITS] == ["inactive/dead", "inactive/dead"]
+    assert unpacked.lab.gateway.listening(25)  # still Postfix
 
 
 def test_readmes_commands_make_a_fresh_machine_a_protected_one(installed):
@@ -157,3 +183,347 @@ def test_the_kernel_knows_each_process_by_few_rights(serving, role):
         assert names(process["CapEff"]) <= in_force and names(process["CapPrm"]) <= permitted and names(process["CapBnd"]) <= bound
         assert names(process["CapAmb"]) <= in_force and names(process["CapInh"]) <= permitted
         assert (process["NoNewPrivs"], process["Seccomp"]) == ("1", "2")
+
+
+def test_status_says_what_runs_and_what_it_said(serving):
+    said = serving.systemctl("status", DAEMON).stdout
+    assert "Active: active (running)" in said and "Docs: man:posternd(8)" in said and "started version=" in said
+
+
+# --- what its hardening lets it do ------------------------------------------------
+
+
+def reconfigure(machine, more, how=("systemctl", "reload", DAEMON), of=CONFIG, check=True):
+    """The usual configuration and more of it, in force; or what was said instead."""
+    machine.write("/etc/postern/postern.conf", of + more)
+    return machine.run(*how, check=check)
+
+
+def banned(machine, source):
+    return until(f"{source} is banned", lambda: next((row for row in machine.json("ban", "show")["bans"] if row["prefix"] == source), None))
+
+
+def rcpt(machine, source, to="user@example.org"):
+    with smtp.dial(machine.lab.world, source, GATE4) as d:
+        assert d.say("EHLO client.example.net") == 250 and d.say("MAIL FROM:<sender@example.net>") == 250
+        return d.say(f"RCPT TO:<{to}>")
+
+
+def test_mail_passes_and_an_offender_is_dropped_at_the_card(serving):
+    send(serving, "under the unit's hardening")
+    with smtp.dial(serving.lab.world, OFFENDER, GATE4) as d:
+        offend(d)
+    assert banned(serving, OFFENDER)["reason"] == "relay-attempt"
+    assert smtp.unreachable(serving.lab.world, OFFENDER, GATE4)
+    serving.run("postern", "ban", "del", OFFENDER)
+    assert rcpt(serving, OFFENDER) == 250
+
+
+def test_tls_with_debians_own_key(serving):
+    anybody = ssl.create_default_context()
+    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+    with smtp.dial(serving.lab.world, GOOD, GATE4) as d:
+        assert d.say("EHLO client.example.net") == 250 and d.say("STARTTLS") == 220
+        inside = smtp.Dialog(anybody.wrap_socket(d.sock), greet=False)
+        assert inside.sock.getpeercert(binary_form=True) == ssl.PEM_cert_to_DER_cert(serving.read("/etc/ssl/certs/ssl-cert-snakeoil.pem"))
+        assert inside.mail("sender@example.net", ["user@example.org"], b"Subject: inside TLS\r\n\r\n") == 250
+    delivered(serving, "inside TLS")
+
+
+def test_a_key_of_the_gates_own_as_its_manual_says(serving):
+    secure.make_certificate()
+    for source, name in ((secure.CHAIN, "mx.pem"), (secure.KEY, "mx.key")):
+        serving.put(source, f"/root/{name}")
+    own = CONFIG.replace("/etc/ssl/certs/ssl-cert-snakeoil.pem", "/etc/postern/mx.pem").replace("/etc/ssl/private/ssl-cert-snakeoil.key", "/etc/postern/mx.key")
+    serving.run("install", "-m", "0644", "/root/mx.pem", "/etc/postern/mx.pem")
+    serving.run("install", "-m", "0600", "/root/mx.key", "/etc/postern/mx.key")
+    assert "mx.key: Permission denied for user _postern-warden" in reconfigure(serving, "", of=own, how=("postern", "config", "reload"), check=False).stderr
+    serving.run("install", "-o", "root", "-g", WARDEN_USER, "-m", "0640", "/root/mx.key", "/etc/postern/mx.key")
+    serving.systemctl("reload", DAEMON)
+    with smtp.dial(serving.lab.world, GOOD, GATE4) as d:
+        assert secure.starttls(d).say("EHLO client.example.net") == 250
+
+
+def test_the_control_socket_is_for_root_and_a_group(serving):
+    def asked():
+        return serving.run("setpriv", "--reuid=user", "--regid=user", "--groups=adm", "postern", "config", "reload", check=False)
+
+    assert "run as root or as a member of the control group" in asked().stderr
+    reconfigure(serving, 'control_group = "adm"\n', how=("systemctl", "restart", DAEMON))
+    until("it answers", serving.answers)
+    assert asked().returncode == 0
+    until("who asked is logged", lambda: serving.journal("POSTERN_EVENT=control", f"POSTERN_UID={serving.users()['user']}"))
+
+
+def greeting(machine):
+    with smtp.dial(machine.lab.world, GOOD, GATE4) as d:
+        return str(d.greeting)
+
+
+def test_a_reload_takes_what_is_right_and_refuses_what_is_wrong(serving):
+    warden = serving.main_pid(DAEMON)
+    right = CONFIG.replace('hostname = "mx.example.org"', 'hostname = "other.example.org"')
+    reconfigure(serving, "", of=right)
+    assert greeting(serving).startswith("220 other.example.org ")
+    assert reconfigure(serving, "no_such_setting = 1\n", check=False).returncode != 0
+    where = f"/etc/postern/postern.conf:{CONFIG.count(chr(10)) + 1}: "
+    assert any(where in entry["MESSAGE"] for entry in serving.journal_says("--grep", "no_such_setting"))
+    assert where in serving.run("postern", "config", "reload", check=False).stderr
+    assert serving.state(DAEMON) == "active/running" and serving.main_pid(DAEMON) == warden
+    assert greeting(serving).startswith("220 other.example.org ")  # the old one goes on
+
+
+def test_a_list_is_followed(serving):
+    serving.write("/etc/postern/blocked", "198.51.100.0/25\n")
+    reconfigure(serving, 'list "blocked" { file = "/etc/postern/blocked" action = drop follow = yes }\n')
+    until("the list is in force", lambda: smtp.unreachable(serving.lab.world, "198.51.100.1", GATE4))
+    serving.write("/etc/postern/blocked.new", "198.51.100.128/25\n")
+    serving.run("mv", "/etc/postern/blocked.new", "/etc/postern/blocked")
+    until("the change is in force", lambda: smtp.unreachable(serving.lab.world, "198.51.100.200", GATE4))
+    assert smtp.reaches(serving.lab.world, "198.51.100.1", GATE4)
+
+
+ZONE = "bl.example"
+
+
+@pytest.fixture(scope="module")
+def resolver(lab):
+    """What the machine's /etc/resolv.conf names, and a DNS list behind it."""
+    lists, server = dnslists.Rbldnsd(lab, ZONE), dnslists.Unbound(lab, ZONE)
+    lists.tell({ZONE: {"203.0.113.77": "127.0.0.2"}})
+    for one in (lists, server):
+        lab.later(one.stop)
+        one.start()
+    server.tell((GOOD, "mail.good.example", 60), ("mail.good.example", GOOD, 60))
+    return server
+
+
+def test_names_and_dns_lists_are_asked_for(serving, resolver):  # pylint: disable=unused-argument
+    reconfigure(serving, f'dns {{ names = yes }}\ndnsl {{ sites = {{ "{ZONE}" }} }}\ntests {{ dnsl = enforce }}\n', of=CONFIG.replace("greet_pause = 0s", "greet_pause = 2s"))
+    until("the zone has been tested", lambda: [row["state"] for row in serving.json("dnsl", "show")["zones"]] == ["up"])
+    assert str(rcpt(serving, "203.0.113.77")) == f"550 5.7.1 Your address is on DNS list {ZONE}"
+    send(serving, "with a name")
+    assert "Received: from client.example.net (mail.good.example [203.0.113.5])" in serving.read(BOX)
+
+
+def test_what_is_stored_is_there_after_a_restart_without_the_gate(serving):
+    serving.run("postern", "ban", "add", BY_HAND, "for", "1h", "reason", "by hand")
+    until("it is on disk", lambda: BY_HAND in serving.run("postern", "store", "export", "-").stdout)
+    serving.systemctl("restart", DAEMON)
+    assert banned(serving, BY_HAND)["note"] == "by hand"
+    serving.systemctl("stop", DAEMON)
+    serving.run("postern", "gate", "unload")
+    assert smtp.reaches(serving.lab.world, BY_HAND, GATE4)
+    serving.systemctl("start", DAEMON)
+    assert banned(serving, BY_HAND)["note"] == "by hand" and smtp.unreachable(serving.lab.world, BY_HAND, GATE4)
+
+
+def test_the_emergency_lever_and_back_again(serving):
+    """The gate goes and comes by hand, while the daemon runs, and the daemon is still master of it."""
+    serving.run("postern", "gate", "unload")
+    assert rcpt(serving, GOOD) == 250
+    serving.systemctl("restart", DAEMON)
+    until("it answers", serving.answers)
+    assert [link["mode"] for link in serving.json("gate", "show")["links"]] == ["native"]
+    serving.run("postern", "ban", "add", BY_HAND, "for", "1h")
+    assert smtp.unreachable(serving.lab.world, BY_HAND, GATE4)
+
+
+# --- the journal --------------------------------------------------------------------
+
+
+def test_the_journal_has_fields_a_classic_line_and_advice(serving):
+    with smtp.dial(serving.lab.world, OFFENDER, GATE4) as d:
+        offend(d)
+    entry = serving.journal_says("POSTERN_EVENT=ban", f"POSTERN_PREFIX={OFFENDER}")[-1]
+    assert entry["MESSAGE"].startswith(f"judge: ban prefix={OFFENDER} ") and "\n" not in entry["MESSAGE"]
+    assert re.fullmatch("[0-9a-f]{32}", entry["MESSAGE_ID"]) and entry["POSTERN_REASON"] == "relay-attempt" and entry["POSTERN_ROLE"] == "judge"
+    assert (entry["_SYSTEMD_UNIT"], entry["SYSLOG_IDENTIFIER"], entry["SYSLOG_FACILITY"]) == (DAEMON, "postern", "2")
+    assert int(entry["_UID"]) == serving.users()[JUDGE_USER]
+    denied = serving.journal_says("POSTERN_EVENT=denied", f"POSTERN_CLIENT={OFFENDER}")[-1]
+    assert int(denied["_UID"]) == serving.users()[WORKER_USER] and denied["_SYSTEMD_UNIT"] == DAEMON
+    said = serving.run("journalctl", "-x", "POSTERN_EVENT=ban", f"POSTERN_PREFIX={OFFENDER}").stdout
+    assert "Subject: A ban was written" in said and "Defined-By: Postern" in said and "postern ban del" in said and OFFENDER in said, said
+
+
+# --- when it dies, hangs, or is ended -------------------------------------------------
+
+
+def kill(machine, pid, how):
+    machine.run("sh", "-c", f"kill -{how} {pid}")
+
+
+def restarts(machine):
+    return int(machine.show(DAEMON, "NRestarts"))
+
+
+@contextlib.contextmanager
+def drop_in(machine, text):
+    folder = f"/run/systemd/system/{DAEMON}.d"
+    machine.run("mkdir", "-p", folder)
+    machine.write(f"{folder}/test.conf", text)
+    machine.systemctl("daemon-reload")
+    machine.systemctl("restart", DAEMON)
+    try:
+        yield
+    finally:
+        machine.run("rm", "-r", folder)
+        machine.systemctl("daemon-reload")
+        machine.systemctl("restart", DAEMON)
+
+
+def restarted(machine, before, how):
+    """What systemd does when the main process is treated like that: bans are enforced at every moment, and another takes over."""
+    machine.run("postern", "ban", "add", BY_HAND, "for", "1h")
+    count = restarts(machine)
+    kill(machine, before, how)
+    assert smtp.unreachable(machine.lab.world, BY_HAND, GATE4)
+    until("it was started again", lambda: restarts(machine) > count and machine.main_pid(DAEMON) not in (0, before) and machine.state(DAEMON) == "active/running")
+    until("it answers", machine.answers)
+    assert smtp.unreachable(machine.lab.world, BY_HAND, GATE4)
+    send(machine, f"after SIG{how} {before}")
+
+
+def test_a_warden_that_hangs_is_ended_and_started_again(serving):
+    with drop_in(serving, "[Service]\nWatchdogSec=2s\nTimeoutAbortSec=1s\n"):
+        until("it answers", serving.answers)
+        restarted(serving, serving.main_pid(DAEMON), "STOP")
+        assert serving.journal_says("--unit", DAEMON, "--grep", "Watchdog timeout")
+
+
+def test_a_warden_that_is_killed_is_started_again(serving):
+    restarted(serving, serving.main_pid(DAEMON), "KILL")
+
+
+def test_who_stops_it_leaves_the_bans_enforced(serving):
+    serving.run("postern", "ban", "add", BY_HAND, "for", "1h")
+    serving.systemctl("stop", DAEMON)
+    assert serving.state(DAEMON) == "inactive/dead"
+    assert smtp.unreachable(serving.lab.world, BY_HAND, GATE4) and smtp.refused(serving.lab.world, GOOD, GATE4)
+    dropped = serving.json("ban", "show")["bans"]  # the kernel is asked, there is no daemon
+    assert [row["prefix"] for row in dropped] == [BY_HAND]
+    serving.systemctl("start", DAEMON)
+    assert smtp.unreachable(serving.lab.world, BY_HAND, GATE4) and rcpt(serving, GOOD) == 250
+    assert [row["prefix"] for row in serving.json("ban", "show")["bans"]] == [BY_HAND]
+
+
+def test_without_a_configuration_it_is_not_started_and_has_not_failed(serving):
+    serving.systemctl("stop", DAEMON)
+    serving.run("mv", "/etc/postern/postern.conf", "/root/")
+    serving.systemctl("start", DAEMON)
+    assert serving.show(DAEMON, "ActiveState", "ConditionResult") == ("inactive", "no")
+    serving.run("mv", "/root/postern.conf", "/etc/postern/")
+
+
+# --- the exporter ---------------------------------------------------------------------
+
+
+def scraped(machine, path="/metrics"):
+    """The answer's body; None while there is none."""
+    with machine.lab.gateway.here():
+        link = http.client.HTTPConnection("127.0.0.1", 9725, timeout=20)
+        try:
+            link.request("GET", path)
+            answer = link.getresponse()
+            return answer.read().decode() if answer.status == 200 else None
+        except OSError:
+            return None
+        finally:
+            link.close()
+
+
+@pytest.fixture
+def exporting(serving):
+    serving.systemctl("enable", "--now", EXPORTER)
+    until("the exporter answers", lambda: scraped(serving))
+    return serving
+
+
+def test_the_exporter_serves_under_its_hardening(exporting):
+    assert exporting.state(EXPORTER) == "active/running"
+    assert "postern_gate_interfaces{" in scraped(exporting) and scraped(exporting, "/readyz")
+
+
+def kill_main(machine):
+    kill(machine, machine.main_pid(DAEMON), "KILL")
+
+
+def stop_and_start(machine):
+    machine.systemctl("stop", DAEMON)
+    until("the exporter has ended with it", lambda: machine.state(EXPORTER) == "inactive/dead")
+    assert not scraped(machine)
+    machine.systemctl("start", DAEMON)
+
+
+@pytest.mark.parametrize("what", [stop_and_start, lambda machine: machine.systemctl("restart", DAEMON), kill_main], ids=["stop_and_start", "restart", "killed"])
+def test_the_exporter_comes_back_with_the_daemon(exporting, what):
+    daemon, exporter = exporting.main_pid(DAEMON), exporting.main_pid(EXPORTER)
+    what(exporting)
+    until("both are others", lambda: exporting.main_pid(DAEMON) not in (0, daemon) and exporting.main_pid(EXPORTER) not in (0, exporter))
+    until("the exporter answers", lambda: scraped(exporting))
+    assert [exporting.state(unit) for unit in UNITS] == ["active/running", "active/running"]
+
+
+# --- a new version ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def newer(lab):  # pylint: disable=unused-argument
+    """The package of another version, whose daemon's memory is not the same."""
+    tree, package = f"{HOME}/newer", f"{HOME}/newer.deb"
+    run(["dpkg-deb", "-R", PACKAGE, tree])
+    shutil.copy(f"{mta.BUILD}/selftests/next/posternd", f"{tree}/usr/sbin/posternd")
+    with open(f"{tree}/DEBIAN/control", "r+", encoding="utf-8") as f:
+        control = re.sub(r"^Version: (.*)$", r"Version: \1+next", f.read(), flags=re.M)
+        f.seek(0)
+        f.write(control)
+    run(["dpkg-deb", "--root-owner-group", "-b", tree, package])
+    return package
+
+
+def test_an_upgrade_loses_no_connection(exporting, newer):
+    exporting.put(newer, "/root/newer.deb")
+    warden, exporter = exporting.main_pid(DAEMON), exporting.main_pid(EXPORTER)
+    exporting.run("postern", "ban", "add", BY_HAND, "for", "1h")
+    d = smtp.dial(exporting.lab.world, GOOD, GATE4)
+    for command in ("EHLO client.example.net", "MAIL FROM:<sender@example.net>", "RCPT TO:<user@example.org>"):
+        assert d.say(command) == 250
+    assert d.say("DATA") == 354
+    d.send(b"Subject: across versions\r\n\r\nfirst half\r\n")
+    exporting.run("apt", "install", "-y", "/root/newer.deb")
+    exporting.journal_says("POSTERN_EVENT=started", "POSTERN_VERSION=next")
+    until("the new one answers", exporting.answers)
+    assert (exporting.main_pid(DAEMON), exporting.show(DAEMON, "NRestarts"), exporting.state(DAEMON)) == (warden, "0", "active/running")
+    send(exporting, "to the new version")
+    d.send(b"second half\r\n.\r\n")
+    assert d.say("") == 250 and d.say("QUIT").code in (221, 250, 500)
+    until("the whole message", lambda: "across versions" in exporting.read(BOX) and "second half" in exporting.read(BOX))
+    assert exporting.main_pid(EXPORTER) not in (0, exporter)
+    until("the exporter answers", lambda: scraped(exporting))
+    assert smtp.unreachable(exporting.lab.world, BY_HAND, GATE4)
+    exporting.systemctl("reload", DAEMON)
+    exporting.run("dpkg", "-i", f"/root/{PACKAGE.rpartition('/')[2]}")  # and back
+    until("the old one again", lambda: "POSTERN_VERSION" in (last := exporting.journal("POSTERN_EVENT=started")[-1]) and last["POSTERN_VERSION"] != "next")
+    assert exporting.main_pid(DAEMON) == warden
+    send(exporting, "to the old version")
+    exporting.systemctl("restart", DAEMON)
+    assert exporting.main_pid(DAEMON) not in (0, warden) and exporting.state(DAEMON) == "active/running"
+
+
+# --- the end ------------------------------------------------------------------------------
+
+
+def test_remove_and_purge_leave_nothing(exporting):
+    exporting.run("postern", "ban", "add", BY_HAND, "for", "1h")
+    assert smtp.unreachable(exporting.lab.world, BY_HAND, GATE4)
+    exporting.run("apt", "remove", "-y", "postern")
+    assert [exporting.state(unit) for unit in UNITS] == ["inactive/dead", "inactive/dead"]
+    assert smtp.reaches(exporting.lab.world, BY_HAND, GATE4)
+    assert not exporting.exists("/sys/fs/bpf/postern") and exporting.exists("/etc/postern/postern.conf")
+    exporting.run("find", "/etc/postern", "-type", "f", "-not", "-name", "postern.conf", "-delete")  # an administrator's files would stay
+    exporting.run("apt", "purge", "-y", "postern")
+    assert exporting.systemctl("list-units", "--all", "--plain", "--no-legend", "postern*").stdout == ""
+    assert exporting.systemctl("is-failed", *UNITS, check=False).stdout.split() == ["inactive", "inactive"]
+    assert exporting.run("find", "/etc", "/run", "/var/lib", "/usr", "/lib", "-name", "*postern*", "-not", "-path", "/var/lib/apt/*").stdout == ""
+    assert not [name for name in exporting.users() if name.startswith("_postern")]
+    assert exporting.systemctl("is-system-running", check=False).stdout.strip() == "running"
