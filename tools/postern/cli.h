@@ -9,7 +9,15 @@
 
 #include "user/core/addr.h"
 
-enum cli_exit { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+/* symbol, status, what it means */
+#define CLI_EXITS(X) \
+	X(OK, 0, "done") X(FAILED, 1, "failed; the error says why") X(USAGE, 2, "the words make no command; the usage is printed")
+
+enum cli_exit {
+#define CLI_X(sym, status, help) CLI_##sym = status,
+	CLI_EXITS(CLI_X)
+#undef CLI_X
+};
 
 struct args;
 

@@ -104,6 +104,18 @@ static int do_names(struct args *a)
 	return rc ? rc : finished();
 }
 
+static int do_exits(struct args *a)
+{
+	int rc = arg_end(a);
+
+	if (rc)
+		return rc;
+#define CLI_X(sym, status, help) printf("**" #status "**\n    " help "\n\n");
+	CLI_EXITS(CLI_X)
+#undef CLI_X
+	return finished();
+}
+
 static int do_options(struct args *a)
 {
 	int rc = arg_end(a);
@@ -331,6 +343,7 @@ static const struct cmd cmds[] = {
 	{ "names", NULL, "The names of the objects.", do_names },
 	{ "commands", "OBJECT", "The commands of an object.", do_commands },
 	{ "options", NULL, "The options.", do_options },
+	{ "exits", NULL, "The exit statuses.", do_exits },
 	{ "reasons", NULL, "Every reason for a ban.", do_reasons },
 	{ "counters", NULL, "Every counter.", do_counters },
 	{ "log", NULL, "Every event of the log.", do_log },
