@@ -119,9 +119,9 @@ $(O)/selftests/unit/test_config: UNIT_LIBS := -lconfuse -lssl -lcrypto -lz -ljan
 $(O)/selftests/unit/test_config: $(patsubst %,$(O)/user/%.san.o,config config_access config_advice config_closed config_dnsl config_file config_kinds config_lmdb config_reader config_relay config_check file_why listfile listjson tls tls_client)
 $(O)/selftests/unit/test_closed: UNIT_LIBS := -lconfuse
 $(O)/selftests/unit/test_closed: $(patsubst %,$(O)/user/%.san.o,config_closed config_reader)
-$(O)/selftests/unit/test_never: $(patsubst %,$(O)/user/%.san.o,never log log_json log_journal)
+$(O)/selftests/unit/test_never: $(patsubst %,$(O)/user/%.san.o,never log log_json log_journal log_syslog log_way)
 $(O)/selftests/unit/test_log: UNIT_LIBS := -ljansson
-$(O)/selftests/unit/test_log: $(patsubst %,$(O)/user/%.san.o,log_json log_journal)
+$(O)/selftests/unit/test_log: $(patsubst %,$(O)/user/%.san.o,log log_json log_journal log_syslog log_way)
 $(O)/selftests/unit/test_resolve: UNIT_LIBS := -lcares
 $(O)/selftests/unit/test_resolve: $(patsubst %,$(O)/user/%.san.o,resolve_answer resolve_cache)
 $(O)/selftests/unit/test_zones: $(O)/user/zone_cache.san.o

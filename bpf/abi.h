@@ -240,7 +240,8 @@
 	X(FAILED_COMMANDS,  "test_failures_total", "test=\"commands\"",          "") \
 	X(FAILED_HANGUP,    "test_failures_total", "test=\"hangup\"",            "") \
 	X(FAILED_DNSL,      "test_failures_total", "test=\"dnsl\"",              "") \
-	X(FAILED_BACKUP,    "test_failures_total", "test=\"backup\"",            "")
+	X(FAILED_BACKUP,    "test_failures_total", "test=\"backup\"",            "") \
+	X(LOG_DROPPED,      "log_messages_dropped_total", "",                   "Lines of the log that neither the journal or syslog nor standard error took; nobody waits for them")
 
 enum pst_counter {
 #define PST_X(sym, family, labels, help) PST_CNT_##sym,

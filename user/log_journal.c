@@ -2,11 +2,7 @@
 #include "user/log_journal.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "user/core/logline.h"
 #include "user/core/put.h"
@@ -77,19 +73,4 @@ size_t log_journal(const struct log_source *from, struct str line, char *out, si
 	}
 	out[o.n] = 0;
 	return o.n;
-}
-
-int log_journal_open(const char *path)
-{
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), rc;
-
-	if (fd < 0)
-		return -errno;
-	snprintf(to.sun_path, sizeof(to.sun_path), "%s", path);
-	if (!connect(fd, (struct sockaddr *)&to, sizeof(to)))
-		return fd;
-	rc = -errno;
-	close(fd);
-	return rc;
 }

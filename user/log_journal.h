@@ -18,7 +18,4 @@ size_t log_journal(const struct log_source *from, struct str line, char *out, si
 #define LOG_JOURNAL_ID_SIZE 33
 void log_journal_id(struct str event, char id[LOG_JOURNAL_ID_SIZE]);
 
-/* A socket to send entries on, and to keep: the path is not needed again. -errno when there is no journal. */
-int log_journal_open(const char *path);
-
 #endif

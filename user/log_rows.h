@@ -74,6 +74,8 @@
 	X("rehearsal-failed", "version", "What is in the way of a start", "Nothing has changed yet. Mend what the text says, and try again.") \
 	X("memory-not-taken", "name", "What the version before remembered could not be taken, and why", "Scores, quotas or the greylist begin empty; bans are in the kernel and stay.") \
 	X("journal-failed", "", "The journal cannot be reached; lines go to standard error", "Lines go to standard error. See to systemd-journald, or set log to stderr or syslog.") \
+	X("syslog-failed", "", "Syslog cannot be reached; lines go to standard error", "Lines go to standard error. See to the machine's syslogd, or set log to stderr or journal.") \
+	X("log-dropped", "lines", "So many lines before this one are lost: whoever reads the log did not take them, and nobody waits for that", "See to whatever reads standard error, the journal or syslog: it hangs at times, or its disk is full.") \
 	X("stopping", "seconds", "The daemon ends", LOG_CALM) \
 	X("stopped", "", "The daemon has ended", "Bans stay in force in the kernel; `postern gate unload` ends that.") \
 	X("stop-forced", "seconds", "Processes did not stop in time and were ended", LOG_CALM " If it happens often, report it.") \

@@ -60,6 +60,7 @@ void leave_warden(struct warden *w)
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 	signal(SIGHUP, SIG_IGN); /* until the role installs its own */
 	signal(SIGINT, SIG_IGN);
+	log_counts(NULL);
 	munmap((void *)((unsigned long)w->stats & ~(PST_SLOT_BYTES - 1ul)), PST_SLOT_BYTES);
 }
 
@@ -111,6 +112,7 @@ static int worker_child(struct warden *w, struct child *c, int warden_fd)
 	if (w->store)
 		munmap(w->store, sizeof(*w->store));
 	setup.stats = stats_map_slot(&w->maps, WORKER_SLOT + c->slot);
+	log_counts(setup.stats);
 	keep[n++] = warden_fd;
 	keep[n++] = setup.judge_fd;
 	for (size_t i = 0; i < s->conf->nlisteners; i++)
@@ -141,6 +143,7 @@ static int judge_child(struct warden *w, int warden_fd)
 	leave_warden(w);
 	serving_tls_free(&w->now); /* keys are the workers' */
 	setup.stats = stats_map_slot(&w->maps, JUDGE_SLOT);
+	log_counts(setup.stats);
 	keep[n++] = warden_fd;
 	keep[n++] = w->control_fd;
 	keep[n++] = w->life[1];

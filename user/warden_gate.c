@@ -213,6 +213,7 @@ bool gate_follow(struct warden *w)
 	kern_close(&w->maps);
 	w->maps = maps;
 	w->stats = stats;
+	log_counts(stats);
 	log_info("gate-reloaded: the gate was loaded anew; its tables are filled again");
 	fill_tables(w);
 	return true;
@@ -240,6 +241,7 @@ int gate_start(struct warden *w)
 		log_warn("counters-failed: the counters cannot be mapped");
 		return -EIO;
 	}
+	log_counts(w->stats);
 	rc = fill_tables(w);
 	if (rc)
 		return rc;

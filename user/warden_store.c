@@ -180,6 +180,7 @@ int store_child(struct warden *w, int warden_fd)
 	prctl(PR_SET_NAME, "postern-store");
 	umask(077);
 	setup.stats = stats_map_slot(&w->maps, STORE_SLOT);
+	log_counts(setup.stats);
 	if (!setup.stats || enter_cage(w, &setup, keep, sizeof(keep) / sizeof(*keep)))
 		return 1;
 	return store_run(&setup);

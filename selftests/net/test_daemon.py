@@ -2,18 +2,20 @@
 """The daemon as an administrator meets it: reload, lists, capabilities, the command without it."""
 
 import concurrent.futures
+import contextlib
 import json
 import os
 import re
 import shutil
 import socket
 import subprocess
+import time
 
 import pytest
 
 import gate as gate_
 import smtp
-from lab import GATE4, GATE6, HOME, PATIENCE, alive, until
+from lab import GATE4, GATE6, HOME, PATIENCE, alive, run, until
 from test_ban import offend, served
 
 GOOD = "203.0.113.5"
@@ -310,3 +312,96 @@ def test_a_journal_that_hangs_holds_up_nobody(gate, dial, journal):
             assert d.say("NOOP") == 250
             d.quit()
     assert "session-end" in gate.said()
+
+
+
+@pytest.fixture
+def syslog(lab):
+    """What a syslogd would hear. /dev is everybody's, so this cell gets one of its own for a while."""
+    os.makedirs("/run/dev")
+    run(["mount", "--rbind", "/dev", "/run/dev"])
+    run(["mount", "-t", "tmpfs", "tmpfs", "/dev"])
+    for name in os.listdir("/run/dev"):
+        os.symlink(f"/run/dev/{name}", f"/dev/{name}")
+    with lab.gateway.here():
+        heard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    heard.bind("/dev/log")
+    os.chmod("/dev/log", 0o666)
+    heard.settimeout(PATIENCE)
+    yield heard
+    heard.close()
+    run(["umount", "-l", "/dev"])
+    run(["umount", "-l", "/run/dev"])
+    os.rmdir("/run/dev")
+
+
+def line_with(syslog, text):
+    while text not in (line := syslog.recv(65536).decode()):
+        pass
+    return line
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_syslog_gets_the_classic_line(gate, dial, roomy, syslog, form):  # pylint: disable=unused-argument
+    gate.configure(log="syslog", log_format=form).start()
+    with dial(GOOD) as d:
+        d.quit()
+    line = line_with(syslog, "session-end")  # of a worker, which can open nothing any more
+    head, stamp, text = re.fullmatch(r"<(\d+)>(\w{3} [ \d]\d \d\d:\d\d:\d\d) postern\[\d+\]: (.*)", line).groups()
+    assert int(head) >> 3 == 2 and abs(time.mktime(time.strptime(f"{time.strftime('%Y')} {stamp}", "%Y %b %d %H:%M:%S")) - time.time()) < 120
+    assert text.startswith("worker: session-end ") if form == "text" else json.loads(text)["event"] == "session-end"
+    assert not gate.said()
+
+
+def nobody_reads(kind):
+    """Two ends of which nobody reads the first, as a shell or a service manager gives them."""
+    if kind == "pipe":
+        return [os.fdopen(fd, "rb" if n == 0 else "wb", 0) for n, fd in enumerate(os.pipe())]
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+
+
+def heard(end):
+    """All that stands there now."""
+    os.set_blocking(end.fileno(), False)
+    got = b""
+    with contextlib.suppress(BlockingIOError):
+        while (more := os.read(end.fileno(), 65536)):
+            got += more
+    return got.decode()
+
+
+@pytest.mark.parametrize("log", ["stderr", "syslog", "journal"])
+@pytest.mark.parametrize("kind", ["pipe", "stream"])
+def test_a_log_that_nobody_reads_holds_up_nobody(gate, dial, syslog, journal, log, kind):  # pylint: disable=unused-argument
+    """Sessions, offences and reloads go on, every line that is lost is counted, and the log itself says how many when it is read again."""
+    out, into = nobody_reads(kind)
+    gate.configure(log=log, greet_pause="0s", log_commands=True, limits={"workers": 1}).start(stderr=into)
+    into.close()
+    try:
+        for n in range(20000):
+            with dial(GOOD) as d:
+                for _ in range(20):
+                    d.send(b"NOOP " + b"x" * 400 + b"\r\n")
+                    assert d.reply() == 250
+            if not n % 10 and gate.counter("log_messages_dropped_total"):
+                break
+        assert gate.counter("log_messages_dropped_total") > 0
+        gate.hup()
+        until("it is reloaded", lambda: gate.counter("config_reloads_total", result="ok") == 1)
+        offend(dial("198.51.100.41"))
+        gate.banned("198.51.100.41")
+        said = heard(out)
+        assert "NOOP" in said
+
+        def told():
+            nonlocal said
+            with dial(GOOD) as d:
+                assert d.say("NOOP") == 250
+            said += heard(out)
+            return "log-dropped lines=" in said
+
+        if log == "stderr":
+            until("it says how many are lost", told)
+    finally:
+        gate.stop()
+        out.close()

@@ -91,9 +91,9 @@ class Gate:
         with open(CONFIG, "w", encoding="utf-8") as f:
             f.write(text)
 
-    def start(self):
+    def start(self, stderr=None):
         with open(self.log, "ab") as log:
-            self.process = self.lab.gateway.start(*self._rights(), POSTERND, "-c", CONFIG, stdout=log, stderr=log,
+            self.process = self.lab.gateway.start(*self._rights(), POSTERND, "-c", CONFIG, stdout=log, stderr=stderr or log,
                                                   stdin=subprocess.DEVNULL)
         until("posternd serves", self._ready)
         return self
