@@ -407,6 +407,30 @@ def test_who_stops_it_leaves_the_bans_enforced(serving):
     assert [row["prefix"] for row in serving.json("ban", "show")["bans"]] == [BY_HAND]
 
 
+def warden_is(machine, user):
+    """And it can use the gate that another user left."""
+    until("it answers", machine.answers)
+    process = machine.processes(DAEMON)[machine.main_pid(DAEMON)]
+    machine.run("postern", "ban", "add", BY_HAND, "for", "1h")
+    assert set(process["Uid"].split()) == {str(machine.users()[user])} and smtp.unreachable(machine.lab.world, BY_HAND, GATE4)
+    return names(process["CapPrm"])
+
+
+def test_beside_other_programs_it_is_root_as_its_drop_in_says(serving):
+    with open(f"{mta.BUILD}/../tools/systemd/shared.conf", encoding="utf-8") as f:
+        shared = f.read()
+    serving.write("/etc/postern/postern.conf", f"shared = yes\n{CONFIG}")
+    assert serving.systemctl("restart", DAEMON, check=False).returncode and serving.journal_says("--grep", "posternd lacks CAP_SYS_ADMIN")
+    with drop_in(serving, shared):
+        assert warden_is(serving, "root") == BOUND_WARDEN | {"CAP_SYS_ADMIN"}
+        assert send(serving, "beside other programs")
+        serving.write("/etc/postern/postern.conf", CONFIG)
+        serving.systemctl("restart", DAEMON)  # root's gate without the sharing
+        warden_is(serving, "root")
+    assert warden_is(serving, WARDEN_USER) == BOUND_WARDEN
+    assert send(serving, "by itself")
+
+
 def test_without_a_configuration_it_is_not_started_and_has_not_failed(serving):
     serving.systemctl("stop", DAEMON)
     serving.run("mv", "/etc/postern/postern.conf", "/root/")
