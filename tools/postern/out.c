@@ -21,7 +21,9 @@ enum place { DOC_NONE, DOC_MEMBERS, DOC_ROWS };
 static struct {
 	bool json, pretty, done;
 	enum place place;
-	unsigned members, rows; /* written, for the commas */
+	unsigned members[2], rows; /* written, for the commas: of the document, of the section that is being written */
+	int level;		   /* 1 = within a section of the document, which is written piece by piece like the document itself */
+	const char *section;	   /* the outermost one that is open */
 	json_t *at[DEPTH_MAX];	/* at[0]: members of the document not yet written; deeper: open sections, tables, rows */
 	int depth;
 	json_t *row; /* of the outermost table */
@@ -75,8 +77,8 @@ static void write_value(json_t *v, int indent)
 
 static void write_key(const char *key)
 {
-	putchar(out.members++ ? ',' : '{');
-	newline(1);
+	putchar(out.members[out.level]++ ? ',' : '{');
+	newline(1 + out.level);
 	printf("\"%s\":%s", key, out.pretty ? " " : "");
 }
 
@@ -86,16 +88,47 @@ static void flush_members(void)
 	const char *key;
 	json_t *v;
 
-	json_object_foreach(out.at[0], key, v) {
+	json_object_foreach(out.at[out.level], key, v) {
 		write_key(key);
-		write_value(v, 1);
+		write_value(v, 1 + out.level);
 	}
-	json_object_clear(out.at[0]);
+	json_object_clear(out.at[out.level]);
 }
 
+/* A section of the document that has a table is no longer kept whole: what it has is taken out of the document and written. */
+static void enter_section(void)
+{
+	json_t *members = json_incref(out.at[1]);
+
+	if (!aside.lines) {
+		json_object_del(out.at[0], out.section);
+		flush_members();
+		write_key(out.section);
+	}
+	out.level = 1;
+	out.members[1] = 0;
+	out.at[1] = members;
+}
+
+static void leave_section(void)
+{
+	if (!aside.lines) {
+		flush_members();
+		newline(1);
+		putchar('}');
+	}
+	json_decref(out.at[1]);
+	out.level = 0;
+}
+
+/* "bans", or "running.bans" of a section. */
 static void write_line(json_t *row)
 {
-	json_t *line = json_pack("{s:i s:s}", "schema", OUT_SCHEMA, "row_of", out.table);
+	char of[64];
+	json_t *line;
+
+	snprintf(of, sizeof(of), "%s%s%s", out.level ? out.section : "", out.level ? "." : "", out.table);
+	line = json_pack("{s:i s:s}", "schema", OUT_SCHEMA, "row_of", of);
 
 	json_object_update(line, row);
 	write_value(line, 0);
@@ -115,8 +148,8 @@ static void flush_row(void)
 	}
 	if (out.rows++)
 		putchar(',');
-	newline(2);
-	write_value(out.row, 2);
+	newline(2 + out.level);
+	write_value(out.row, 2 + out.level);
 	json_decref(out.row);
 	out.row = NULL;
 }
@@ -125,7 +158,7 @@ static void flush_row(void)
 
 static bool streaming(void)
 {
-	return out.place == DOC_ROWS && out.depth == 0;
+	return out.place == DOC_ROWS && out.depth == out.level;
 }
 
 /* Where the next member goes. */
@@ -154,18 +187,24 @@ static void push(const char *key, json_t *container)
 
 void out_section(const char *key, const char *title)
 {
-	if (out.json)
-		push(key, json_object());
-	else
+	if (!out.json) {
 		textout_section(title);
+		return;
+	}
+	if (!out.depth && out.place != DOC_ROWS)
+		out.section = key;
+	push(key, json_object());
 }
 
 void out_section_end(void)
 {
-	if (out.json)
-		out.depth--;
-	else
+	if (!out.json) {
 		textout_section_end();
+		return;
+	}
+	if (out.level && out.depth == 1)
+		leave_section();
+	out.depth--;
 }
 
 void out_null(const char *key)
@@ -179,10 +218,12 @@ void out_table(const char *key)
 		textout_table();
 		return;
 	}
-	if (out.depth || out.place == DOC_ROWS) {
+	if (out.depth > 1 || out.place == DOC_ROWS) {
 		push(key, json_array());
 		return;
 	}
+	if (out.depth && !out.level)
+		enter_section();
 	out.table = key;
 	out.place = DOC_ROWS;
 	out.rows = 0;
@@ -212,7 +253,7 @@ void out_table_end(void)
 	} else if (streaming()) {
 		flush_row();
 		if (out.rows)
-			newline(1);
+			newline(1 + out.level);
 		if (!aside.lines)
 			putchar(']');
 		out.place = DOC_MEMBERS;
@@ -240,10 +281,11 @@ bool out_pretty(void)
 int out_finish(int rc)
 {
 	if (out.json && !out.done) {
-		while (out.depth)
-			out.depth--;
+		out.depth = out.level;
 		if (out.place == DOC_ROWS)
 			out_table_end();
+		if (out.level)
+			out_section_end();
 		if (out.notes)
 			json_object_set_new(out.at[0], "notes", out.notes);
 		flush_members();

@@ -14,7 +14,7 @@
 #define OUT_SCHEMA 1
 
 void out_init(bool json, bool pretty);
-/* JSON Lines from now on: the rows of an outermost table are documents of their own, each with "row_of"; the last document has the rest. */
+/* JSON Lines from now on: the rows of an outermost table, or of one in a section ("running.bans"), are documents of their own, each with "row_of"; the last document has the rest. */
 void out_lines(void);
 /* Ends the document. Returns rc, or 1 when standard output could not be written. After it out_init() may begin another. */
 int out_finish(int rc);
