@@ -30,6 +30,7 @@ PARTS = {
     "mail": ([PYTHON, f"{HERE}/mail.py"], "messages through the gate against the backend directly"),
     "proxy": ([PYTHON, f"{HERE}/proxy.py"], "the gate beside HAProxy, nginx and Postfix as proxies"),
     "botnet": ([PYTHON, f"{HERE}/botnet.py"], "2,000 bots and 50 genuine senders: the gate beside postscreen"),
+    "install": ([PYTHON, f"{HERE}/install.py"], "README's commands on a fresh Debian with systemd and Postfix"),
     "demo": ([PYTHON, f"{HERE}/figures.py"], "the demo's own figures"),
 }
 # Parts of parts, for the impatient: run only when named.
@@ -94,6 +95,8 @@ def main(parts):
         print("bench: takes root: sudo make bench", file=sys.stderr)
         return 1
     subprocess.run([PYTHON, f"{DEMO}/mta.py", "postfix", "haproxy", "nginx", "libnginx-mod-mail", "exim4-daemon-light", "dovecot-core"], stdout=subprocess.DEVNULL, check=True)
+    if "install" in (parts or PARTS):
+        subprocess.run([PYTHON, f"{TOP}/selftests/net/machine.py"], env={**os.environ, "PYTHONPATH": DEMO}, check=True)
     print(f"load of the machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", flush=True)
     everything, failed = [], []
     for part in parts or PARTS:

@@ -6,8 +6,10 @@ Whatever it does ends with it, and it ends with the cell.
 """
 
 import contextlib
+import glob
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,9 +18,27 @@ import cell
 import mta
 from lab import HOME, LabError, alive, children, run, stop, until
 
-CLEAN = f"{mta.BUILD}/systemd-root.tar"
+TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
+CLEAN, PACKAGES = f"{mta.BUILD}/systemd-root.tar", "systemd-sysv,iproute2,postfix"
 HOSTNAME = "mx.example.org"
 NODES = ("null", "zero", "full", "random", "urandom", "tty")
+
+def prepare():
+    """The Debian package, and a clean Debian for it. Takes the network of the machine, so it is called outside of a lab."""
+    subprocess.run(["make", "-s", "-C", TOP, "deb", f"O={mta.BUILD}"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["sh", f"{TOP}/tools/deb/root", package(), CLEAN, PACKAGES], check=True)
+
+
+def package():
+    return glob.glob(f"{mta.BUILD}/postern_*.deb")[0]
+
+
+def readme():
+    """The commands that README tells the owner of a fresh Debian with Postfix to type."""
+    with open(f"{TOP}/README.md", encoding="utf-8") as f:
+        section = f.read().split("\n## Set it up in five minutes\n")[1].split("\n## ")[0]
+    return [line.strip() for line in re.search(r"\n\n((?:    .*\n)+)", section)[1].splitlines()]
+
 
 # It never gets to the clock, the kernel's modules and messages, or the hardware.
 _BOOT = """
@@ -172,3 +192,7 @@ class Machine:
     def group(self, name):
         """Its number, as a string."""
         return next(line.split(":")[2] for line in self.read("/etc/group").splitlines() if line.startswith(f"{name}:"))
+
+
+if __name__ == "__main__":
+    prepare()

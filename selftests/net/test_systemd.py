@@ -5,12 +5,10 @@ One machine for all, used in the order of this file; each test takes it as `serv
 """
 
 import contextlib
-import glob
 import http.client
 import re
 import shutil
 import ssl
-import time
 
 import pytest
 
@@ -20,11 +18,9 @@ import mta
 import secure
 import smtp
 from lab import GATE4, HOME, run, until
-from machine import Machine
+from machine import Machine, package, readme
 from test_ban import offend
 
-PACKAGE = glob.glob(f"{mta.BUILD}/postern_*.deb")[0]
-README = f"{mta.BUILD}/../README.md"
 DAEMON, EXPORTER = "posternd.service", "postern-exporter.service"
 UNITS = (DAEMON, EXPORTER)
 GOOD, OFFENDER, BY_HAND = "203.0.113.5", "203.0.113.66", "203.0.113.9"
@@ -64,25 +60,18 @@ def machine(lab):
     made.close()
 
 
-def commands():
-    """What README tells the owner of a fresh Debian with Postfix to type."""
-    with open(README, encoding="utf-8") as f:
-        section = f.read().split("\n## Set it up in five minutes\n")[1].split("\n## ")[0]
-    return [line.strip() for line in re.search(r"\n\n((?:    .*\n)+)", section)[1].splitlines()]
-
-
 @pytest.fixture(scope="module")
 def unpacked(machine):
     """The first of these commands is done: the package is there."""
-    machine.put(PACKAGE, "/root/")
-    machine.run("sh", "-c", commands()[0])
+    machine.put(package(), "/root/")
+    machine.run("sh", "-c", readme()[0])
     return machine
 
 
 @pytest.fixture(scope="module")
 def installed(unpacked):
     """The machine, protected as README says."""
-    for command in commands()[1:]:
+    for command in readme()[1:]:
         unpacked.run("sh", "-c", command)
     return unpacked
 
@@ -494,15 +483,15 @@ def test_the_exporter_comes_back_with_the_daemon(exporting, what):
 @pytest.fixture(scope="module")
 def newer(lab):  # pylint: disable=unused-argument
     """The package of another version, whose daemon's memory is not the same."""
-    tree, package = f"{HOME}/newer", f"{HOME}/newer.deb"
-    run(["dpkg-deb", "-R", PACKAGE, tree])
+    tree, made = f"{HOME}/newer", f"{HOME}/newer.deb"
+    run(["dpkg-deb", "-R", package(), tree])
     shutil.copy(f"{mta.BUILD}/selftests/next/posternd", f"{tree}/usr/sbin/posternd")
     with open(f"{tree}/DEBIAN/control", "r+", encoding="utf-8") as f:
         control = re.sub(r"^Version: (.*)$", r"Version: \1+next", f.read(), flags=re.M)
         f.seek(0)
         f.write(control)
-    run(["dpkg-deb", "--root-owner-group", "-b", tree, package])
-    return package
+    run(["dpkg-deb", "--root-owner-group", "-b", tree, made])
+    return made
 
 
 def test_an_upgrade_loses_no_connection(exporting, newer):
@@ -526,7 +515,7 @@ def test_an_upgrade_loses_no_connection(exporting, newer):
     until("the exporter answers", lambda: scraped(exporting))
     assert smtp.unreachable(exporting.lab.world, BY_HAND, GATE4)
     exporting.systemctl("reload", DAEMON)
-    exporting.run("dpkg", "-i", f"/root/{PACKAGE.rpartition('/')[2]}")  # and back
+    exporting.run("dpkg", "-i", f"/root/{package().rpartition('/')[2]}")  # and back
     until("the old one again", lambda: "POSTERN_VERSION" in (last := exporting.journal("POSTERN_EVENT=started")[-1]) and last["POSTERN_VERSION"] != "next")
     assert exporting.main_pid(DAEMON) == warden
     send(exporting, "to the old version")
