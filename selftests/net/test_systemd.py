@@ -234,14 +234,21 @@ def test_a_key_of_the_gates_own_as_its_manual_says(serving):
 
 
 def test_the_control_socket_is_for_root_and_a_group(serving):
-    def asked():
-        return serving.run("setpriv", "--reuid=user", "--regid=user", "--groups=adm", "postern", "config", "reload", check=False)
+    def asked(*words):
+        return serving.run("setpriv", "--reuid=user", "--regid=user", "--groups=adm", "postern", *words, check=False)
 
-    assert "run as root or as a member of the control group" in asked().stderr
+    for words in (("client", "list"), ("ban", "add", BY_HAND, "for", "1h"), ("ban", "del", BY_HAND), ("allow", "add", GOOD)):
+        assert "run as root or as a member of the control group" in asked(*words).stderr, words
     reconfigure(serving, 'control_group = "adm"\n', how=("systemctl", "restart", DAEMON))
     until("it answers", serving.answers)
-    assert asked().returncode == 0
-    until("who asked is logged", lambda: serving.journal("POSTERN_EVENT=control", f"POSTERN_UID={serving.users()['user']}"))
+    for words, said in ((("config", "reload"), ""), (("ban", "add", BY_HAND, "for", "1h"), f"{BY_HAND} is banned\n"), (("ban", "del", BY_HAND), "no longer"),
+                        (("allow", "add", "192.0.2.99"), "is now"), (("allow", "del", "192.0.2.99"), "no longer")):
+        done = asked(*words)
+        assert (done.returncode, done.stderr) == (0, "") and said in done.stdout, (words, done)
+    for words, why in ((("ban", "del", BY_HAND), f"{BY_HAND} is not banned"), (("allow", "del", BY_HAND), "is not in the allow table"), (("ban", "show"), "run as root")):
+        done = asked(*words)
+        assert done.returncode == 1 and why in done.stderr, (words, done)
+    until("who asked is logged", lambda: serving.journal("POSTERN_EVENT=control", f"POSTERN_UID={serving.users()['user']}", "POSTERN_COMMAND=ban add"))
 
 
 def greeting(machine):

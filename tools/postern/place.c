@@ -65,3 +65,14 @@ int place_open(struct kern_maps *m, bool readonly)
 		return out_error("%s: no permission; run as root", place_pins());
 	return out_error("%s: %s", place_pins(), strerror(-rc));
 }
+
+bool place_closed(void)
+{
+	struct kern_maps m;
+	unsigned have = 0;
+	int rc = kern_open(place_pins(), true, &m, &have);
+
+	if (!rc)
+		kern_close(&m);
+	return rc == -EPERM || rc == -EACCES;
+}
