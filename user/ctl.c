@@ -340,9 +340,12 @@ void ctl_reload_done(struct ctl *c, bool ok)
 {
 	const char *first = json_string_value(json_array_get(c->notes, 0));
 	size_t more = json_array_size(c->notes) > 1 ? json_array_size(c->notes) - 1 : 0;
+	char rest[80];
+
+	snprintf(rest, sizeof(rest), " (%zu more; `postern config check` says all)", more);
 	json_t *reply = ok ? ctl_ok()
-			   : ctl_error(false, "not reloaded, the old configuration stays: %s (%zu more; `postern config check` says all)",
-				       first ? first : "see the log", more);
+			   : ctl_error(false, "not reloaded, the old configuration stays: %s%s",
+				       first ? first : "see the log", more ? rest : "");
 	struct ctl_client *next;
 
 	json_object_set_new(reply, "reloaded", json_boolean(ok));

@@ -205,14 +205,14 @@ def test_sample_is_read_without_errors(tmp_path):
 
 
 BROKEN = {
-    "hangs up": b"",
-    "is not JSON": b"hello\n",
-    "is no object": b"[]\n",
-    "is cut off": b'{"schema":1',
-    "repeats a key": b'{"error":"a","error":"b"}\n',
-    "is NUL": b"\0\n",
-    "is deep": b"[" * 100000 + b"\n",
-    "refuses": b'{"schema":1,"error":"not \\u001b[31mtoday","usage":false}\n',
+    "hangs up": (b"", "the daemon hung up without an answer|the daemon ended the stream|not running"),
+    "is not JSON": (b"hello\n", ": the answer is not JSON: "),
+    "is no object": (b"[]\n", ": the answer is not JSON: "),
+    "is cut off": (b'{"schema":1', ": the answer is not JSON: "),
+    "repeats a key": (b'{"error":"a","error":"b"}\n', ": the answer is not JSON: "),
+    "is NUL": (b"\0\n", ": the answer is not JSON: "),
+    "is deep": (b"[" * 100000 + b"\n", ": the answer is not JSON: "),
+    "refuses": (b'{"schema":1,"error":"not \\u001b[31mtoday","usage":false}\n', "today"),
 }
 
 
@@ -230,7 +230,7 @@ def test_broken_answer(tmp_path, words, answer):
             peer, _ = listening.accept()
             with peer:
                 peer.recv(4096)
-                peer.sendall(BROKEN[answer])
+                peer.sendall(BROKEN[answer][0])
 
         server = threading.Thread(target=serve)
         server.start()
@@ -239,10 +239,10 @@ def test_broken_answer(tmp_path, words, answer):
     assert done.returncode == 1
     assert "\x1b" not in done.stdout + done.stderr
     if "-j" in words:
-        assert "error" in json.loads(done.stdout.splitlines()[-1])
+        assert re.search(BROKEN[answer][1], json.loads(done.stdout.splitlines()[-1])["error"])
         assert not done.stderr
     else:
-        assert done.stderr.startswith("Error: ")
+        assert done.stderr.startswith("Error: ") and re.search(BROKEN[answer][1], done.stderr)
 
 
 def test_log_events_are_rows():
