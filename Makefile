@@ -187,7 +187,7 @@ deps:
 
 MAN_SRC := $(wildcard tools/man/*.rst)
 MAN := $(MAN_SRC:tools/man/%.rst=$(O)/man/%)
-MAN_PARTS := objects options exits reasons counters settings log
+MAN_PARTS := objects options exits reasons counters parts settings log
 SBINDIR := $(PREFIX)/sbin
 MANDIR := $(PREFIX)/share/man
 COMPDIR := $(PREFIX)/share/bash-completion/completions

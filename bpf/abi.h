@@ -241,7 +241,19 @@
 	X(FAILED_HANGUP,    "test_failures_total", "test=\"hangup\"",            "") \
 	X(FAILED_DNSL,      "test_failures_total", "test=\"dnsl\"",              "") \
 	X(FAILED_BACKUP,    "test_failures_total", "test=\"backup\"",            "") \
-	X(LOG_DROPPED,      "log_messages_dropped_total", "",                   "Lines of the log that neither the journal or syslog nor standard error took; nobody waits for them")
+	X(LOG_DROPPED,      "log_messages_dropped_total", "",                   "Lines of the log that neither the journal or syslog nor standard error took; nobody waits for them") \
+	X(DEGRADED_GATE,     "degraded",            "part=\"gate\"",            "1 while a part does not do what the configuration asks for, and the rest goes on; the parts are below") \
+	X(DEGRADED_POLICY,   "degraded",            "part=\"policy\"",          "") \
+	X(DEGRADED_JUDGE,    "degraded",            "part=\"judge\"",           "") \
+	X(DEGRADED_WORKERS,  "degraded",            "part=\"workers\"",         "") \
+	X(DEGRADED_STORE,    "degraded",            "part=\"store\"",           "") \
+	X(DEGRADED_BACKEND,  "degraded",            "part=\"backend\"",         "") \
+	X(DEGRADED_BANS,     "degraded",            "part=\"bans\"",            "") \
+	X(DEGRADED_DNSL,     "degraded",            "part=\"dnsl\"",            "") \
+	X(DEGRADED_NAMES,    "degraded",            "part=\"names\"",           "") \
+	X(DEGRADED_LISTS,    "degraded",            "part=\"lists\"",           "") \
+	X(DEGRADED_CONFIG,   "degraded",            "part=\"config\"",          "") \
+	X(DEGRADED_LOG,      "degraded",            "part=\"log\"",             "")
 
 enum pst_counter {
 #define PST_X(sym, family, labels, help) PST_CNT_##sym,

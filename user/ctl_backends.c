@@ -114,6 +114,7 @@ void ctl_backends_count(const struct judge *j)
 	free(all);
 	counter[PST_CNT_BACKENDS_UP] = up;
 	counter[PST_CNT_BACKENDS_DOWN] = down;
+	counter[PST_CNT_DEGRADED_BACKEND] = down > 0;
 	counter[PST_CNT_BACKENDS_UNSURE] = n - up - down;
 }
 

@@ -148,6 +148,12 @@ static void watch_sessions(struct judge *j)
 	j->setup->stats->counter[PST_CNT_SESSIONS_LIVE] = live;
 }
 
+/* Not while it is about to be. */
+static void watch_store(struct judge *j)
+{
+	j->setup->stats->counter[PST_CNT_DEGRADED_STORE] = j->setup->store && j->setup->store->status.state == STORE_FAILED;
+}
+
 /* The kernel ends bans by itself; this only returns the room. A large table is swept less often, not longer. */
 static void sweep(evutil_socket_t fd, short what, void *ctx)
 {
@@ -169,6 +175,7 @@ static void sweep(evutil_socket_t fd, short what, void *ctx)
 		judge_amnesty(j, &patient.prefix[i]);
 	judge_watch_breaker(j);
 	watch_sessions(j);
+	watch_store(j);
 	ctl_backends_count(j);
 	judge_figures_put(j);
 	took_s = (kern_now_ns() - from) * SWEEP_SHARE / S_NS;

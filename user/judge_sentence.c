@@ -44,7 +44,7 @@ void judge_watch_breaker(struct judge *j)
 	bool open = breaker_is_open(b, rules, now);
 	unsigned share = breaker_share(b, rules, now);
 
-	j->setup->stats->counter[PST_CNT_BREAKER_OPEN] = open;
+	j->setup->stats->counter[PST_CNT_BREAKER_OPEN] = j->setup->stats->counter[PST_CNT_DEGRADED_BANS] = open;
 	if (open == j->breaker_open)
 		return;
 	j->breaker_open = open;

@@ -122,10 +122,12 @@ static bool to_daemon(const struct log_source *from, const char *line)
 	return log_way_put(&log_to.daemon, entry, daemons[log_to.to].text(from, text, entry, sizeof(entry)));
 }
 
-static void account(bool taken)
+static void account(bool by_daemon, bool taken)
 {
 	unsigned long long lost = log_to.lost;
 
+	if (log_to.stats)
+		log_to.stats->counter[PST_CNT_DEGRADED_LOG] = !taken || (log_to.to != LOG_TO_STDERR && !by_daemon);
 	if (!taken) {
 		log_to.lost++;
 		if (log_to.stats)
@@ -141,13 +143,15 @@ static void log_line(int priority, int error, const char *fmt, va_list ap)
 	struct log_source from = { .role = log_to.role, .pid = own_pid(), .priority = priority };
 	char line[LOG_LINE_MAX];
 	int n, saved = errno;
+	bool by_daemon;
 
 	clock_gettime(CLOCK_REALTIME, &from.when);
 	n = vsnprintf(line, sizeof(line), fmt, ap);
 	if (n >= 0 && n < (int)sizeof(line) && error)
 		snprintf(line + n, sizeof(line) - n, ": %s", strerror(error));
 	flatten(line);
-	account((log_to.daemon.fd >= 0 && to_daemon(&from, line)) || to_stderr(&from, line));
+	by_daemon = log_to.daemon.fd >= 0 && to_daemon(&from, line);
+	account(by_daemon, by_daemon || to_stderr(&from, line));
 	errno = saved;
 }
 

@@ -8,8 +8,10 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "user/core/names.h"
+#include "user/core/parts.h"
 #include "user/stats_named.h"
 #include "user/stats_spans.h"
 
@@ -65,6 +67,30 @@ static int add_slots(int map, struct pst_stats *sum)
 	return 0;
 }
 
+/* Nobody is left to say so. */
+static bool is_dead_man(int map)
+{
+	struct timespec now;
+	struct pst_conf c;
+	__u32 key = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return !bpf_map_lookup_elem(map, &key, &c) && c.dead_man_ns && c.dead_man_ns <= now.tv_sec * 1000000000ull + (__u64)now.tv_nsec;
+}
+
+/* Of as many processes as say so. */
+static void degrade(struct pst_stats *sum)
+{
+	static const enum pst_counter row[] = {
+#define PARTS_X(sym, name, meaning, advice) PST_CNT_DEGRADED_##sym,
+		PARTS(PARTS_X)
+#undef PARTS_X
+	};
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+		sum->counter[row[i]] = sum->counter[row[i]] != 0;
+}
+
 int stats_read(const struct kern_maps *m, struct pst_stats *out)
 {
 	struct pst_stats sum = { 0 };
@@ -72,9 +98,12 @@ int stats_read(const struct kern_maps *m, struct pst_stats *out)
 
 	if (!err)
 		err = add_slots(m->slots, &sum);
-	if (!err)
-		*out = sum;
-	return err;
+	if (err)
+		return err;
+	sum.counter[PST_CNT_DEGRADED_POLICY] = is_dead_man(m->conf);
+	degrade(&sum);
+	*out = sum;
+	return 0;
 }
 
 struct pst_stats *stats_map_slot(const struct kern_maps *m, unsigned slot)

@@ -13,7 +13,7 @@
 /* The last slot has no process: it holds what an older gate has counted (migrate.h). */
 #define STATS_CARRY_SLOT (PST_SLOTS_MAX - 1)
 
-/* Sums every CPU and every slot. 0, or -errno and *out is left alone. */
+/* Sums every CPU and every slot; a part is degraded (core/parts.h) when any says so, or the gate's settings do. 0, or -errno and *out is left alone. */
 int stats_read(const struct kern_maps *m, struct pst_stats *out);
 /*
  * A process's own slot, mapped writable for as long as it lives; slot < PST_SLOTS_MAX. NULL and

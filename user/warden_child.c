@@ -127,6 +127,10 @@ static int worker_child(struct warden *w, struct child *c, int warden_fd)
 		if (!setup.lists)
 			log_warnx("dns-lists-off slot=%u: no DNS list is asked: %s", c->slot, why);
 	}
+	if (setup.stats) {
+		setup.stats->counter[PST_CNT_DEGRADED_NAMES] = named && !setup.names;
+		setup.stats->counter[PST_CNT_DEGRADED_DNSL] = lists && !setup.lists;
+	}
 	if (!setup.stats || caged("worker", named || lists ? cage_worker_names : cage_worker, s->conf->worker_user, w, keep, n))
 		return 1;
 	return worker_run(&setup);
@@ -247,6 +251,16 @@ static void hear_judge(evutil_socket_t fd, short what, void *ctx)
 	}
 }
 
+static void tell_children(struct warden *w)
+{
+	unsigned accept = 0;
+
+	for (size_t i = 0; i < WORKER_SLOTS; i++)
+		accept += w->worker[i].pid && !w->worker[i].draining;
+	w->stats->counter[PST_CNT_DEGRADED_JUDGE] = !w->judge.pid;
+	w->stats->counter[PST_CNT_DEGRADED_WORKERS] = accept < w->now.conf->workers;
+}
+
 void judge_start(struct warden *w)
 {
 	int rc = child_start(w, &w->judge);
@@ -263,6 +277,7 @@ void judge_start(struct warden *w)
 	if (w->judge_readable)
 		event_add(w->judge_readable, NULL);
 	w->apply_conf = false;
+	tell_children(w);
 	log_info("judge-started pid=%d", w->judge.pid);
 }
 
@@ -279,6 +294,7 @@ static void worker_start(struct warden *w, struct child *c, bool replacement)
 	}
 	warden_count(w, replacement ? PST_CNT_WORKER_RESTARTED : PST_CNT_WORKER_STARTED);
 	tell_worker(w, c);
+	tell_children(w);
 	log_info("worker-started pid=%d slot=%u", c->pid, c->slot);
 }
 
@@ -423,6 +439,7 @@ void child_died(struct warden *w, pid_t pid, int status)
 	c->quick_deaths = kern_now_ns() - c->started_ns < QUICK_DEATH_NS ? c->quick_deaths + 1 : 0;
 	if (c == &w->store_child && store_died(w, status))
 		c->quick_deaths = 0;
+	tell_children(w);
 	if (w->stopping)
 		return;
 	if (c == &w->judge && w->replacing_judge)

@@ -105,6 +105,7 @@ static void count_links(struct warden *w, const struct conf *c)
 	w->stats->counter[PST_CNT_LINKS_NATIVE] = native;
 	w->stats->counter[PST_CNT_LINKS_GENERIC] = generic;
 	w->stats->counter[PST_CNT_LINKS_NONE] = c->ninterfaces - native - generic;
+	w->stats->counter[PST_CNT_DEGRADED_GATE] = native + generic < c->ninterfaces;
 }
 
 void gate_audit(struct warden *w)

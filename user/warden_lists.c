@@ -59,9 +59,13 @@ void lists_read(const struct warden *w, const struct conf *c, struct listset *ou
 
 int lists_put(struct warden *w, struct listset *next)
 {
+	bool stale = false;
 	const char *name;
 	char err[256] = "";
 	int rc = 0;
+
+	for (size_t i = 0; i < next->n; i++)
+		stale |= next->one[i].info.stale;
 
 	/* After a start, entries may live in the kernel alone. To refuse too little is worse than to refuse by an old list. */
 	if (listset_would_lose(next, &w->maps, &name)) {
@@ -70,6 +74,7 @@ int lists_put(struct warden *w, struct listset *next)
 	} else {
 		rc = listset_put(next, &w->maps, err, sizeof(err));
 	}
+	w->stats->counter[PST_CNT_DEGRADED_LISTS] = stale || rc;
 	if (rc) {
 		log_warnx("lists-kept: the lists stay as they were: %s", err);
 		listset_drop(next);

@@ -113,6 +113,7 @@ static void finish(struct warden *w, bool ok)
 	struct judge_msg m = { .tag = JUDGE_RELOADED, .ok = ok };
 
 	warden_count(w, ok ? PST_CNT_RELOAD_OK : PST_CNT_RELOAD_FAILED);
+	w->stats->counter[PST_CNT_DEGRADED_CONFIG] = !ok;
 	judge_tell(w, &m);
 	if (ok)
 		log_init("warden", w->now.conf->log_to, w->now.conf->log_format == LOG_IS_JSON, w->debug);

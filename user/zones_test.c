@@ -30,6 +30,7 @@ static void count_states(struct zones *z)
 		n[z->run[i].state]++;
 	z->stats->counter[PST_CNT_DNSL_ZONES_UP] = n[DNSL_STATE_UP];
 	z->stats->counter[PST_CNT_DNSL_ZONES_DOWN] = n[DNSL_STATE_DOWN];
+	z->stats->counter[PST_CNT_DEGRADED_DNSL] = n[DNSL_STATE_DOWN] > 0;
 }
 
 static void set_state(struct zones *z, unsigned i, enum dnsl_why four, enum dnsl_why six)

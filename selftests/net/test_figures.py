@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Figures by what was done: known sessions in, exact counters out."""
 
+import os
+
 import pytest
 
+import gate as gate_
 import smtp
+from lab import HOME, until
 from test_backend import FROM, PORT, TO, V4, V6, in_front, scripted  # noqa: F401
 
 HELLO = "EHLO client.example.net"
@@ -97,3 +101,76 @@ def test_the_greeting_is_a_test(gate, scripted, dial):
     gate.counts(2, "sessions_total")
     assert told(gate, "tests_total", "test") == {test: 1 for test in ("helo_literal", "helo_name", *ALWAYS)} | {"pregreet": 2}
     assert told(gate, "test_failures_total", "test") == {"pregreet": 1}
+
+
+# --- parts ------------------------------------------------------------------------
+
+LIST = f"{HOME}/figures.txt"
+NOBODY = {"sites": ["bl.example"], "enforce": 1, "servers": ["127.0.0.99"], "timeout": "1s", "retest": "1s", "test": "10s"}
+
+
+def parts(gate):
+    return set(told(gate, "degraded", "part"))
+
+
+def degrades(gate, *wanted):
+    until(f"degraded: {wanted}", lambda: parts(gate) == set(wanted))
+
+
+def break_backend(gate, server):  # pylint: disable=unused-argument
+    server.close()
+    for worker in gate.workers():
+        os.kill(worker, 9)
+
+
+def break_file(gate, server):  # pylint: disable=unused-argument
+    gate.write("hostname = \n")
+    gate.hup()
+
+
+def break_list(gate, server):  # pylint: disable=unused-argument
+    with open(LIST, "w", encoding="utf-8") as f:
+        f.write("no prefix\n")
+
+
+PARTS = [
+    # part, settings, what breaks it once it runs
+    ("gate", {"interface": ["gw0", "nosuch0"]}, None),
+    ("log", {"log": "journal"}, None),
+    ("dnsl", {"dnsl": NOBODY, "tests": {"dnsl": "enforce"}}, None),
+    ("backend", {"backend__main": {"port": PORT, "identity": "none", "health_interval": "1s"}}, break_backend),
+    ("config", {}, break_file),
+    ("lists", {"list__one": {"file": LIST, "action": "drop", "follow": True}}, break_list),
+]
+
+
+@pytest.mark.parametrize("part, settings, breaks", PARTS, ids=[part for part, _, _ in PARTS])
+def test_a_part_that_is_out_of_order_says_so(gate, scripted, part, settings, breaks):
+    server = scripted()
+    with open(LIST, "w", encoding="utf-8") as f:
+        f.write("192.0.2.0/24\n")
+    gate.configure(**{"backend__main": {"port": PORT, "identity": "none"}, **settings}).start()
+    if breaks:
+        degrades(gate)
+        breaks(gate, server)
+    degrades(gate, part)
+
+
+def test_a_store_that_cannot_write_says_so(gate, scripted):
+    scripted()
+    os.mkdir(gate_.STORE, 0o700)  # whose it is not
+    gate.configure(backend__main={"port": PORT, "identity": "none"}).start()
+    degrades(gate, "store")
+
+
+def test_what_is_mended_says_so_and_what_is_stopped(gate, scripted):
+    scripted()
+    gate.configure(backend__main={"port": PORT, "identity": "none"}).start()
+    degrades(gate)
+    break_file(gate, None)
+    degrades(gate, "config")
+    gate.configure(backend__main={"port": PORT, "identity": "none"})
+    gate.hup()
+    degrades(gate)
+    gate.stop()
+    assert parts(gate) == {"judge", "workers"}

@@ -6,6 +6,7 @@
 
 #include "rnd.h"
 #include "user/core/names.h"
+#include "user/core/parts.h"
 #include "user/core/triage.h"
 
 /* In printed order rows of a family stand together, its help is in the first row and only there, no sample is there twice. */
@@ -42,13 +43,16 @@ static void rows_of_others_have_their_names(void **state)
 		assert_string_equal(counter_rows[PST_CNT_TEST_PREGREET + i].labels, want);
 		assert_string_equal(counter_rows[PST_CNT_FAILED_PREGREET + i].labels, want);
 	}
+#define PARTS_X(sym, name, meaning, advice) assert_string_equal(counter_rows[PST_CNT_DEGRADED_##sym].labels, "part=\"" name "\"");
+	PARTS(PARTS_X)
+#undef PARTS_X
 }
 
 /* What can fall. */
 static bool is_gauge(const char *family)
 {
 	static const char *const gauges[] = { "ban_table", "dnsl_zones", "store_up", "breaker_open", "gate_interfaces", "backends", "sessions_live",
-					       "worker_files", "stressed_workers" };
+					       "worker_files", "stressed_workers", "degraded" };
 
 	for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++)
 		if (!strcmp(family, gauges[i]))

@@ -169,6 +169,7 @@ static void reads_cpus_and_slots(void **state)
 	struct kern_maps m = { 0 };
 	int ncpus = libbpf_num_possible_cpus();
 	struct pst_stats *cpu = calloc((size_t)ncpus, sizeof(*cpu)), *own, sum;
+	struct pst_conf conf = { 0 };
 	__u32 key = 0;
 
 	(void)state;
@@ -178,7 +179,8 @@ static void reads_cpus_and_slots(void **state)
 		skip(); /* not allowed to make maps: not root */
 	}
 	m.slots = bpf_map_create(BPF_MAP_TYPE_ARRAY, "t_slots", 4, sizeof(struct pst_slot), PST_SLOTS_MAX, &mmapable);
-	assert_true(m.stats >= 0 && m.slots >= 0);
+	m.conf = bpf_map_create(BPF_MAP_TYPE_ARRAY, "t_conf", 4, sizeof(conf), 1, NULL);
+	assert_true(m.stats >= 0 && m.slots >= 0 && m.conf >= 0);
 	for (int c = 0; c < ncpus; c++) {
 		cpu[c].counter[PST_CNT_PASS_CLEAN] = 1;
 		cpu[c].counter[PST_CNT_GATE_REATTACHED] = 100;
@@ -190,6 +192,7 @@ static void reads_cpus_and_slots(void **state)
 		assert_non_null(own);
 		own->counter[PST_CNT_CONN_ACCEPTED] += i;
 		own->found[PST_RSN_TRAP] += 1000;
+		own->counter[PST_CNT_DEGRADED_LOG] = 1;
 		own->span[PST_SPAN_DNSL].sum_us += 7;
 		own->span[PST_SPAN_DNSL].bucket[PST_BOUNDS_MAX] += i;
 		assert_int_equal(munmap(own, PST_SLOT_BYTES), 0);
@@ -214,6 +217,15 @@ static void reads_cpus_and_slots(void **state)
 	assert_int_equal(sum.span[PST_SPAN_DNSL].sum_us, 7 * PST_SLOTS_MAX);
 	assert_int_equal(sum.span[PST_SPAN_DNSL].bucket[PST_BOUNDS_MAX], PST_SLOTS_MAX * (PST_SLOTS_MAX - 1) / 2);
 
+	assert_int_equal(sum.counter[PST_CNT_DEGRADED_LOG], 1); /* however many say so */
+	assert_int_equal(sum.counter[PST_CNT_DEGRADED_GATE] + sum.counter[PST_CNT_DEGRADED_POLICY], 0);
+	for (conf.dead_man_ns = ~0ull; conf.dead_man_ns; conf.dead_man_ns = conf.dead_man_ns != 1) { /* to come, and over */
+		assert_int_equal(bpf_map_update_elem(m.conf, &key, &conf, BPF_ANY), 0);
+		assert_int_equal(stats_read(&m, &sum), 0);
+		assert_int_equal(sum.counter[PST_CNT_DEGRADED_POLICY], conf.dead_man_ns == 1);
+	}
+
+	close(m.conf);
 	close(m.slots);
 	m.slots = -1;
 	sum.found[0] = 4711;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "user/core/names.h"
+#include "user/core/parts.h"
 #include "user/core/span.h"
 
 #define PLOT_WIDTH  360
@@ -167,6 +168,29 @@ static void put_spans(FILE *f, const struct pst_stats *s)
 	}
 }
 
+/* What a postmaster has to see first. */
+static void put_degraded(FILE *f, const struct pst_stats *s)
+{
+	static const struct {
+		const char *name, *meaning, *advice;
+		enum pst_counter row;
+	} parts[] = {
+#define PARTS_X(sym, nam, mean, adv) { nam, mean, adv, PST_CNT_DEGRADED_##sym },
+		PARTS(PARTS_X)
+#undef PARTS_X
+	};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (!s->counter[parts[i].row])
+			continue;
+		fprintf(f, "<p><span class=\"bad\">Degraded: %s.</span> ", parts[i].name);
+		put_escaped(f, parts[i].meaning);
+		fputs(" ", f);
+		put_escaped(f, parts[i].advice);
+		fputs("</p>\n", f);
+	}
+}
+
 void page_print(FILE *f, const struct page_facts *facts, const struct pst_stats *s, const struct history *h)
 {
 	fputs(head, f);
@@ -174,7 +198,9 @@ void page_print(FILE *f, const struct page_facts *facts, const struct pst_stats 
 	fprintf(f, "%s>%s</strong>, version %s.", strcmp(facts->mode, "enforce") ? " class=\"bad\"" : "", facts->mode, facts->version);
 	if (!facts->readable)
 		fputs(" <span class=\"bad\">The counters cannot be read; these are the last ones.</span>", f);
-	fputs(" <a href=\"metrics\">Metrics</a></p>\n<div class=\"plots\">\n", f);
+	fputs(" <a href=\"metrics\">Metrics</a></p>\n", f);
+	put_degraded(f, s);
+	fputs("<div class=\"plots\">\n", f);
 	for (int i = 0; i < HISTORY_SERIES_MAX; i++)
 		put_plot(f, h, (enum history_series)i);
 	fputs("</div>\n<div class=\"tables\">\n", f);

@@ -7,6 +7,7 @@
 #include "tools/postern/out.h"
 #include "user/config_rows.h"
 #include "user/core/names.h"
+#include "user/core/parts.h"
 #include "user/log_rows.h"
 
 /* Running text: nothing in it is markup. */
@@ -191,6 +192,29 @@ static int do_counters(struct args *a)
 	return finished();
 }
 
+static int do_parts(struct args *a)
+{
+	static const struct {
+		const char *name, *meaning, *advice;
+	} parts[] = {
+#define PARTS_X(sym, name, meaning, advice) { name, meaning, advice },
+		PARTS(PARTS_X)
+#undef PARTS_X
+	};
+	int rc = arg_end(a);
+
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		term("", parts[i].name, NULL);
+		markup(parts[i].meaning);
+		putchar(' ');
+		markup(parts[i].advice);
+		printf("\n\n");
+	}
+	return finished();
+}
+
 static int do_log(struct args *a)
 {
 	static const struct {
@@ -346,6 +370,7 @@ static const struct cmd cmds[] = {
 	{ "exits", NULL, "The exit statuses.", do_exits },
 	{ "reasons", NULL, "Every reason for a ban.", do_reasons },
 	{ "counters", NULL, "Every counter.", do_counters },
+	{ "parts", NULL, "Every part that can be degraded.", do_parts },
 	{ "log", NULL, "Every event of the log.", do_log },
 	{ "catalog", NULL, "The same as a catalog of systemd's journal.", manual_catalog },
 	{ "settings", NULL, "Every setting.", do_settings },
