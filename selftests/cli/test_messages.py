@@ -98,6 +98,24 @@ def folder(tmp_path):
         yield str(tmp_path)
 
 
+def test_a_member_of_the_group_imports(folder):
+    """The maps are not his to read, so the judge is asked without having looked."""
+    with open(f"{folder}/bans", "w", encoding="utf-8") as f:
+        f.write("192.0.2.66\n2001:db8:66::/48\n")
+    with open(f"{folder}/lengths", "w", encoding="utf-8") as f:
+        f.writelines(f"2000::/{n}\n" for n in range(20, 60))
+    with transcript.daemon(folder, "group"):
+        def run(words, *user):
+            command, env = transcript.command(words, folder)
+            return subprocess.run([*user, *command], env=env, cwd=transcript.HERE, capture_output=True, text=True, check=False)
+
+        done = run(f"ban import {folder}/bans", *NOBODY)
+        assert (done.returncode, done.stderr) == (0, "") and "2 bans" in done.stdout
+        done = run(f"ban import {folder}/lengths", *NOBODY)
+        assert done.returncode == 1 and "length" in done.stderr, done
+        assert "2 bans" in run("ban show").stdout
+
+
 @pytest.mark.parametrize("words, wanted", [
     ("ban show", "DIR/bpf/v1: no permission; run as root"),
     ("gate unload", "DIR/bpf/v1: no permission; run as root"),
