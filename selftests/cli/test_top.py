@@ -192,8 +192,15 @@ def test_daemon(tmp_path):
                 t.wait(lambda page: re.search(r"^sessions   live 1  helo 1", page, re.M), "a session in HELO")
                 s.sendall(b"GET / HTTP/1.1\r\n")
                 t.wait(lambda page: re.search(r"^127\.0\.0\.1 +[1-9]\d* +1 ", page, re.M), "an offender")
+            for _ in range(2):
+                with socket.create_connection(("127.0.0.1", 2525), timeout=20, source_address=("127.0.0.12", 0)) as s:
+                    assert s.recv(1000).startswith(b"220")
+                    s.sendall(b"GET / HTTP/1.1\r\n")
+                    while s.recv(1000):
+                        pass
+            t.wait(lambda page: re.search(r"^127\.0\.0\.12 +[1-9]\d* +2 +\S+ +\d+  non-smtp, ", page, re.M), "a ban whose source keeps away")
             t.wait(lambda page: re.search(r"^BACKEND .*\nmta +down", page, re.M), "a backend")
-            assert re.search(r"^daemon     up \S+, 1 workers, 1 sources known, room for 65536", "\n".join(t.screen.display), re.M)
+            assert re.search(r"^daemon     up \S+, 1 worker, \d+ sources known, room for 65536", "\n".join(t.screen.display), re.M)
             assert re.search(r"^documentation +\S+ +0", "\n".join(line[41:] for line in t.screen.display), re.M)
         t.wait_text("posternd is not running")
         t.press(b"q")

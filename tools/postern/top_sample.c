@@ -14,7 +14,6 @@
 #define S_NS	     1000000000ull
 #define KNOCKING_NS  (60 * S_NS) /* a ban that refused nothing for so long is at rest */
 #define WALK_SHARE   10		 /* a walk over the bans may take one part in this many of the time */
-#define CLIENTS_MAX  32
 
 /* --- the bans, walked over now and then -------------------------------------------- */
 
@@ -158,6 +157,32 @@ static void forget(struct top_sample *s)
 	s->daemon = s->sessions = s->clients = s->backends = NULL;
 }
 
+/* Whoever was banned and keeps away has no place among those who go on sending, but is banned all the same. */
+static void find_bans(struct top_sample *s)
+{
+	char why[TOP_WHY_MAX];
+	struct pst_prefix p;
+	struct kern_maps m;
+	json_t *c;
+	size_t i;
+
+	memset(s->held, 0, sizeof(s->held));
+	out_quiet(why, sizeof(why));
+	if (!s->clients || place_open(&m, true)) {
+		out_quiet(NULL, 0);
+		return;
+	}
+	out_quiet(NULL, 0);
+	json_array_foreach(json_object_get(s->clients, "clients"), i, c) {
+		const char *source = json_string_value(json_object_get(c, "source"));
+
+		if (i < TOP_CLIENTS_MAX && source && prefix_parse(str_of(source), &p) == PREFIX_OK &&
+		    ban_find(&m, &p.addr, s->at_ns, &p, &s->held[i], NULL))
+			s->held[i].until_ns = 0;
+	}
+	kern_close(&m);
+}
+
 void top_sample_take(struct top_sample *s)
 {
 	forget(s);
@@ -166,7 +191,8 @@ void top_sample_take(struct top_sample *s)
 	kernel_half(s);
 	s->daemon = ask(s, json_pack("{ss}", "command", "daemon show"));
 	s->sessions = ask(s, json_pack("{ss}", "command", "session count"));
-	s->clients = ask(s, json_pack("{ss si}", "command", "client list", "limit", CLIENTS_MAX));
+	s->clients = ask(s, json_pack("{ss si}", "command", "client list", "limit", TOP_CLIENTS_MAX));
+	find_bans(s);
 	s->backends = ask(s, json_pack("{ss}", "command", "backend show"));
 }
 

@@ -11,6 +11,7 @@
 #define TOP_LINKS_MAX  16
 #define TOP_KNOCKS_MAX 64
 #define TOP_WHY_MAX    256
+#define TOP_CLIENTS_MAX 32
 
 /* A live ban whose source goes on sending. */
 struct top_knock {
@@ -40,6 +41,7 @@ struct top_sample {
 	unsigned nknocks;
 	char no_daemon[TOP_WHY_MAX];			    /* why it does not answer; empty = it does, and these are its replies */
 	json_t *daemon, *sessions, *clients, *backends; /* NULL = not known */
+	struct pst_ban held[TOP_CLIENTS_MAX]; /* of each of the clients, the ban that holds it; until_ns 0 = none */
 };
 
 /* Reads everything anew into s, which is zero or was filled before: rates of knocks are since then. Takes time in proportion to the bans at times, never more than a tenth of it all. */

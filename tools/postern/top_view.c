@@ -97,6 +97,7 @@ static void daemon_row(struct page *p)
 {
 	unsigned at = label(p, "daemon");
 	json_t *d = p->now->daemon;
+	size_t workers = json_array_size(json_object_get(d, "workers"));
 	char up[32];
 
 	if (!d) {
@@ -104,8 +105,8 @@ static void daemon_row(struct page *p)
 			   *p->now->no_gate ? "" : "; bans and lists are enforced all the same");
 		return;
 	}
-	screen_put(p->s, p->row++, at, SCREEN_PLAIN, "up %s, %zu workers, %llu sources known, room for %llu", duration_text(number(d, "uptime_seconds"), up),
-		   json_array_size(json_object_get(d, "workers")), number(d, "sources_known"), number(d, "sources_max"));
+	screen_put(p->s, p->row++, at, SCREEN_PLAIN, "up %s, %zu worker%s, %llu sources known, room for %llu", duration_text(number(d, "uptime_seconds"), up),
+		   workers, workers == 1 ? "" : "s", number(d, "sources_known"), number(d, "sources_max"));
 }
 
 /* How near the gate is to what it can hold: of sessions, of bans, of SYNs. */
@@ -235,7 +236,7 @@ static json_t *client_of(const struct page *p, const char *source)
 	return NULL;
 }
 
-static void offender(struct page *p, const char *source, json_t *client, const struct top_knock *k)
+static void offender(struct page *p, const char *source, json_t *client, const struct pst_ban *ban, double per_second)
 {
 	char score[24] = "-", offences[24] = "-", hits[16], rate[16], left[32], end[64] = "";
 
@@ -243,11 +244,10 @@ static void offender(struct page *p, const char *source, json_t *client, const s
 		snprintf(score, sizeof(score), "%llu", number(client, "score"));
 		snprintf(offences, sizeof(offences), "%llu", number(client, "offences"));
 	}
-	if (k)
-		snprintf(end, sizeof(end), "%s, %s", reason_name(k->ban.reason),
-			 k->ban.until_ns == ~0ull ? "forever" : out_left(k->ban.until_ns, left));
-	screen_put(p->s, p->row++, 0, SCREEN_PLAIN, "%-24s %6s %8s %8s %8s  %s", source, score, offences, k ? count_text(k->per_second, rate) : "-",
-		   k ? whole_text(k->ban.hits, hits) : "-", end);
+	if (ban)
+		snprintf(end, sizeof(end), "%s, %s", reason_name(ban->reason), ban->until_ns == ~0ull ? "forever" : out_left(ban->until_ns, left));
+	screen_put(p->s, p->row++, 0, SCREEN_PLAIN, "%-24s %6s %8s %8s %8s  %s", source, score, offences, ban ? count_text(per_second, rate) : "-",
+		   ban ? whole_text(ban->hits, hits) : "-", end);
 }
 
 static bool is_knocking(const struct page *p, const char *source)
@@ -272,13 +272,13 @@ static void offender_table(struct page *p)
 	screen_put(p->s, p->row++, 0, SCREEN_HEADING, "%-24s %6s %8s %8s %8s  %s", "OFFENDER", "SCORE", "OFFENCES", "REFUSED/S", "REFUSED", "BANNED FOR, LEFT");
 	for (unsigned k = 0; k < p->now->nknocks && p->row < p->end; k++) {
 		prefix_text(&p->now->knock[k].prefix, text);
-		offender(p, text, client_of(p, text), &p->now->knock[k]);
+		offender(p, text, client_of(p, text), &p->now->knock[k].ban, p->now->knock[k].per_second);
 	}
 	json_array_foreach(json_object_get(p->now->clients, "clients"), i, c) {
 		if (p->row >= p->end)
 			return;
 		if (number(c, "offences") && !is_knocking(p, string(c, "source")))
-			offender(p, string(c, "source"), c, NULL);
+			offender(p, string(c, "source"), c, i < TOP_CLIENTS_MAX && p->now->held[i].until_ns ? &p->now->held[i] : NULL, 0);
 	}
 }
 
