@@ -242,6 +242,7 @@ install: all man $(O)/postern.bash $(O)/postern.conf $(O)/postern.catalog
 	$(Q)install -m 644 $(O)/postern.catalog $(DESTDIR)$(CATALOGDIR)/postern.catalog
 	$(Q)test -e $(DESTDIR)/etc/postern/postern.conf || install -m 644 $(O)/postern.conf $(DESTDIR)/etc/postern/postern.conf
 	$(Q)test -n '$(DESTDIR)' || ! command -v systemd-sysusers >/dev/null || systemd-sysusers $(LIBDIR)/sysusers.d/postern.conf
+	$(Q)test -n '$(DESTDIR)' || ! test -d /run/systemd/system || systemd-tmpfiles --create $(LIBDIR)/tmpfiles.d/postern.conf
 	$(Q)test -n '$(DESTDIR)' || ! command -v journalctl >/dev/null || journalctl --update-catalog
 
 # The configuration stays, and so does the gate in the kernel: `postern gate unload` before, if it shall go.

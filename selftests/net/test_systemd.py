@@ -563,3 +563,19 @@ def test_remove_and_purge_leave_nothing(exporting):
     assert exporting.run("find", "/etc", "/run", "/var/lib", "/usr", "/lib", "-name", "*postern*", "-not", "-path", "/var/lib/apt/*").stdout == ""
     assert not [name for name in exporting.users() if name.startswith("_postern")]
     assert exporting.systemctl("is-system-running", check=False).stdout.strip() == "running"
+
+
+def test_installed_without_a_package(installed):
+    """What `make install PREFIX=/usr` puts there: users by systemd-sysusers, folders by systemd-tmpfiles. Postfix still waits behind."""
+    installed.run("dpkg", "--purge", "postern", check=False)  # it is, after the test above
+    for folder in ("usr", "lib", "etc"):
+        run(["cp", "-a", f"{mta.BUILD}/deb/{folder}/.", f"{installed.disk}/{folder}/"])
+    for kind, command in (("sysusers", ["systemd-sysusers"]), ("tmpfiles", ["systemd-tmpfiles", "--create"])):  # as it does itself
+        installed.run(*command, f"/usr/lib/{kind}.d/postern.conf")
+    installed.write("/etc/postern/postern.conf", re.sub(r"\ttls.*\n", "", CONFIG))
+    installed.systemctl("enable", "--now", *UNITS)
+    send(installed, "without a package")
+    until("the exporter answers", lambda: scraped(installed))
+    for path, (user, mode) in FOLDERS.items():
+        assert installed.run("stat", "-c", "%U %a", path).stdout.split() == [user, f"{mode:o}"], path
+    assert [installed.state(unit) for unit in UNITS] == ["active/running", "active/running"]
