@@ -83,8 +83,12 @@ class Machine:
         run(["mount", "-t", "tmpfs", "-o", "size=2g", "tmpfs", self.disk])
         run(["tar", "-xf", CLEAN, "-C", self.disk])
         self._furnish()
+        self.process = self.init = self.root = None
+        self.boot()
+
+    def boot(self):
         with open(self.console, "ab") as console:
-            self.process = lab.gateway.start("sh", "-c", _ENTER, "enter", cell.control_group(), _BOOT, self.disk, " ".join(NODES),
+            self.process = self.lab.gateway.start("sh", "-c", _ENTER, "enter", cell.control_group(), _BOOT, self.disk, " ".join(NODES),
                                              stdin=subprocess.DEVNULL, stdout=console, stderr=console)
         self.init = until("its first process", lambda: next(iter(children(self.process.pid)), None) or self._ended())
         self.root = f"/proc/{self.init}/root"
@@ -105,11 +109,14 @@ class Machine:
                         ["postconf", "-e", f"myhostname = {HOSTNAME}", "mydestination = example.org, localhost", "relayhost ="]):
             run(["chroot", self.disk, *command])
 
-    def close(self):
-        """As if the plug were pulled: nothing of it gets the chance to do anything."""
+    def halt(self):
+        """As if the plug were pulled: nothing of it gets the chance to do anything, and of its memory nothing stays."""
         family = [self.init, *children(self.init)]
         stop(self.process, signal.SIGKILL)
         until("every process of the machine is gone", lambda: not any(alive(pid) for pid in family))
+
+    def close(self):
+        self.halt()
         run(["umount", self.disk])
         os.rmdir(self.disk)
 

@@ -500,6 +500,18 @@ def test_the_exporter_comes_back_with_the_daemon(exporting, what):
     assert [exporting.state(unit) for unit in UNITS] == ["active/running", "active/running"]
 
 
+def test_after_a_power_failure_it_is_as_before(exporting):
+    exporting.run("postern", "ban", "add", BY_HAND, "for", "1h", "reason", "before the night")
+    until("it is on disk", lambda: BY_HAND in exporting.run("postern", "store", "export", "-").stdout)
+    exporting.halt()
+    assert smtp.refused(exporting.lab.world, BY_HAND, GATE4)  # neither gate nor server
+    exporting.boot()
+    assert [exporting.state(unit) for unit in UNITS] == ["active/running", "active/running"]
+    assert banned(exporting, BY_HAND)["note"] == "before the night" and smtp.unreachable(exporting.lab.world, BY_HAND, GATE4)
+    send(exporting, "after the night")
+    until("the exporter answers", lambda: scraped(exporting))
+
+
 # --- a new version ----------------------------------------------------------------------
 
 
