@@ -7,6 +7,7 @@
 #include "tools/postern/cli.h"
 #include "tools/postern/out.h"
 #include "tools/postern/place.h"
+#include "tools/postern/safety.h"
 #include "tools/postern/unmanned.h"
 #include "user/ban.h"
 
@@ -88,12 +89,15 @@ static int change(struct args *a, bool add)
 	char text[PREFIX_TEXT_MAX];
 	json_t *reply;
 	int rc = arg_prefix(a, &p);
+	bool force = !rc && add && arg_is(a, "force");
 
 	if (!rc)
 		rc = arg_end(a);
 	if (rc)
 		return rc;
 	prefix_text(&p, text);
+	if (add && !force && safety_too_wide(&p))
+		return out_error("%s is not allow-listed: %s, and nobody in it would be refused any more; add the word force if you mean it", text, safety_too_wide(&p));
 	if (!add && (rc = must_exist(&p, text)))
 		return rc;
 	switch (call(json_pack("{ss ss}", "command", add ? "allow add" : "allow del", "prefix", text), &reply)) {
@@ -124,7 +128,7 @@ static int do_del(struct args *a)
 
 static const struct cmd cmds[] = {
 	{ "show", NULL, "Lists the sources that are never judged and never dropped.", do_show },
-	{ "add", "PREFIX", "Allows PREFIX until it is taken back, also over restarts of posternd.", do_add },
+	{ "add", "PREFIX [force]", "Allows PREFIX until it is taken back, also over restarts of posternd.", do_add },
 	{ "del", "PREFIX", "Takes an entry back; one that the configuration names returns with the next reload.", do_del },
 	{ 0 },
 };

@@ -81,14 +81,21 @@ static bool overlaps(const struct pst_prefix *a, const struct pst_prefix *b)
 	return prefix_within(a, b) || prefix_within(b, a);
 }
 
+const char *safety_too_wide(const struct pst_prefix *p)
+{
+	if (p->len >= (prefix_is4(p) ? WIDEST4 : WIDEST6))
+		return NULL;
+	return prefix_is4(p) ? "it is wider than an IPv4 /8" : "it is wider than an IPv6 /19";
+}
+
 const char *safety_objection(const struct pst_prefix *p, char *room, size_t size)
 {
 	const unsigned char four[4] = { 127 };
 	struct pst_addr v4 = mapped(four), v6 = { .b = { [15] = 1 } };
 	struct pst_prefix loop4 = prefix_of(&v4, 96 + 8), loop6 = prefix_of(&v6, 128);
 
-	if (p->len < (prefix_is4(p) ? WIDEST4 : WIDEST6))
-		return prefix_is4(p) ? "it is wider than an IPv4 /8" : "it is wider than an IPv6 /19";
+	if (safety_too_wide(p))
+		return safety_too_wide(p);
 	if (overlaps(p, &loop4) || overlaps(p, &loop6))
 		return "it is the loopback network";
 	if (own_address(p, room, size) || ssh_peer(p, room, size))

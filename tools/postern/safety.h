@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* safety.h: bans that cut off the wrong people. They need the word force. */
+/* safety.h: bans that cut off the wrong people, and allow entries that let everybody in. They need the word force. */
 #ifndef SAFETY_H
 #define SAFETY_H
 
@@ -11,5 +11,7 @@ const char *safety_objection(const struct pst_prefix *p, char *room, size_t size
 const char *safety_unmanned(const struct pst_prefix *p, char *room, size_t size);
 /* Those rules; they live as long as the program. */
 const struct never_list *safety_never(void);
+/* Why p cannot be the network of somebody whom one knows, as the end of a sentence; NULL = it can. */
+const char *safety_too_wide(const struct pst_prefix *p);
 
 #endif
