@@ -253,7 +253,10 @@
 	X(DEGRADED_NAMES,    "degraded",            "part=\"names\"",           "") \
 	X(DEGRADED_LISTS,    "degraded",            "part=\"lists\"",           "") \
 	X(DEGRADED_CONFIG,   "degraded",            "part=\"config\"",          "") \
-	X(DEGRADED_LOG,      "degraded",            "part=\"log\"",             "")
+	X(DEGRADED_LOG,      "degraded",            "part=\"log\"",             "") \
+	X(BYTES_DROPPED,    "xdp_bytes_total",     "verdict=\"dropped\"",       "Bytes of the packets that the XDP program saw, Ethernet header included, as they came, of a jumbo frame its first buffer; answered: reset or refused") \
+	X(BYTES_PASSED,     "xdp_bytes_total",     "verdict=\"passed\"",        "") \
+	X(BYTES_ANSWERED,   "xdp_bytes_total",     "verdict=\"answered\"",      "")
 
 enum pst_counter {
 #define PST_X(sym, family, labels, help) PST_CNT_##sym,

@@ -7,7 +7,7 @@ import pytest
 
 import gate as gate_
 import smtp
-from lab import HOME, until
+from lab import GATE4, HOME, until
 from test_backend import FROM, PORT, TO, V4, V6, in_front, scripted  # noqa: F401
 
 HELLO = "EHLO client.example.net"
@@ -174,3 +174,15 @@ def test_what_is_mended_says_so_and_what_is_stopped(gate, scripted):
     degrades(gate)
     gate.stop()
     assert parts(gate) == {"judge", "workers"}
+
+
+def test_bytes_are_those_of_the_packets(gate, scripted, lab):
+    """A SYN of Linux: Ethernet 14, IPv4 20, TCP with its usual options 40."""
+    scripted()
+    in_front(gate)
+    gate.postern("ban", "add", V4, "for", "1h", "action", "drop")
+    assert smtp.unreachable(lab.world, V4, GATE4)
+    packets = gate.counter("xdp_packets_total", verdict="dropped")
+    assert packets > 0 and gate.counter("xdp_bytes_total", verdict="dropped") == 74 * packets
+    assert gate.counter("xdp_bytes_total", verdict="passed") >= 42 * gate.counter("xdp_packets_total", verdict="passed") > 0
+    assert gate.counter("xdp_bytes_total", verdict="answered") == 0

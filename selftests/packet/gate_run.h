@@ -87,9 +87,15 @@ static inline void run_close(struct run *r)
 	gate__destroy(r->skel);
 }
 
-/* The one counter that rose by one since the run before. */
-static inline unsigned run_counter(struct run *r)
+static inline bool is_bytes(unsigned c)
 {
+	return c == PST_CNT_BYTES_DROPPED || c == PST_CNT_BYTES_PASSED || c == PST_CNT_BYTES_ANSWERED;
+}
+
+/* The one counter that rose by one since the run before. The packet's n bytes are counted by its verdict, and nowhere else. */
+static inline unsigned run_counter(struct run *r, unsigned verdict, unsigned n)
+{
+	unsigned bytes = verdict == XDP_PASS ? PST_CNT_BYTES_PASSED : verdict == XDP_DROP ? PST_CNT_BYTES_DROPPED : PST_CNT_BYTES_ANSWERED;
 	struct pst_stats now;
 	unsigned found = PST_CNT_MAX;
 
@@ -97,7 +103,9 @@ static inline unsigned run_counter(struct run *r)
 	for (unsigned i = 0; i < PST_CNT_MAX; i++) {
 		__u64 rise = now.counter[i] - r->before.counter[i];
 
-		if (!rise)
+		if (is_bytes(i) && rise != (i == bytes ? n : 0))
+			fail_msg("counter %s rose by %llu for %u bytes", counter_name(i), (unsigned long long)rise, n);
+		if (!rise || is_bytes(i) || i == PST_CNT_DEGRADED_POLICY) /* the last is what the reader finds in the settings */
 			continue;
 		if (rise != 1 || found != PST_CNT_MAX)
 			fail_msg("counter %s rose by %llu", counter_name(i), (unsigned long long)rise);
@@ -116,7 +124,7 @@ static inline void run_bytes(struct run *r, const __u8 *b, unsigned n, struct ou
 	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(r->skel->progs.gate), &opts), 0);
 	o->verdict = opts.retval;
 	o->nout = opts.data_size_out;
-	o->counter = run_counter(r);
+	o->counter = run_counter(r, o->verdict, n);
 }
 
 static inline void run_frame(struct run *r, const struct frame *f, struct outcome *o)

@@ -216,7 +216,7 @@ static void jumbo(struct run *r, const struct frame_spec *s, struct frame *f, un
 	memset(in, 'x', n);
 	memcpy(in, f->b, f->n);
 	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(r->skel->progs.gate), &opts), 0);
-	counter = run_counter(r);
+	counter = run_counter(r, opts.retval, n < FIRST_BUFFER ? n : FIRST_BUFFER);
 	if (opts.retval != want.verdict || counter != want.counter)
 		fail_msg("tags %u net %d exts %u frag %d l4 %d dport %u source %s, %u octets: %u %s, should be %u %s", s->tags, s->net, s->exts,
 			 s->frag, s->l4, s->dport, source_names[source], n, opts.retval, counter_name(counter), want.verdict,
@@ -272,7 +272,7 @@ static void header_beyond_the_first_buffer(void **state)
 		memcpy(in + f.l4 + 2 * 2048, f.b + f.l4, f.n - f.l4);
 		opts.data_size_in = n;
 		assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(((struct run *)*state)->skel->progs.gate), &opts), 0);
-		counter = run_counter(*state);
+		counter = run_counter(*state, opts.retval, n < FIRST_BUFFER ? n : FIRST_BUFFER);
 		if (opts.retval != wants[source].verdict || counter != wants[source].counter)
 			fail_msg("tags %u source %s: %u %s", s.tags, source_names[source], opts.retval, counter_name(counter));
 	}
