@@ -37,7 +37,6 @@ UNPROVOKED = {
     "DNS lists cannot be asked": "likewise",
     "the gate cannot work here": "a kernel without BPF",
     "the gate that is loaded beside %s": "net/test_upgrade.py, with the schema of each old version in the text",
-    "%u of %zu were deferred": "net/test_relay_check.py reads the document, where it is no text",
     "%llu sessions since the daemon's start": "more sessions than a worker's table has rows",
     "%zu records cannot be read": "net/test_store.py damages records and reads the document",
     "the store has not been compacted within a minute": "a disk that takes longer",

@@ -118,7 +118,7 @@ def test_every_command_is_run():
         assert any(run[:len(words)] == words for run, _, _ in played) or re.search(r"\b" + r"\W+".join(words) + r"\b", others), f"{' '.join(words)}: run by no test"
 
 
-ELSEWHERE = {"relay check": "net/test_relay_check.py", "backend check": "net/test_backend_show.py"}  # these want mail servers
+ELSEWHERE = {"relay check": "net/test_relay_check.py", "backend check": "net/test_backend_show.py"}  # these want mail servers; what they print without one is in daemon/
 
 
 def test_every_command_has_both_outputs():
