@@ -278,6 +278,49 @@ def test_a_reader_who_stops_reading_holds_up_nobody(exporter):
         assert metrics()[0] == 200
 
 
+def sips(sock, done):
+    """A reader of a byte a second: answers stand in its way to more than the kernel keeps for it."""
+    sock.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 50)
+    while not done.wait(1):
+        try:
+            sock.recv(1)
+        except OSError:
+            return
+
+
+def test_the_impatient_are_served_beside_the_slow(exporter):
+    """Scrapers in parallel and in both formats, a reader of a byte a second, one that says nothing and one that stops in mid-request."""
+    done, wrong, served = threading.Event(), [], []
+
+    def scrape(n):
+        for _ in range(8):
+            code, _, body = metrics(*["Accept: application/openmetrics-text"] * (n % 2))
+            if code != 200 or body.endswith("# EOF\n") != bool(n % 2) or body.count("# TYPE ") < 50:
+                wrong.append((code, body[-80:]))
+            served.append(n)
+
+    with connect() as slow, connect() as silent, connect() as torn:  # pylint: disable=unused-variable
+        torn.sendall(b"GET /metrics HTTP/1.1\r\nHo")
+        reader = threading.Thread(target=sips, args=(slow, done))
+        threads = [reader] + [threading.Thread(target=scrape, args=(n,)) for n in range(16)]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads[1:]):
+            assert get("exporter.sock", "/healthz")[0] == get("exporter.sock", "/readyz")[0] == get("exporter.sock", "/")[0] == 200
+        assert reader.is_alive()
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert not wrong and len(served) == 16 * 8
+
+
+def test_who_it_is(exporter):
+    """Version, libbpf and kernel: what a report of a fault asks for first."""
+    told = re.search(r"^postern_build_info\{(.*)\} 1$", metrics()[2], re.M)[1]
+    version = subprocess.run([EXPORTER, "-V"], capture_output=True, text=True, check=True).stdout.split()[1]
+    assert re.fullmatch(rf'version="{re.escape(version)}",libbpf="\d+\.\d+",kernel="{re.escape(os.uname().release)}"', told)
+
+
 def test_it_has_given_up_everything(exporter):
     status = gate_.status(exporter.pid)
     assert status["Uid"].split() == [str(USER)] * 4 and status["Gid"].split() == [str(USER)] * 4

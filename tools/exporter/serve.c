@@ -2,6 +2,7 @@
 #include "tools/exporter/serve.h"
 
 #include <arpa/inet.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/http.h>
@@ -38,7 +39,9 @@ static enum pst_mode mode_of(const struct serve *s)
 /* What no counter tells. */
 static void print_facts(FILE *f, const struct serve *s)
 {
-	fprintf(f, "# TYPE postern_build_info gauge\n# HELP postern_build_info Always 1.\npostern_build_info{version=\"%s\"} 1\n", POSTERN_VERSION);
+	fprintf(f, "# TYPE postern_build_info gauge\n# HELP postern_build_info Always 1: the exporter's version, its libbpf's and the kernel's.\n"
+		   "postern_build_info{version=\"%s\",libbpf=\"%u.%u\",kernel=\"%s\"} 1\n",
+		POSTERN_VERSION, libbpf_major_version(), libbpf_minor_version(), s->kernel.release);
 	fputs("# TYPE postern_gate_mode gauge\n# HELP postern_gate_mode 1 for the mode that the gate is in.\n", f);
 	for (unsigned m = 0; m < PST_MODE_MAX; m++)
 		fprintf(f, "postern_gate_mode{mode=\"%s\"} %d\n", mode_name(m), m == mode_of(s));
@@ -285,5 +288,6 @@ int serve_begin(struct serve *s, int listen_fd)
 	if (!s->tick || event_add(s->tick, &step))
 		return -ENOMEM;
 	on_tick(-1, 0, s);
+	uname(&s->kernel); /* now: it gives up the call, too */
 	return 0;
 }

@@ -7,6 +7,7 @@
 #define SERVE_H
 
 #include <event2/event.h>
+#include <sys/utsname.h>
 
 #include "tools/exporter/history.h"
 #include "tools/exporter/process.h"
@@ -24,6 +25,7 @@ struct serve {
 	struct history history;
 	struct event *tick;
 	struct process process;
+	struct utsname kernel;
 };
 
 /* A listening socket for "ADDRESS:PORT", "[ADDRESS]:PORT" or "unix:/PATH" (mode 0660; a socket left there by nobody is replaced). -errno. */
