@@ -394,6 +394,23 @@ def test_a_warden_that_is_killed_is_started_again(serving):
     restarted(serving, serving.main_pid(DAEMON), "KILL")
 
 
+def test_what_cannot_start_is_tried_until_it_can(serving):
+    """An address that comes late, a disk that was full: nobody has to be there to say start again."""
+    serving.write("/etc/postern/postern.conf", CONFIG.replace('address = "::"', 'address = "192.0.2.77"'))
+    address = ["192.0.2.77/24", "dev", "eth0"]
+    assert serving.systemctl("restart", DAEMON, check=False).returncode != 0
+    try:
+        until("it was tried more often than systemd's limit", lambda: restarts(serving) > 6)
+        assert serving.journal_says("--unit", DAEMON, "--grep", "192.0.2.77")
+        serving.lab.gateway.run("ip", "addr", "add", *address)
+        until("it serves", lambda: serving.state(DAEMON) == "active/running")
+        assert serving.lab.gateway.listening(25, "192.0.2.77")
+    finally:
+        serving.write("/etc/postern/postern.conf", CONFIG)
+        serving.systemctl("restart", DAEMON)
+    serving.lab.gateway.run("ip", "addr", "del", *address)
+
+
 def test_who_stops_it_leaves_the_bans_enforced(serving):
     serving.run("postern", "ban", "add", BY_HAND, "for", "1h")
     serving.systemctl("stop", DAEMON)
@@ -543,6 +560,11 @@ def test_an_upgrade_loses_no_connection(exporting, newer):
     until("the old one again", lambda: "POSTERN_VERSION" in (last := exporting.journal("POSTERN_EVENT=started")[-1]) and last["POSTERN_VERSION"] != "next")
     assert exporting.main_pid(DAEMON) == warden
     send(exporting, "to the old version")
+    before = len(exporting.journal("POSTERN_EVENT=started"))
+    exporting.systemctl("kill", "--kill-whom=main", "-s", "USR2", DAEMON)  # by hand, as its manual says
+    until("it has taken over", lambda: len(exporting.journal("POSTERN_EVENT=started")) > before)
+    until("it answers", exporting.answers)
+    assert exporting.main_pid(DAEMON) == warden
     exporting.systemctl("restart", DAEMON)
     assert exporting.main_pid(DAEMON) not in (0, warden) and exporting.state(DAEMON) == "active/running"
 
