@@ -261,7 +261,7 @@ static int do_del(struct args *a)
 static const struct cmd cmds[] = {
 	{ "show", "[PREFIX]", "Lists the live bans, or those that cover PREFIX or lie in it.", do_show },
 	{ "add", "PREFIX [for TTL | forever] [action observe|refuse|banner|reset|drop] [scope guarded|host|port N] [grace N] [reason TEXT...] [force]",
-	  "Bans exactly PREFIX (automatic bans take an IPv4 address or an IPv6 /64) from every guarded port, for 1h unless said otherwise; scope host drops every packet of it, scope port only those to one guarded port; grace refuses its first N contacts with a reason before the action applies; force overrides the objections to wide, local, own and your own SSH session's addresses.",
+	  "Bans exactly PREFIX (automatic bans take an IPv4 address or an IPv6 /64) from every guarded port, for 1h unless said otherwise; scope host drops every packet of it, scope port only those to one guarded port; grace refuses its first N contacts with a reason before the action applies; force overrides the objections to networks too wide, loopback, this machine's addresses, your own SSH session's, gateways, resolvers, backends, balancers and never_ban.",
 	  do_add },
 	{ "import", "FILE [for TTL | forever] [action observe|refuse|banner|reset|drop] [scope guarded|host|port N] [grace N] [reason TEXT...] [force]",
 	  "Bans what FILE (- is standard input, gzip will do) names: a PREFIX a line, and behind it what ban add takes, where the line shall differ from the words of the command; nothing is banned when a line is wrong.",
