@@ -2,6 +2,7 @@
 #include "user/warden.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +43,17 @@ void warden_notify(const char *state)
 		return;
 	sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&sa, offsetof(struct sockaddr_un, sun_path) + n);
 	close(fd);
+}
+
+void warden_notify_ready(const struct warden *w, bool refused)
+{
+	const struct conf *c = w->now.conf;
+	char state[PATH_MAX + 160];
+
+	snprintf(state, sizeof(state), "READY=1\nSTATUS=Version %s, %zu listener%s, %u worker%s; %s%s", POSTERN_VERSION, c->nlisteners,
+		 c->nlisteners == 1 ? "" : "s", c->workers, c->workers == 1 ? "" : "s", w->path,
+		 refused ? " is refused, the configuration before it is in force" : "");
+	warden_notify(state);
 }
 
 void warden_notify_reloading(void)
@@ -395,7 +407,7 @@ int warden_run(const char *path, struct conf *conf, bool debug, struct handover 
 		take_over(&w, left);
 	log_info("started version=%s file=\"%s\" mode=%s listeners=%zu workers=%u", POSTERN_VERSION, path, mode_name(conf->mode), conf->nlisteners,
 		 conf->workers);
-	warden_notify("READY=1");
+	warden_notify_ready(&w, false);
 	event_base_dispatch(w.base);
 	unlink(w.control_path);
 	log_info("stopped");

@@ -199,6 +199,8 @@ struct serving *upgrade_sockets(const struct handover *h);
 
 /* warden.c */
 void warden_notify(const char *state);
+/* It serves, and with what, for `systemctl status`. refused: the file as it is now was not taken, the configuration is an older one. */
+void warden_notify_ready(const struct warden *w, bool refused);
 void warden_notify_reloading(void);
 
 #endif

@@ -166,5 +166,5 @@ void warden_reload(struct warden *w)
 	} else {
 		take_over(w, &next);
 	}
-	warden_notify("READY=1");
+	warden_notify_ready(w, rc);
 }

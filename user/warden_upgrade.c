@@ -135,7 +135,7 @@ void upgrade_rehearsed(struct warden *w, int status)
 	log_info("upgrading file=\"%s\" from=%s", w->exe, POSTERN_VERSION);
 	warden_notify_reloading();
 	log_warnx("upgrade-refused file=\"%s\": it cannot be executed: %s", w->exe, strerror(-execute(w, false)));
-	warden_notify("READY=1");
+	warden_notify_ready(w, false);
 }
 
 /* --- in the new version ----------------------------------------------------------------- */

@@ -176,6 +176,7 @@ def test_the_kernel_knows_each_process_by_few_rights(serving, role):
 
 def test_status_says_what_runs_and_what_it_said(serving):
     said = serving.systemctl("status", DAEMON).stdout
+    assert re.search(r'Status: "Version [0-9.]+, 1 listener, 2 workers; /etc/postern/postern.conf"', said)
     assert "Active: active (running)" in said and "Docs: man:posternd(8)" in said and "started version=" in said
 
 
@@ -267,6 +268,9 @@ def test_a_reload_takes_what_is_right_and_refuses_what_is_wrong(serving):
     assert where in serving.run("postern", "config", "reload", check=False).stderr
     assert serving.state(DAEMON) == "active/running" and serving.main_pid(DAEMON) == warden
     assert greeting(serving).startswith("220 other.example.org ")  # the old one goes on
+    assert serving.show(DAEMON, "StatusText").endswith("; /etc/postern/postern.conf is refused, the configuration before it is in force")
+    reconfigure(serving, "")
+    assert serving.show(DAEMON, "StatusText").endswith(" workers; /etc/postern/postern.conf")
 
 
 def test_a_list_is_followed(serving):
@@ -548,6 +552,7 @@ def test_an_upgrade_loses_no_connection(exporting, newer):
     exporting.journal_says("POSTERN_EVENT=started", "POSTERN_VERSION=next")
     until("the new one answers", exporting.answers)
     assert (exporting.main_pid(DAEMON), exporting.show(DAEMON, "NRestarts"), exporting.state(DAEMON)) == (warden, "0", "active/running")
+    assert exporting.show(DAEMON, "StatusText").startswith("Version next, ")
     send(exporting, "to the new version")
     d.send(b"second half\r\n.\r\n")
     assert d.reply() == 250 and d.quit() == 221
