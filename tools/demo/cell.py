@@ -82,10 +82,12 @@ def _control_groups():
 
 
 def control_group():
-    """The folder of a control group for a tree of the cell's own, made if need be; it goes with the cell."""
+    """The folder of a control group for a tree of the cell's own, made if need be; it goes with the cell, if the machine has such a tree itself."""
     where = _control_groups()
     if not where:
-        raise OSError("no cgroup2 file system is mounted")
+        where = "/run/control-groups"
+        os.makedirs(where)
+        mount("cgroup2", where)
     group = f"{where}/postern-cell-{inside()}"
     os.makedirs(group, exist_ok=True)
     return group
