@@ -67,10 +67,7 @@ int kern_attach(const char *dir, const char *interface, enum xdp_mode mode, stru
  */
 int kern_attach_shared(const char *dir, const char *interface, enum xdp_mode mode, struct kern_link *out, char *err, size_t errsize);
 int kern_detach(const char *dir, const char *interface);
-/*
- * Removes links, program and maps: everything passes again; a daemon that holds the maps finds mode = off in them. The folder that dir is in
- * stays: a warden that is not root can make none there, and its unit not start without.
- */
+/* Removes links, program and maps: everything passes again; a daemon that holds the maps finds mode = off in them. */
 int kern_unload(const char *dir);
 /* The pinned links. Returns how many were written, or -errno. */
 int kern_links(const char *dir, struct kern_link *out, size_t max);

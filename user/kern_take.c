@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "user/ban.h"
@@ -86,6 +87,7 @@ static void switch_off(const char *dir)
 int kern_unload(const char *dir)
 {
 	struct kern_link links[64];
+	char path[KERN_PATH_MAX];
 	int lock = kern_pins_lock(dir), n, e = 0;
 
 	if (lock < 0)
@@ -100,7 +102,17 @@ int kern_unload(const char *dir)
 		kern_pins_clear(dir);
 	}
 	close(lock);
-	if (!e)
-		rmdir(dir);
+	if (!e && !rmdir(dir) && !kern_path(path, dir, "")) {
+		/* The parent holds the schemas; it goes with the last of them, but for one that was made for another user. */
+		path[strlen(dir)] = '\0';
+		char *cut = strrchr(path, '/');
+		struct stat st;
+
+		if (cut && cut != path) {
+			*cut = '\0';
+			if (!stat(path, &st) && st.st_uid == geteuid())
+				rmdir(path);
+		}
+	}
 	return e;
 }

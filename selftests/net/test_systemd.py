@@ -450,7 +450,8 @@ def test_beside_other_programs_it_is_root_as_its_drop_in_says(serving):
         serving.systemctl("restart", DAEMON)  # root's gate without the sharing
         warden_is(serving, "root")
         serving.systemctl("stop", DAEMON)
-        serving.run("postern", "gate", "unload")  # root's own; the folder must be there for the other user's start
+        serving.run("postern", "gate", "unload")  # root's own, and the folder goes with it
+        serving.run("systemd-tmpfiles", "--create", "postern.conf")
     assert warden_is(serving, WARDEN_USER) == BOUND_WARDEN
     assert send(serving, "by itself")
 
