@@ -29,7 +29,6 @@ static void advise_senders(struct config_reader *r, const struct conf *c)
 	}
 }
 
-/* No one holder was ever given as much: an IPv4 /8, an IPv6 /19. */
 static void advise_allow(struct config_reader *r, const struct conf *c)
 {
 	char text[PREFIX_TEXT_MAX];
@@ -37,7 +36,7 @@ static void advise_allow(struct config_reader *r, const struct conf *c)
 	for (size_t i = 0; i < c->nallow; i++) {
 		const struct pst_prefix *p = &c->allow[i];
 
-		if (p->len < (prefix_is4(p) ? 96 + 8 : 19))
+		if (prefix_is_wide(p))
 			config_warn(r, config_line(r, "", "allow"), "allow: nobody in %s is ever refused or judged, and that is more than anybody has; name the networks that you know",
 				    prefix_text(p, text));
 	}

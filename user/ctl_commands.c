@@ -17,8 +17,6 @@
 #define S_NS	       1000000000ull
 #define LIST_DEFAULT   50
 #define LIST_MAX       10000
-#define WIDEST_BAN4    (96 + 8) /* without force */
-#define WIDEST_BAN6    19
 
 typedef json_t *command_fn(struct judge *j, json_t *request);
 
@@ -131,7 +129,7 @@ json_t *ctl_objection(struct judge *j, const struct pst_prefix *p)
 	char never[PREFIX_TEXT_MAX], text[PREFIX_TEXT_MAX];
 	const struct never *rule = never_find(&j->never, p);
 
-	if (p->len < (prefix_is4(p) ? WIDEST_BAN4 : WIDEST_BAN6))
+	if (prefix_is_wide(p))
 		return ctl_error(false, "%s is very wide; say force if you mean it", prefix_text(p, text));
 	if (!rule)
 		return NULL;

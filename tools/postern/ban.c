@@ -151,13 +151,13 @@ static int confirm(const struct pst_prefix *p)
 	struct fields_ban f = { .prefix = *p };
 	char text[PREFIX_TEXT_MAX];
 	struct kern_maps m;
-	int rc;
+	bool closed;
+	int rc = place_look(&m, &closed);
 
-	if (place_closed())
-		return done(prefix_text(p, text), "banned");
-	rc = place_open(&m, true);
 	if (rc)
 		return rc;
+	if (closed)
+		return done(prefix_text(p, text), "banned");
 	rc = ban_get(&m, p, &f.ban, NULL);
 	if (rc) {
 		out_error("the ban was accepted but is not in the maps under %s", place_pins());
@@ -215,13 +215,11 @@ static int must_exist(const struct pst_prefix *p, const char *text)
 	struct pst_ban b;
 	char other[PREFIX_TEXT_MAX];
 	__u64 now = kern_now_ns();
-	int rc;
+	bool closed;
+	int rc = place_look(&m, &closed);
 
-	if (place_closed())
-		return CLI_OK; /* the judge will say */
-	rc = place_open(&m, true);
-	if (rc)
-		return rc;
+	if (rc || closed)
+		return rc; /* closed: the judge will say */
 	bool alive = !ban_get(&m, p, &b, NULL) && b.until_ns > now;
 	bool covered = !alive && !ban_find(&m, &p->addr, now, &cover, &b, NULL);
 

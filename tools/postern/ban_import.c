@@ -310,13 +310,11 @@ static int check_gate(const struct import *m)
 {
 	struct pst_conf c;
 	struct kern_maps maps;
-	int rc;
+	bool closed;
+	int rc = place_look(&maps, &closed);
 
-	if (place_closed())
-		return CLI_OK; /* the judge will say */
-	rc = place_open(&maps, true);
-	if (rc)
-		return rc;
+	if (rc || closed)
+		return rc; /* closed: the judge will say */
 	rc = gate_conf_get(&maps, &c);
 	kern_close(&maps);
 	if (rc)

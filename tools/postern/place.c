@@ -45,13 +45,8 @@ const char *place_socket(void)
 	return place_conf() && place_conf()->control_socket ? place_conf()->control_socket : CTL_SOCKET;
 }
 
-int place_open(struct kern_maps *m, bool readonly)
+static int cannot_open(int rc, unsigned have)
 {
-	unsigned have = 0;
-	int rc = kern_open(place_pins(), readonly, m, &have);
-
-	if (!rc)
-		return CLI_OK;
 	if (rc == -ENOENT && have)
 		return out_error("the gate that is loaded beside %s is of an older version (schema %u, this program has %u): start posternd, or `postern gate load`, and it is taken over",
 				 place_pins(), have, PST_SCHEMA);
@@ -66,13 +61,19 @@ int place_open(struct kern_maps *m, bool readonly)
 	return out_error("%s: %s", place_pins(), strerror(-rc));
 }
 
-bool place_closed(void)
+int place_open(struct kern_maps *m, bool readonly)
 {
-	struct kern_maps m;
 	unsigned have = 0;
-	int rc = kern_open(place_pins(), true, &m, &have);
+	int rc = kern_open(place_pins(), readonly, m, &have);
 
-	if (!rc)
-		kern_close(&m);
-	return rc == -EPERM || rc == -EACCES;
+	return rc ? cannot_open(rc, have) : CLI_OK;
+}
+
+int place_look(struct kern_maps *m, bool *closed)
+{
+	unsigned have = 0;
+	int rc = kern_open(place_pins(), true, m, &have);
+
+	*closed = rc == -EPERM || rc == -EACCES;
+	return rc && !*closed ? cannot_open(rc, have) : CLI_OK;
 }

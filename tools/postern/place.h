@@ -17,7 +17,7 @@ const struct conf *place_conf(void);
 /* Opens the pinned maps; 0, or CLI_FAILED after saying what is wrong and what helps. Close with kern_close(). */
 int place_open(struct kern_maps *m, bool readonly);
 
-/* The pinned maps are not for our eyes: a member of the control group may ask the daemon, which looks for us. */
-bool place_closed(void);
+/* Opens them to be read. When they are not for our eyes, *closed and nothing is open: a member of the control group may ask the daemon, which looks for us. */
+int place_look(struct kern_maps *m, bool *closed);
 
 #endif

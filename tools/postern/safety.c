@@ -9,8 +9,6 @@
 
 #include "tools/postern/place.h"
 
-#define WIDEST4 (96 + 8) /* as wide as the biggest block ever given to one holder */
-#define WIDEST6 19
 
 static struct pst_addr mapped(const void *four)
 {
@@ -83,7 +81,7 @@ static bool overlaps(const struct pst_prefix *a, const struct pst_prefix *b)
 
 const char *safety_too_wide(const struct pst_prefix *p)
 {
-	if (p->len >= (prefix_is4(p) ? WIDEST4 : WIDEST6))
+	if (!prefix_is_wide(p))
 		return NULL;
 	return prefix_is4(p) ? "it is wider than an IPv4 /8" : "it is wider than an IPv6 /19";
 }

@@ -47,6 +47,12 @@ static inline bool prefix_is4(const struct pst_prefix *p)
 {
 	return p->len >= 96 && addr_is4(&p->addr);
 }
+
+/* Wider than any network ever given to one holder: an IPv4 /8, an IPv6 /19. Nobody knows all who are in it. */
+static inline bool prefix_is_wide(const struct pst_prefix *p)
+{
+	return p->len < (prefix_is4(p) ? 96 + 8 : 19);
+}
 /* The unit that is judged: IPv4 /32, IPv6 /64. */
 struct pst_prefix prefix_source(const struct pst_addr *a);
 /* memcmp order: address first, shorter prefix first. For qsort. */
